@@ -1,0 +1,20 @@
+"""One family of generative models per file; ``MODELS`` lists them by name."""
+
+import os
+
+from .base import GenerativeModel, load_model
+from .gan import DCGAN, GAN, MLPGAN
+
+MODELS: dict[str, type[GenerativeModel]] = {"mlp_gan": MLPGAN, "dcgan": DCGAN}
+
+__all__ = ["DCGAN", "GAN", "MLPGAN", "MODELS", "GenerativeModel", "load"]
+
+
+def load(path: str | os.PathLike) -> GenerativeModel:
+    """Rebuild a model from the file that ``model.save(path)`` wrote.
+
+    Raises:
+        FileNotFoundError: no file at ``path``.
+        ValueError: not such a file, an unknown model, or weights that do not fit.
+    """
+    return load_model(path, MODELS)

@@ -1,0 +1,124 @@
+"""What every generative model of the course has in common."""
+
+from __future__ import annotations
+
+import copy
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ..files import replacing
+
+Update = Callable[[str, Tensor], None]
+
+
+class GenerativeModel(nn.Module):
+    """A model that can be trained by ``aigc_lib.fit`` and sampled from.
+
+    A subclass passes its constructor's arguments to ``super().__init__``, so that
+    ``load`` can rebuild it, and defines ``optimizers``, ``training_step`` and
+    ``sample``. ``sampled`` names the networks that ``sample`` uses: ``fit`` keeps an
+    exponential moving average of their weights.
+    """
+
+    sampled: tuple[str, ...] = ()
+
+    def __init__(self, **config):
+        super().__init__()
+        self.config = config
+        self.averages = nn.ModuleDict()
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """Return one optimiser per player, by the name that ``update`` gets."""
+        raise NotImplementedError
+
+    def training_step(self, batch: Tensor, update: Update) -> None:
+        """State the objective of one batch; ``update(name, loss)`` steps a player."""
+        raise NotImplementedError
+
+    def sample(self, n: int, *, seed: int | None = None) -> Tensor:
+        """Draw ``n`` samples; the same seed gives the same samples."""
+        raise NotImplementedError
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters are."""
+        return next(self.parameters()).device
+
+    def start_averaging(self) -> None:
+        """Begin a moving average at the present weights, where none is kept yet."""
+        for name in self.sampled:
+            if name not in self.averages:
+                average = copy.deepcopy(getattr(self, name)).requires_grad_(False)
+                self.averages[name] = average
+
+    @contextmanager
+    def for_sampling(self, name: str) -> Iterator[nn.Module]:
+        """Lend network ``name`` with averaged weights, in eval mode, without grad."""
+        network = self.averages[name] if name in self.averages else getattr(self, name)
+        was_training = network.training
+        network.eval()
+        try:
+            with torch.no_grad():
+                yield network
+        finally:
+            network.train(was_training)
+
+    def save(self, path: str | os.PathLike) -> Path:
+        """Write weights and configuration to one safetensors file, atomically."""
+        header = {"model": type(self).__name__, "config": json.dumps(self.config)}
+        tensors = {k: v.detach().cpu() for k, v in self.state_dict().items()}
+        with replacing(path) as temporary:
+            save_file(tensors, temporary, metadata=header)
+        return Path(path)
+
+
+def noise_source(seed: int | None) -> torch.Generator | None:
+    """Return a CPU generator for ``seed``, or None for the global one."""
+    return None if seed is None else torch.Generator().manual_seed(seed)
+
+
+def load_model(path: str | os.PathLike, classes: dict[str, type]) -> GenerativeModel:
+    """Rebuild the model that ``save`` wrote; ``classes`` maps names to classes.
+
+    Raises:
+        FileNotFoundError: no file at ``path``.
+        ValueError: the file is no safetensors file (a pickle, say), names no known
+            model, or its weights do not fit its configuration.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"path={str(path)!r}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(
+            f"path={str(path)!r} is no safetensors file ({error}): give a file that "
+            "model.save() wrote"
+        ) from None
+    kinds = {kind.__name__: kind for kind in classes.values()}
+    kind = kinds.get(header.get("model", ""))
+    if kind is None:
+        raise ValueError(
+            f"path={str(path)!r} holds model={header.get('model')!r}: known are "
+            f"{', '.join(kinds)}"
+        )
+    try:
+        model = kind(**json.loads(header["config"]))
+        if any(name.startswith("averages.") for name in tensors):
+            model.start_averaging()
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise ValueError(
+            f"path={str(path)!r}: its configuration does not fit {kind.__name__}: {error}"
+        ) from error
+    return model

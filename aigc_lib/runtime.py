@@ -1,0 +1,124 @@
+"""Where the code runs: device, precision, profile, seed; notebook, CI or terminal."""
+
+from __future__ import annotations
+
+import os
+import platform
+import random
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+import numpy as np
+import torch
+
+from . import __version__
+
+PROFILES = ("smoke", "cpu", "gpu")
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The circumstances of one run of a chapter; its ``repr`` is the run card.
+
+    ``bf16`` tells whether the device computes in bfloat16 natively.
+    """
+
+    profile: str
+    device: torch.device
+    bf16: bool
+    seed: int
+    versions: str = field(repr=False)
+
+    def pick(self, *, smoke: T, cpu: T, gpu: T) -> T:
+        """Return the value that belongs to the profile of this run."""
+        return {"smoke": smoke, "cpu": cpu, "gpu": gpu}[self.profile]
+
+    def __repr__(self) -> str:
+        precision = "bfloat16" if self.bf16 else "float32"
+        return (
+            f"profile {self.profile} · {describe_device(self.device)} · {precision} · "
+            f"seed {self.seed} · {self.versions}"
+        )
+
+
+def start(profile: str | None = None, *, seed: int = 0) -> Run:
+    """Choose device and profile and seed every random generator.
+
+    ``profile`` is ``"smoke"`` (a check that takes seconds), ``"cpu"`` (a laptop) or
+    ``"gpu"``. Without it the environment variable ``AIGC_PROFILE`` decides, and
+    without that the hardware: ``"gpu"`` where CUDA is at hand, else ``"cpu"``.
+
+    Raises:
+        ValueError: unknown profile, wherever it came from; negative seed.
+    """
+    origin = "profile" if profile is not None else "AIGC_PROFILE"
+    profile = profile or os.environ.get("AIGC_PROFILE")
+    chosen = pick_device()
+    if profile is None:
+        profile = "gpu" if chosen.type == "cuda" else "cpu"
+    if profile not in PROFILES:
+        raise ValueError(f"{origin}={profile!r}: choose one of {', '.join(PROFILES)}")
+    if not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"seed={seed!r}: give a whole number >= 0")
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+    torch.manual_seed(seed)
+    if chosen.type == "cuda":
+        torch.set_float32_matmul_precision("high")  # TF32 for what is left in float32
+    return Run(profile, chosen, has_bf16(chosen), seed, describe_versions())
+
+
+def pick_device() -> torch.device:
+    """Return the best device at hand: CUDA, then Apple's MPS, then the CPU."""
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    if torch.backends.mps.is_available():
+        return torch.device("mps")
+    return torch.device("cpu")
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Tell whether ``device`` computes in bfloat16 natively.
+
+    ``torch.cuda.is_bf16_supported()`` answers True on a T4, which only emulates it;
+    hence the compute capability. A CPU without the instructions is up to 500 times
+    slower in bfloat16 than in float32.
+    """
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device)[0] >= 8
+    if device.type == "cpu":
+        return bool(
+            torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
+        )
+    return False
+
+
+def describe_device(device: torch.device) -> str:
+    """Name the device as a reader would: ``"NVIDIA T4"`` or ``"cpu, 2 threads"``."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    if device.type == "cpu":
+        return f"cpu, {torch.get_num_threads()} threads"
+    return device.type
+
+
+def describe_versions() -> str:
+    """Name the versions that decide what the numbers look like."""
+    return (
+        f"aigc_lib {__version__} · torch {torch.__version__} · "
+        f"Python {platform.python_version()}"
+    )
+
+
+def quiet() -> bool:
+    """Tell whether progress bars would only fill a log: AIGC_QUIET, CI, pytest."""
+    return any(
+        os.environ.get(name, "").lower() not in ("", "0", "false")
+        for name in ("AIGC_QUIET", "CI", "PYTEST_CURRENT_TEST")
+    )
+
+
+def in_colab() -> bool:
+    """Tell whether this is a Google Colab kernel."""
+    return "COLAB_RELEASE_TAG" in os.environ

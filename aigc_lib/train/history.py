@@ -1,0 +1,54 @@
+"""What a training run leaves behind: losses over steps, and whatever was watched."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass
+class History:
+    """Losses, averaged between two log points, and the results of ``watch``.
+
+    ``steps`` and ``elapsed`` (seconds of training) have one entry per log point, and
+    so has each list in ``losses``. ``watched`` maps a step to what ``watch`` returned.
+    """
+
+    steps: list[int] = field(default_factory=list)
+    elapsed: list[float] = field(default_factory=list)
+    losses: dict[str, list[float]] = field(default_factory=dict)
+    watched: dict[int, Any] = field(default_factory=dict)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds of training so far, without those spent on ``watch``."""
+        return self.elapsed[-1] if self.elapsed else 0.0
+
+    def log(self, step: int, elapsed: float, losses: dict[str, float]) -> None:
+        """Add one log point."""
+        self.steps.append(step)
+        self.elapsed.append(elapsed)
+        for name, value in losses.items():
+            self.losses.setdefault(name, []).append(value)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return plain lists and numbers; tensors that were watched stay tensors."""
+        return asdict(self)
+
+    def plot(self, ax=None):
+        """Draw every loss over the steps and return the axes."""
+        import matplotlib.pyplot as plt
+
+        if ax is None:
+            ax = plt.subplots(figsize=(6, 3))[1]
+        for name, values in self.losses.items():
+            ax.plot(self.steps, values, label=name)
+        ax.set(xlabel="step", ylabel="loss")
+        ax.legend(frameon=False)
+        return ax
+
+    def __repr__(self) -> str:
+        last = ", ".join(f"{name} {values[-1]:.3f}" for name, values in self.losses.items())
+        return (
+            f"{self.steps[-1] if self.steps else 0} steps in {self.seconds:.1f} s; {last}"
+        )

@@ -1,0 +1,84 @@
+"""What happens between a loss and new weights."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from ..models.base import GenerativeModel
+
+
+class TrainingDiverged(ArithmeticError):
+    """A loss became infinite or not a number."""
+
+
+class Update:
+    """``update(name, loss)``: backward, gradient average, optimiser step, log.
+
+    Gradients are computed for the parameters of that one optimiser only. So the
+    generator's step costs the discriminator no weight gradients, and nobody has to
+    freeze or zero the other player. That is also why gradients are averaged here and
+    not by DistributedDataParallel, which expects every parameter in every backward
+    pass.
+    """
+
+    def __init__(self, model: GenerativeModel, accelerator: Accelerator):
+        self.accelerator = accelerator
+        self.optimizers = model.optimizers()
+        self.parameters = {
+            name: [p for group in optimizer.param_groups for p in group["params"]]
+            for name, optimizer in self.optimizers.items()
+        }
+        self.totals: dict[str, Tensor] = {}
+        self.counts: dict[str, int] = {}
+
+    def __call__(self, name: str, loss: Tensor) -> None:
+        parameters = self.parameters[name]
+        self.optimizers[name].zero_grad()
+        self.accelerator.backward(loss, inputs=parameters)
+        if self.accelerator.num_processes > 1:
+            self._average_gradients(parameters)
+        self.optimizers[name].step()
+        self.totals[name] = self.totals.get(name, 0) + loss.detach().float()
+        self.counts[name] = self.counts.get(name, 0) + 1
+
+    def _average_gradients(self, parameters: list[Tensor]) -> None:
+        """Replace every gradient by its mean over the processes, in one message."""
+        gradients = [p.grad for p in parameters]
+        joined = torch.cat([g.flatten() for g in gradients])
+        joined = self.accelerator.reduce(joined, reduction="mean")
+        parts = joined.split([g.numel() for g in gradients])
+        for gradient, part in zip(gradients, parts, strict=True):
+            gradient.copy_(part.view_as(gradient))
+
+    def mean_losses(self, step: int) -> dict[str, float]:
+        """Return each loss averaged since the last call: the one wait for the device.
+
+        Raises:
+            TrainingDiverged: a mean is not finite.
+        """
+        names = sorted(self.totals)
+        means = torch.stack([self.totals[name] / self.counts[name] for name in names])
+        means = self.accelerator.reduce(means, reduction="mean").tolist()
+        self.totals, self.counts = {}, {}
+        losses = dict(zip(names, means, strict=True))
+        for name, value in losses.items():
+            if not math.isfinite(value):
+                raise TrainingDiverged(
+                    f"loss {name!r} is {value} at step {step}: lower the learning rate "
+                    "or add a penalty on the gradient"
+                )
+        return losses
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the state of every optimiser, by name."""
+        return {name: optim.state_dict() for name, optim in self.optimizers.items()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Restore what ``state_dict`` returned."""
+        for name, optimizer in self.optimizers.items():
+            optimizer.load_state_dict(state[name])
