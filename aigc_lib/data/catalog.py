@@ -1,0 +1,113 @@
+"""What data sets there are: one card per set, read from ``cards/NAME.json``."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class File:
+    """One original file of a data set.
+
+    ``path`` is relative to a data folder and laid out as torchvision lays it out, so
+    that a folder of torchvision's serves as well. ``split`` is None where the file
+    holds all splits.
+    """
+
+    path: str
+    bytes: int
+    sha256: str
+    split: str | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """The facts about one data set.
+
+    ``shape`` is that of one sample, ``splits`` maps a split to its number of samples,
+    ``reader`` names the function that reads it, ``parameters`` are those of a toy's
+    formula. A set without ``files`` is made on the spot and always at hand.
+    """
+
+    name: str
+    title: str
+    reader: str
+    shape: tuple[int, ...]
+    splits: dict[str, int]
+    classes: tuple[str, ...]
+    summary: str
+    licence: str
+    source: str
+    citation: str
+    biases: tuple[str, ...]
+    mirrors: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+    parameters: dict = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, path: Path) -> Card:
+        """Read ``NAME.json``."""
+        facts = json.loads(path.read_text(encoding="utf-8"))
+        for key in ("shape", "classes", "biases", "mirrors"):
+            facts[key] = tuple(facts.get(key, ()))
+        facts["files"] = tuple(File(**file) for file in facts.get("files", ()))
+        return cls(name=path.stem, **facts)
+
+    def files_of(self, split: str | None = None) -> tuple[File, ...]:
+        """The files that hold ``split``; without it, all."""
+        return tuple(f for f in self.files if split is None or f.split in (None, split))
+
+    def markdown(self) -> str:
+        """The card as a page for readers; a notebook shows it by itself."""
+        splits = "，".join(f"{name} {n:,}" for name, n in self.splits.items())
+        shape = "×".join(map(str, self.shape))
+        rows = {
+            "加载": f'`aigc.data.load("{self.name}")`',
+            "样本": f"{shape}；{splits}",
+            "类别": "、".join(self.classes),
+            "参数": "，".join(f"{k} = {v}" for k, v in self.parameters.items()),
+            "许可": self.licence,
+            "来源": self.source if "://" in self.source else f"`{self.source}`",
+            "引用": self.citation,
+        }
+        lines = [f"# {self.title}", "", self.summary, ""]
+        lines += ["| 项目 | 内容 |", "|---|---|"]
+        lines += [f"| {key} | {value} |" for key, value in rows.items() if value]
+        lines += ["", "## 偏差与局限", "", *(f"- {bias}" for bias in self.biases)]
+        if self.files:
+            lines += ["", "## 文件", "", "| 路径 | 字节 | sha256 |", "|---|---|---|"]
+            lines += [f"| {f.path} | {f.bytes:,} | `{f.sha256}` |" for f in self.files]
+            lines += ["", "依次从这些地址下载：", ""]
+            lines += [f"- <{mirror}>" for mirror in self.mirrors]
+        return "\n".join(lines) + "\n"
+
+    _repr_markdown_ = markdown
+
+
+CATALOG: dict[str, Card] = {
+    path.stem: Card.read(path)
+    for path in sorted(Path(__file__).with_name("cards").glob("*.json"))
+}
+
+
+def lookup(name: str) -> Card:
+    """Return the card of data set ``name``.
+
+    Raises:
+        ValueError: no such data set; the message proposes the nearest name.
+    """
+    if name not in CATALOG:
+        raise unknown("name", name, CATALOG)
+    return CATALOG[name]
+
+
+def unknown(argument: str, value: object, choices: Iterable[str]) -> ValueError:
+    """The error for a value that is none of ``choices``."""
+    choices = list(choices)
+    near = difflib.get_close_matches(str(value).lower(), choices, n=1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return ValueError(f"{argument}={value!r}: {hint}choose one of {', '.join(choices)}")

@@ -1,0 +1,146 @@
+"""``load``: a data set by its name, from wherever it can be had."""
+
+from __future__ import annotations
+
+import html
+import sys
+from dataclasses import dataclass, field, replace
+
+from torch import Tensor
+
+from .catalog import CATALOG, Card, lookup, unknown
+from .download import CorruptFile, DataUnavailable
+from .images import read_cifar10, read_digits, read_idx_pair
+from .store import obtain
+from .toy import read_toy
+
+READERS = {
+    "idx": read_idx_pair,
+    "cifar10": read_cifar10,
+    "digits": read_digits,
+    "toy": read_toy,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """One split of a data set, whole in memory, on the CPU.
+
+    ``x`` is (N, C, H, W) uint8 for images, (N, 2) float32 for toys; ``y`` (N,) int64.
+    ``modes`` (K, 2) and ``std`` are the centres and the width of a mixture's parts.
+    ``stands_for`` names the set that this one replaces, if it is a stand-in.
+    """
+
+    x: Tensor = field(repr=False)
+    y: Tensor = field(repr=False)
+    name: str
+    split: str
+    card: Card = field(repr=False)
+    modes: Tensor | None = None
+    stands_for: str | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """What the labels mean."""
+        return self.card.classes
+
+    @property
+    def std(self) -> float | None:
+        """Standard deviation around each mode, where there are modes."""
+        return None if self.modes is None else self.card.parameters["std"]
+
+    @property
+    def is_standin(self) -> bool:
+        """Whether this is not the data set that was asked for."""
+        return self.stands_for is not None
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __repr__(self) -> str:
+        shape = " x ".join(map(str, self.x.shape[1:]))
+        kind = str(self.x.dtype).removeprefix("torch.")
+        role = f", standing in for {self.stands_for}" if self.is_standin else ""
+        return (
+            f"{self.name}/{self.split}: {len(self):,} samples of {shape} {kind}, "
+            f"{len(self.classes)} classes{role}"
+        )
+
+
+def load(name: str, *, split: str = "train", standin: str | None = None) -> Dataset:
+    """Load one split of a data set; see ``CATALOG`` for the names.
+
+    Looks in ``$AIGC_DATA_DIR``, then in the cache, then downloads. If all that fails
+    and ``standin`` names a set that is always at hand ("digits"), returns that one in
+    the shape of the set asked for, and says so in a banner.
+
+    Raises:
+        ValueError: unknown ``name``, ``split`` or ``standin``.
+        CorruptFile: a file is not what its card says (a ``ValueError``).
+        DataUnavailable: not here, not to be downloaded, no ``standin`` (``OSError``).
+    """
+    card = lookup(name)
+    if split not in card.splits:
+        raise unknown("split", split, card.splits)
+    if standin is not None and standin not in standins():
+        raise unknown("standin", standin, standins())
+    try:
+        return _read(card, split)
+    except DataUnavailable:
+        if standin is None:
+            raise
+    substitute = replace(CATALOG[standin], shape=card.shape)
+    data = replace(_read(substitute, split), stands_for=name)
+    _announce(data, card)
+    return data
+
+
+def standins() -> list[str]:
+    """The names that can stand in for other image sets: those that need no files."""
+    return [c.name for c in CATALOG.values() if len(c.shape) == 3 and not c.files]
+
+
+def _read(card: Card, split: str) -> Dataset:
+    """Read a split and check it against the card."""
+    x, y, *modes = READERS[card.reader](card, split, obtain(card, split))
+    shape = (card.splits[split], *card.shape)
+    if tuple(x.shape) != shape or tuple(y.shape) != shape[:1]:
+        raise CorruptFile(
+            f"{card.name}/{split} has x {tuple(x.shape)} and y {tuple(y.shape)}, "
+            f"its card says {shape} and {shape[:1]}"
+        )
+    if y.min() < 0 or y.max() >= len(card.classes):
+        raise CorruptFile(
+            f"{card.name}/{split} has labels {y.min()}..{y.max()}, "
+            f"its card has {len(card.classes)} classes"
+        )
+    return Dataset(x, y, card.name, split, card, *modes)
+
+
+def _announce(data: Dataset, card: Card) -> None:
+    """Tell the reader, in a notebook by a banner, else by a line on stderr."""
+    text = (
+        f"替身数据：本机没有 {card.title}，也无法下载，以下改用 {data.card.title}"
+        f"（{len(data):,} 张）。图与数值都来自替身，不能与正文引用的结果比较。"
+    )
+    remedy = f"python -m aigc_lib data {card.name}"
+    if _in_notebook():
+        from IPython.display import HTML, display
+
+        style = "border-left: 4px solid #E69F00; padding: 0.5em 1em; margin: 0.5em 0"
+        display(
+            HTML(
+                f'<div class="aigc-standin" style="{style}">⚠ {html.escape(text)}'
+                f"联网后运行 <code>{html.escape(remedy)}</code> 取得真实数据。</div>"
+            )
+        )
+    else:
+        print(f"{text}联网后运行 {remedy} 取得真实数据。", file=sys.stderr)
+
+
+def _in_notebook() -> bool:
+    if "IPython" not in sys.modules:
+        return False
+    from IPython import get_ipython
+
+    return getattr(get_ipython(), "kernel", None) is not None
