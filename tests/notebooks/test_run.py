@@ -1,0 +1,82 @@
+"""Running a chapter: alone, whole or not at all, and with its cost noted."""
+
+import os
+import subprocess
+import sys
+
+import nbformat
+import pytest
+
+from tools import chapter, run
+
+
+def make_run(source, target, **environment):
+    return subprocess.run(
+        [sys.executable, "-m", "tools.run", source, target, "--profile", "smoke"],
+        cwd=chapter.ROOT,
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_runs_in_an_empty_folder_and_notes_the_cost(tmp_path, bare):
+    source = bare(
+        tmp_path / "05_x.md",
+        "import os\nprint(profile, os.listdir(), os.environ['AIGC_DATA_DIR'])",
+    )
+    target = tmp_path / "out" / "05_x.ipynb"
+    done = make_run(source, target, AIGC_DATA_DIR="some/data")
+    assert done.returncode == 0, done.stderr
+    notebook = nbformat.read(target, as_version=4)
+    output = chapter.code_cells(notebook)[-1].outputs[0].text
+    assert output == f"smoke [] {chapter.ROOT / 'some' / 'data'}\n"
+    cost = notebook.metadata["aigc"]
+    assert cost["profile"] == "smoke"
+    assert cost["seconds"] > 0
+    assert cost["peak_memory_mb"] > 20
+    assert "papermill" not in target.read_text()
+    assert str(tmp_path) not in target.read_text()
+    assert "05_x" in run.table(tmp_path)
+
+
+def test_failure_shows_the_cell_and_spares_the_target(tmp_path, bare):
+    source = bare(tmp_path / "05_x.md", "print('fine')", "y = {}\ny['gone']")
+    target = tmp_path / "out" / "05_x.ipynb"
+    target.parent.mkdir()
+    target.write_text("the last good one")
+    failed = make_run(source, target)
+    assert failed.returncode == 1
+    assert "y['gone']" in failed.stderr
+    assert "KeyError: 'gone'" in failed.stderr
+    assert target.read_text() == "the last good one"
+    left = target.with_suffix(".failed.ipynb")
+    assert str(left) in failed.stderr
+    assert "fine" in left.read_text()
+    bare(source, "1")
+    assert make_run(source, target).returncode == 0
+    assert not left.exists()
+
+
+def test_dead_kernel_is_told_apart(tmp_path, bare):
+    source = bare(tmp_path / "05_x.md", "import os\nos._exit(9)")
+    failed = make_run(source, tmp_path / "05_x.ipynb")
+    assert failed.returncode == 1
+    assert "the kernel died" in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def output(**data):
+    return nbformat.v4.new_output("display_data", data=data)
+
+
+@pytest.mark.parametrize("standin", [True, False])
+def test_device_and_standin_are_read_from_the_outputs(standin):
+    cell = nbformat.v4.new_code_cell()
+    cell.outputs = [
+        output(**{"text/plain": "profile cpu · NVIDIA X 200 · bfloat16 · "})
+    ]
+    if standin:
+        cell.outputs.append(output(**{"text/html": '<div class="aigc-standin">'}))
+    shown = run.shown_by(nbformat.v4.new_notebook(cells=[cell]))
+    assert shown == {"device": "NVIDIA X 200", "standin": standin}

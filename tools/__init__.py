@@ -1,0 +1,1 @@
+"""What maintainers run: `make` calls these modules, `make help` lists the commands."""

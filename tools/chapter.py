@@ -1,0 +1,86 @@
+"""A chapter's files: the source that people write and the notebook it stands for."""
+
+import hashlib
+from collections import Counter
+from pathlib import Path
+
+import jupytext
+import nbformat
+from nbformat import NotebookNode
+
+from aigc_lib.files import replacing
+
+ROOT = Path(__file__).resolve().parents[1]
+CHECKED = "nbval-check-output"  # nbval's own tag: the output of this cell is compared
+
+
+def sources(chapter: str = "", root: Path = ROOT) -> list[Path]:
+    """List the chapters whose file name starts with ``chapter``, in reading order."""
+    found = sorted(p for p in root.glob("chapters/*/*.md") if is_notebook(p))
+    chosen = [p for p in found if p.name.startswith(chapter)]
+    if chapter and not chosen:
+        names = ", ".join(p.stem for p in found)
+        raise SystemExit(f"CHAPTER={chapter}: no such chapter; there are {names}")
+    return chosen
+
+
+def library(source: Path, root: Path = ROOT) -> list[Path]:
+    """List the library files on which ``source`` can depend.
+
+    The checkers of other chapters are the only ones that cannot matter.
+    """
+    own = f"ch{source.name[:2]}.py"
+    return sorted(
+        path
+        for path in root.glob("aigc_lib/**/*")
+        if path.is_file()
+        and "__pycache__" not in path.parts
+        and (path.parent.name != "check" or path.name[:2] != "ch" or path.name == own)
+    )
+
+
+def is_notebook(page: Path) -> bool:
+    """Tell a notebook written as text from a plain page: only the first is run."""
+    return page.read_text(encoding="utf-8").startswith("---\njupytext:")
+
+
+def read(source: Path) -> NotebookNode:
+    """Return the notebook of ``source``; the same text gives the same bytes."""
+    notebook = jupytext.read(source)
+    notebook.metadata = nbformat.from_dict(
+        {
+            "kernelspec": {
+                "display_name": "Python 3",
+                "language": "python",
+                "name": "python3",
+            },
+            "language_info": {"name": "python"},
+        }
+    )
+    name_cells(notebook)
+    return notebook
+
+
+def name_cells(notebook: NotebookNode) -> None:
+    """Give each cell an id made from its text, so that an edit changes no other id."""
+    seen = Counter()
+    for cell in notebook.cells:
+        digest = hashlib.sha256(f"{cell.cell_type} {cell.source}".encode()).hexdigest()
+        seen[digest] += 1
+        cell.id = f"{digest[:8]}-{seen[digest]}" if seen[digest] > 1 else digest[:8]
+
+
+def write(notebook: NotebookNode, path: Path) -> None:
+    """Write ``notebook`` to ``path``, whole or not at all."""
+    with replacing(path) as temporary:
+        temporary.write_text(nbformat.writes(notebook) + "\n", encoding="utf-8")
+
+
+def tags(cell: NotebookNode) -> list[str]:
+    """Return the tags of ``cell``."""
+    return cell.metadata.get("tags", [])
+
+
+def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
+    """Return the code cells in order."""
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]

@@ -1,0 +1,340 @@
+"""The contract of a chapter, one rule per function.
+
+    python -m tools.check [--chapter 04]
+
+A rule yields a sentence for each place where the chapter breaks it.
+"""
+
+import argparse
+import ast
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from statistics import median
+
+import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
+
+from . import chapter, sync
+from .chapter import CHECKED, tags
+
+MAX_LINES, MAX_COLUMNS, MAX_MEDIAN = 25, 88, 10
+ENDING = ["文档勘误", "练习", "小结", "参考文献"]
+EXERCISES = 5
+# What fetches from the network or installs; aigc.data is the one that may.
+FORBIDDEN_IMPORTS = {
+    *("aiohttp", "ftplib", "gdown", "http", "httpx", "huggingface_hub", "pip"),
+    *("requests", "socket", "subprocess", "urllib", "urllib3", "wget"),
+}
+FORBIDDEN_NAMES = {"download_url", "from_pretrained", "load_dataset", "urlopen"}
+ALLOWED_COMMAND = re.compile(r"(python|\{sys\.executable\}) -m aigc_lib( |$)")
+EXERCISE = re.compile(
+    r"\{exercise-start\}.*\n:label: *(\S+)|\{solution-start\} *(\S+)|\{solution-(end)\}"
+)
+# Marks of an output that another machine or another day would print differently.
+FLEETING = {
+    "a float with more than 4 decimals": re.compile(r"\d\.\d{5,}|\de-\d"),
+    "a memory address": re.compile(r"0x[0-9a-f]{6,}"),
+    "a path of this machine": re.compile(r"(?<![\w.])/(home|root|tmp|Users|var)/"),
+}
+
+
+@dataclass
+class Chapter:
+    """A source with the parsed forms that the rules look at."""
+
+    source: Path
+    root: Path = chapter.ROOT
+
+    @cached_property
+    def notebook(self) -> NotebookNode:
+        return chapter.read(self.source)
+
+    @cached_property
+    def twin(self) -> NotebookNode:
+        return nbformat.read(sync.twin_path(self.source), as_version=4)
+
+    @cached_property
+    def code(self) -> list[NotebookNode]:
+        return chapter.code_cells(self.notebook)
+
+    @property
+    def number(self) -> str:
+        return self.source.name[:2]
+
+
+RULES: list[Callable[[Chapter], Iterator[str]]] = []
+
+
+def rule(function: Callable[[Chapter], Iterator[str]]) -> Callable:
+    """Enter ``function`` into the contract."""
+    RULES.append(function)
+    return function
+
+
+def where(number: int, cell: NotebookNode) -> str:
+    """Name a code cell by its number and first line."""
+    first = cell.source.strip().splitlines()[0] if cell.source.strip() else "empty"
+    return f"code cell {number} ({first[:50]})"
+
+
+def tree(cell: NotebookNode) -> ast.Module:
+    """Parse a cell, with magics and shell lines turned into calls of get_ipython()."""
+    return ast.parse(TransformerManager().transform_cell(cell.source))
+
+
+@rule
+def opens_with_title_and_goals(it: Chapter) -> Iterator[str]:
+    cells = it.notebook.cells
+    first = next((i for i, c in enumerate(cells) if c.cell_type == "code"), len(cells))
+    text = "\n".join(cell.source for cell in cells[:first])
+    if not re.match(r"(\(\S+\)=\n)?# ", text):
+        yield "the first line is no title (# ...)"
+    if "学习目标" not in text:
+        yield "no 学习目标 before the first code cell"
+
+
+@rule
+def starts_with_parameters_imports_and_run_card(it: Chapter) -> Iterator[str]:
+    marked = [i for i, cell in enumerate(it.code) if "parameters" in tags(cell)]
+    if marked != [0]:
+        yield "the first code cell, and no other, must be tagged `parameters`"
+    elif ast.unparse(tree(it.code[0])) != "profile = None":
+        yield "the `parameters` cell must read `profile = None`"
+    importing = [
+        i
+        for i, cell in enumerate(it.code)
+        if any(isinstance(n, ast.Import | ast.ImportFrom) for n in ast.walk(tree(cell)))
+    ]
+    if importing != [1]:
+        found = ", ".join(str(i + 1) for i in importing) or "none"
+        yield f"the second code cell must hold all imports; found them in: {found}"
+    starts = [
+        i for i, cell in enumerate(it.code) if "aigc.start(profile" in cell.source
+    ]
+    if starts != [2]:
+        yield "the third code cell must be the run card: run = aigc.start(profile), run"
+    elif not isinstance(tree(it.code[2]).body[-1], ast.Expr):
+        yield "the run card must be the last expression of its cell"
+
+
+@rule
+def cells_are_short(it: Chapter) -> Iterator[str]:
+    lengths = []
+    for number, cell in enumerate(it.code, start=1):
+        lines = cell.source.splitlines()
+        lengths.append(len(lines))
+        if not any(line.strip() for line in lines):
+            yield f"{where(number, cell)} is empty"
+        if len(lines) > MAX_LINES:
+            yield f"{where(number, cell)}: {len(lines)} lines; at most {MAX_LINES}"
+        for line in lines:
+            if len(line) > MAX_COLUMNS:
+                yield f"{where(number, cell)}: more than {MAX_COLUMNS} columns: {line}"
+    if lengths and median(lengths) > MAX_MEDIAN:
+        yield f"the median cell has {median(lengths)} lines; aim at 6, <= {MAX_MEDIAN}"
+
+
+@rule
+def checks_its_outputs(it: Chapter) -> Iterator[str]:
+    checked = sum(CHECKED in tags(cell) for cell in it.code)
+    if checked < 3:
+        yield f"{checked} cells tagged {CHECKED}; at least 3"
+
+
+@rule
+def checks_nothing_that_depends_on_the_data_at_hand(it: Chapter) -> Iterator[str]:
+    for number, cell in enumerate(it.code, start=1):
+        if CHECKED in tags(cell) and "standin=" in cell.source:
+            yield f"{where(number, cell)}: a checked cell must not load a stand-in"
+
+
+@rule
+def ends_with_the_four_sections(it: Chapter) -> Iterator[str]:
+    text = "\n".join(c.source for c in it.notebook.cells if c.cell_type == "markdown")
+    headings = re.findall(r"^## +(.+?) *$", text, flags=re.MULTILINE)
+    if headings[-4:] != ENDING or any(headings.count(h) != 1 for h in ENDING):
+        yield f"must end with ## {' / '.join(ENDING)}; found {headings[-4:]}"
+
+
+@rule
+def stays_offline(it: Chapter) -> Iterator[str]:
+    for number, cell in enumerate(it.code, start=1):
+        for node in ast.walk(tree(cell)):
+            if isinstance(node, ast.Import):
+                roots = {alias.name.split(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom):
+                roots = {(node.module or "").split(".")[0]}
+            else:
+                roots = set()
+            for root in roots & FORBIDDEN_IMPORTS:
+                yield f"{where(number, cell)} imports {root}; only aigc.data fetches"
+            name = getattr(node, "attr", getattr(node, "id", ""))
+            if name in FORBIDDEN_NAMES or name.startswith("fetch_"):
+                yield f"{where(number, cell)} uses {name}; only aigc.data fetches"
+            command = shell_command(node)
+            if command and not ALLOWED_COMMAND.match(command):
+                yield f"{where(number, cell)} runs {command!r}"
+
+
+def shell_command(node: ast.AST) -> str:
+    """Return the command behind `!...` or `%pip`, "" for any other node."""
+    match node:
+        case ast.Call(
+            func=ast.Attribute(attr="system" | "getoutput"),
+            args=[ast.Constant(value=str(command)), *_],
+        ):
+            return command.strip()
+        case ast.Call(
+            func=ast.Attribute(attr="run_line_magic" | "run_cell_magic"),
+            args=[ast.Constant(value="pip" | "conda" | "bash" | "sh" as magic), *_],
+        ):
+            return f"%{magic}"
+    return ""
+
+
+@rule
+def shows_the_librarys_own_code(it: Chapter) -> Iterator[str]:
+    for number, cell in enumerate(it.code, start=1):
+        names = [tag[4:] for tag in tags(cell) if tag.startswith("lib:")]
+        for name in names:
+            shown = definition(tree(cell), name.rsplit(".", 1)[-1])
+            owned = library_definition(it.root, name)
+            if owned is None:
+                yield f"{where(number, cell)}: the library has no {name}"
+            elif shown is None:
+                yield f"{where(number, cell)} does not define {name.rsplit('.')[-1]}"
+            elif bare(shown) != bare(owned):
+                yield f"{where(number, cell)} differs from {name}"
+
+
+def definition(scope: ast.AST, name: str) -> ast.stmt | None:
+    """Find what ``scope`` defines as ``name``: a function, a class or a variable."""
+    for node in getattr(scope, "body", []):
+        match node:
+            case ast.FunctionDef(name=found) | ast.ClassDef(name=found):
+                pass
+            case ast.Assign(targets=[ast.Name(id=found)]):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=found)):
+                pass
+            case _:
+                continue
+        if found == name:
+            return node
+    return None
+
+
+def library_definition(root: Path, name: str) -> ast.stmt | None:
+    """Find ``aigc_lib.models.vae.VAE.encode`` in the library's source."""
+    parts = name.split(".")
+    for cut in range(len(parts) - 1, 0, -1):
+        path = root.joinpath(*parts[:cut]).with_suffix(".py")
+        if path.exists():
+            node = ast.parse(path.read_text(encoding="utf-8"))
+            for part in parts[cut:]:
+                node = definition(node, part)
+            return node
+    return None
+
+
+def bare(node: ast.stmt) -> str:
+    """Dump the syntax tree of ``node`` without docstrings and annotations."""
+    node = ast.parse(ast.unparse(node)).body[0]
+    if isinstance(node, ast.AnnAssign):
+        node = ast.Assign(targets=[node.target], value=node.value, lineno=0)
+    for part in ast.walk(node):
+        if isinstance(part, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(part):
+            part.body = part.body[1:]
+        if isinstance(part, ast.FunctionDef):
+            part.returns = None
+        if isinstance(part, ast.arg):
+            part.annotation = None
+    return ast.dump(node)
+
+
+@rule
+def has_exercises_with_solutions(it: Chapter) -> Iterator[str]:
+    exercises, solutions = exercises_of(it.notebook)
+    if len(exercises) < EXERCISES and it.number != "00":
+        yield f"{len(exercises)} exercises; at least {EXERCISES}"
+    for label in exercises:
+        if not re.fullmatch(rf"ex-{it.number}-\d+", label):
+            yield f"exercise label {label!r}; write ex-{it.number}-1, ..."
+        if label not in solutions:
+            yield f"{label} has no solution"
+        elif not any(
+            CHECKED in tags(cell) and f"check.ch{it.number}." in cell.source
+            for cell in solutions[label]
+        ):
+            yield (
+                f"the solution of {label} has no cell tagged {CHECKED} that calls "
+                f"aigc.check.ch{it.number}"
+            )
+
+
+def exercises_of(notebook: NotebookNode) -> tuple[list[str], dict[str, list]]:
+    """Return the labels of exercises, and of each solution its code cells."""
+    exercises, solutions, solving = [], {}, None
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            if solving:
+                solutions[solving].append(cell)
+            continue
+        for asked, solved, ended in EXERCISE.findall(cell.source):
+            if asked:
+                exercises.append(asked)
+            solving = None if ended else solved or solving
+            if solved:
+                solutions[solved] = []
+    return exercises, solutions
+
+
+@rule
+def has_its_twin(it: Chapter) -> Iterator[str]:
+    yield from sync.drift(it.source)
+
+
+@rule
+def keeps_only_lasting_outputs(it: Chapter) -> Iterator[str]:
+    if not sync.twin_path(it.source).exists():
+        return
+    for number, cell in enumerate(chapter.code_cells(it.twin), start=1):
+        checked = CHECKED in tags(cell)
+        if checked and not cell.outputs:
+            yield f"{where(number, cell)} is tagged {CHECKED} but prints nothing"
+        if cell.outputs and not checked:
+            yield f"{where(number, cell)} keeps an output that nothing checks"
+        for output in cell.outputs:
+            if output.get("name") == "stderr" or output.output_type == "error":
+                yield f"{where(number, cell)} writes to stderr"
+            data = output.get("data", {"text/plain": output.get("text", "")})
+            if set(data) != {"text/plain"}:
+                yield f"{where(number, cell)}: a checked output must be text"
+            for what, pattern in FLEETING.items():
+                if found := pattern.search(data.get("text/plain", "")):
+                    yield f"{where(number, cell)} prints {what}: {found.group()}"
+
+
+def problems(source: Path, root: Path = chapter.ROOT) -> list[str]:
+    """List every place where ``source`` breaks the contract."""
+    it = Chapter(source, root)
+    return [problem for check in RULES for problem in check(it)]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.check")
+    parser.add_argument("--chapter", default="", help="only names that start so: 04")
+    found = {s: problems(s) for s in chapter.sources(parser.parse_args().chapter)}
+    for source, sentences in found.items():
+        print(f"{source.stem}: {len(sentences)} problems")
+        for sentence in sentences:
+            print(f"  {sentence}")
+    raise SystemExit(any(found.values()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,162 @@
+"""Run one chapter with papermill, alone in an empty folder.
+
+python -m tools.run chapters/01_foundations/04_gan.md out.ipynb --profile smoke
+python -m tools.run --table _build/executed/cpu
+"""
+
+import argparse
+import os
+import re
+import resource
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import nbformat
+import papermill
+from nbclient.exceptions import DeadKernelError
+from nbformat import NotebookNode
+from papermill.exceptions import PapermillExecutionError
+
+from . import chapter
+
+BUDGET = {"smoke": 15, "cpu": 90, "gpu": 600}  # seconds for one chapter
+RUN_CARD = re.compile(r"profile \w+ · (.+?) · ")
+ANSI = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class ChapterFailed(Exception):
+    """A cell raised; ``notebook`` holds what ran until then."""
+
+    def __init__(self, message: str, notebook: NotebookNode):
+        super().__init__(message)
+        self.notebook = notebook
+
+
+def execute(notebook: NotebookNode, profile: str, name: str) -> NotebookNode:
+    """Run ``notebook`` in a fresh kernel and note what it took in its metadata.
+
+    Raises:
+        ChapterFailed: a cell raised or the kernel died; the message shows where.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"{name}-") as folder:
+        empty, output = Path(folder, "empty"), Path(folder, "output.ipynb")
+        empty.mkdir()
+        began = time.monotonic()
+        try:
+            done = papermill.execute_notebook(
+                notebook,
+                str(output),
+                parameters={"profile": profile},
+                cwd=str(empty),
+                progress_bar={"desc": name, "leave": False, "disable": None},
+                start_timeout=300,
+                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+            )
+        except PapermillExecutionError as error:
+            raise ChapterFailed(
+                f"{name}: cell In[{error.exec_count}] raised\n\n{error.source}\n\n"
+                + ANSI.sub("", "\n".join(error.traceback)),
+                nbformat.read(output, as_version=4),
+            ) from None
+        except DeadKernelError as error:
+            raise ChapterFailed(
+                f"{name}: the kernel died, as it does when memory runs out\n{error}",
+                nbformat.read(output, as_version=4),
+            ) from None
+        seconds = time.monotonic() - began
+    forget_papermill(done)
+    done.metadata["aigc"] = {
+        "profile": profile,
+        "seconds": round(seconds, 1),
+        "peak_memory_mb": round(peak_bytes() / 2**20),
+        **shown_by(done),
+    }
+    return done
+
+
+def shown_by(notebook: NotebookNode) -> dict:
+    """Read from the outputs what only the kernel knew: the device, stand-in data."""
+    data = [
+        o.data for c in chapter.code_cells(notebook) for o in c.outputs if "data" in o
+    ]
+    cards = (RUN_CARD.match(shown.get("text/plain", "")) for shown in data)
+    return {
+        "device": next((card[1] for card in cards if card), None),
+        "standin": any("aigc-standin" in shown.get("text/html", "") for shown in data),
+    }
+
+
+def peak_bytes() -> int:
+    """Return the largest resident size that a finished child process reached."""
+    size = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return size if sys.platform == "darwin" else size * 1024
+
+
+def forget_papermill(notebook: NotebookNode) -> None:
+    """Remove paths and times of this one machine from the metadata."""
+    for part in (notebook, *notebook.cells):
+        part.metadata.pop("papermill", None)
+        part.metadata.pop("execution", None)
+
+
+def settle_environment(threads: int | None = None) -> None:
+    """Set what the kernels inherit: quiet, one hash seed, data found from anywhere."""
+    os.environ.update(AIGC_QUIET="1", PYTHONHASHSEED="0")
+    os.environ.pop("MPLBACKEND", None)  # a notebook draws into its page
+    if threads:
+        os.environ["OMP_NUM_THREADS"] = str(threads)
+    if data := os.environ.get("AIGC_DATA_DIR"):
+        os.environ["AIGC_DATA_DIR"] = str(Path(data).resolve())
+
+
+def run(source: Path, target: Path, profile: str) -> None:
+    """Execute the chapter ``source`` into ``target``, which changes only on success."""
+    name, failed = source.stem, target.with_suffix(".failed.ipynb")
+    print(f"  {name}: running ({profile})", flush=True)
+    try:
+        done = execute(chapter.read(source), profile, name)
+    except ChapterFailed as error:
+        chapter.write(error.notebook, failed)
+        raise SystemExit(f"{error}\n\nThe notebook up to there: {failed}") from None
+    failed.unlink(missing_ok=True)
+    chapter.write(done, target)
+    cost = done.metadata["aigc"]
+    print(f"  {name}: {cost['seconds']} s, {cost['peak_memory_mb']} MB", flush=True)
+
+
+def table(folder: Path) -> str:
+    """Return what each executed chapter under ``folder`` cost, as lines of text."""
+    paths = sorted(p for p in folder.glob("*/*.ipynb") if ".failed" not in p.name)
+    costs = [(p.stem, nbformat.read(p, as_version=4).metadata["aigc"]) for p in paths]
+    lines = [f"{'chapter':<28}{'profile':<9}{'seconds':>8}{'peak MB':>9}"]
+    for name, cost in costs:
+        over = cost["seconds"] > BUDGET[cost["profile"]]
+        lines.append(
+            f"{name:<28}{cost['profile']:<9}{cost['seconds']:>8.1f}{cost['peak_memory_mb']:>9}"
+            + (f"  over {BUDGET[cost['profile']]} s" if over else "")
+        )
+    lines.append(f"{'all':<37}{sum(cost['seconds'] for _, cost in costs):>8.1f}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tools.run")
+    parser.add_argument("source", type=Path, nargs="?")
+    parser.add_argument("target", type=Path, nargs="?")
+    parser.add_argument("--profile", choices=BUDGET, default="cpu")
+    parser.add_argument("--threads", type=int)
+    parser.add_argument("--table", type=Path, metavar="FOLDER")
+    args = parser.parse_args()
+    if args.table:
+        print(table(args.table))
+    elif args.source and args.target:
+        settle_environment(args.threads)
+        run(args.source, args.target, args.profile)
+    else:
+        parser.error("give SOURCE and TARGET, or --table FOLDER")
+
+
+if __name__ == "__main__":
+    main()
