@@ -1,0 +1,37 @@
+"""What this book adds to Sphinx: local scripts, terms, results, maps, run cards."""
+
+from . import (
+    conceptmap,
+    diagrams,
+    glossary,
+    hints,
+    pictures,
+    results,
+    runcard,
+    search,
+    vendor,
+    words,
+)
+
+PARTS = (
+    conceptmap,
+    diagrams,
+    glossary,
+    hints,
+    pictures,
+    results,
+    runcard,
+    search,
+    vendor,
+    words,
+)
+
+
+def setup(app):
+    for part in PARTS:
+        part.setup(app)
+    return {
+        "version": "0.1",
+        "parallel_read_safe": True,
+        "parallel_write_safe": True,
+    }

@@ -1,0 +1,36 @@
+"""A text alternative for every picture that a cell draws."""
+
+from docutils import nodes
+from sphinx.transforms import SphinxTransform
+
+
+class AltText(SphinxTransform):
+    """Name a cell's picture after its caption, else after its section.
+
+    An author says more with the cell metadata `mystnb: image: alt:`.
+    """
+
+    default_priority = 400  # before images are collected
+
+    def apply(self, **kwargs):
+        for image in self.document.findall(nodes.image):
+            if not image.get("alt"):
+                image["alt"] = caption(image) or f"{section(image)}：代码画出的图"
+
+
+def caption(image):
+    if isinstance(image.parent, nodes.figure):
+        for sibling in image.parent.findall(nodes.caption):
+            return sibling.astext()
+    return ""
+
+
+def section(node):
+    """Return the title of the innermost section around a node."""
+    while node is not None and not isinstance(node, nodes.section):
+        node = node.parent
+    return node.next_node(nodes.title).astext() if node else "本页"
+
+
+def setup(app):
+    app.add_transform(AltText)

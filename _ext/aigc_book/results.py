@@ -1,0 +1,122 @@
+"""Measured figures from results/: nobody types them, and a missing one stops."""
+
+import json
+import os
+from typing import ClassVar
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from .hints import hinted
+from .project import root
+
+
+class MissingResult(LookupError):
+    """The file or the key does not exist; the message says which do."""
+
+
+def lookup(folder, target):
+    """Return (value, record) for `file:key.key` under the results folder.
+
+    Keys walk through objects by name and through lists by position.
+    """
+    name, _, keys = target.partition(":")
+    path = folder / f"{name}.json"
+    if not path.exists():
+        known = ", ".join(sorted(p.stem for p in folder.glob("*.json"))) or "none yet"
+        raise MissingResult(
+            f"no {path.name} in results/ (there: {known}); `make bench`"
+        )
+    record = value = json.loads(path.read_text("utf-8"))
+    for key in keys.split("."):
+        try:
+            value = value[int(key)] if isinstance(value, list) else value[key]
+        except (KeyError, IndexError, ValueError, TypeError):
+            known = (
+                ", ".join(value) if isinstance(value, dict) else type(value).__name__
+            )
+            raise MissingResult(
+                f"{path.name} has no {keys!r}: {key!r} not among {known}"
+            ) from None
+    return value, record
+
+
+def written(value, spec=""):
+    """Write a value as a reader expects it; spec is Python's format language."""
+    if isinstance(value, bool):
+        return "是" if value else "否"
+    if isinstance(value, str):
+        return value
+    if not isinstance(value, int | float):
+        raise MissingResult(f"is not a single figure but {type(value).__name__}")
+    return format(value, spec or ("," if isinstance(value, int) else ".4g"))
+
+
+def provenance(name, record):
+    """Say where a figure comes from, in the words of its record."""
+    parts = [f"results/{name}.json"]
+    for key in ("hardware", "commit", "seed", "date"):
+        value = record.get(key)
+        if isinstance(value, dict):
+            value = ", ".join(str(v) for v in value.values())
+        if value is not None:
+            parts.append(f"{key}: {value}")
+    return " · ".join(parts)
+
+
+class Result(SphinxRole):
+    """{result}`file:key.key` or {result}`file:key.key|.1f`."""
+
+    def run(self):
+        target, _, spec = self.text.partition("|")
+        folder = root(self.env.app) / "results"
+        name = target.partition(":")[0]
+        try:
+            value, record = lookup(folder, target.strip())
+            text = written(value, spec.strip())
+        except (MissingResult, ValueError) as problem:
+            message = self.inliner.reporter.error(
+                f"result {self.text!r}: {problem}", line=self.lineno
+            )
+            return [nodes.problematic("", self.rawtext)], [message]
+        self.env.note_dependency(str(folder / f"{name}.json"))
+        tip = provenance(name, record)
+        return [hinted("", text, tip=tip, classes=["result"])], []
+
+
+class ResultFigure(SphinxDirective):
+    """A picture from results/; nothing at all while it has not been made."""
+
+    required_arguments = 1
+    has_content = True
+    option_spec: ClassVar = {
+        "alt": directives.unchanged_required,
+        "width": directives.length_or_percentage_or_unitless,
+        "name": directives.unchanged,
+    }
+
+    def run(self):
+        if "alt" not in self.options:
+            raise self.error("result-figure: give :alt:, what the picture shows")
+        path = root(self.env.app) / "results" / self.arguments[0]
+        self.env.note_dependency(str(path))
+        if not path.exists():
+            return []
+        uri = "/" + os.path.relpath(path, self.env.srcdir).replace(os.sep, "/")
+        image = nodes.image("", uri=uri, alt=self.options["alt"])
+        if "width" in self.options:
+            image["width"] = self.options["width"]
+        figure = nodes.figure("", image, classes=["result-figure"])
+        if self.content:
+            body = nodes.Element()
+            self.state.nested_parse(self.content, self.content_offset, body)
+            figure += nodes.caption("", "", *body[0].children)
+        self.set_source_info(figure)
+        self.add_name(figure)
+        return [figure]
+
+
+def setup(app):
+    app.add_role("result", Result())
+    app.add_directive("result-figure", ResultFigure)

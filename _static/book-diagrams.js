@@ -1,0 +1,30 @@
+// Draw the page's Mermaid diagrams, and again when the reader changes the theme.
+addEventListener("DOMContentLoaded", () => {
+  if (!window.mermaid) return;
+  const diagrams = [...document.querySelectorAll("pre.mermaid")];
+  const theme = () =>
+    document.documentElement.dataset.theme === "dark" ? "dark" : "neutral";
+  mermaid.startOnLoad = false; // it would draw a second time
+
+  const draw = async () => {
+    const now = theme();
+    mermaid.initialize({
+      startOnLoad: false,
+      theme: now,
+      fontFamily: getComputedStyle(document.body).fontFamily,
+    });
+    for (const [i, diagram] of diagrams.entries()) {
+      if (diagram.dataset.drawn === now) continue;
+      diagram.dataset.source ??= diagram.textContent;
+      const { svg } = await mermaid.render(`diagram-${i}`, diagram.dataset.source);
+      diagram.innerHTML = svg;
+      diagram.dataset.drawn = now;
+    }
+  };
+
+  // One after the other, because Mermaid's settings are global.
+  let drawing = draw();
+  new MutationObserver(() => {
+    drawing = drawing.then(draw);
+  }).observe(document.documentElement, { attributeFilter: ["data-theme"] });
+});
