@@ -1,0 +1,254 @@
+"""The loop: determinism, exact resume, averages, errors."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+import aigc_lib as aigc
+from aigc_lib.models import DCGAN, MLPGAN, GenerativeModel
+from aigc_lib.train import TrainingDiverged
+from aigc_lib.train.average import move_average, warmed_up
+from aigc_lib.train.fit import LOG_EVERY
+
+IMAGES = torch.randint(
+    0, 256, (40, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+)
+POINTS = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
+
+
+def tiny_dcgan():
+    torch.manual_seed(0)
+    return DCGAN(width=2, latent_dim=4)
+
+
+def assert_same(a, b):
+    for (key, x), y in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
+        assert torch.equal(x, y), key
+
+
+def train(model, **kwargs):
+    return aigc.fit(model, IMAGES, batch_size=8, **{"steps": 13, "seed": 3} | kwargs)
+
+
+def test_same_seed_same_bits_and_the_world_outside_is_left_alone():
+    first, second = tiny_dcgan(), tiny_dcgan()
+    state = torch.get_rng_state()
+    train(first)
+    assert torch.equal(state, torch.get_rng_state())
+    torch.rand(5)
+    train(second)
+    assert_same(first, second)
+    other = tiny_dcgan()
+    train(other, seed=4)
+    assert not torch.equal(other.generator[0].weight, first.generator[0].weight)
+
+
+KILLED = """
+import os, signal, sys
+sys.path.insert(0, sys.argv[3])
+from test_fit import tiny_dcgan, train
+def die(model):
+    os.kill(os.getpid(), signal.SIGKILL)
+train(tiny_dcgan(), checkpoint=sys.argv[1], save_every=3, watch=die,
+      watch_at=[int(sys.argv[2])])
+"""
+
+
+def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path):
+    checkpoint = tmp_path / "run.ckpt"
+    step = 4 + int.from_bytes(os.urandom(1)) % 9  # any step from 4 to 12
+    threads = {"OMP_NUM_THREADS": str(torch.get_num_threads())}
+    command = [sys.executable, "-c", KILLED, checkpoint, str(step)]
+    dead = subprocess.run(
+        [*command, os.path.dirname(__file__)], env=os.environ | threads, check=False
+    )
+    assert dead.returncode == -signal.SIGKILL
+    resumed, whole = tiny_dcgan(), tiny_dcgan()
+    history = train(resumed, checkpoint=checkpoint, save_every=3)
+    train(whole)
+    assert_same(resumed, whole)
+    assert history.steps == [13], f"killed at step {step}"
+    assert list(tmp_path.iterdir()) == [checkpoint], "no temporary file stays"
+
+
+def test_finished_run_is_not_repeated_and_can_be_prolonged(tmp_path):
+    checkpoint = tmp_path / "run.ckpt"
+    model, whole = tiny_dcgan(), tiny_dcgan()
+    train(model, checkpoint=checkpoint, steps=5)
+    again = tiny_dcgan()
+    assert train(again, checkpoint=checkpoint, steps=5).steps == [5]
+    assert_same(again, model)
+    train(again, checkpoint=checkpoint, steps=13)
+    train(whole)
+    assert_same(again, whole)
+
+
+@pytest.mark.parametrize("damage", ["truncate", "pickle", "other"])
+def test_bad_checkpoint_is_refused_with_the_remedy(tmp_path, damage):
+    checkpoint = tmp_path / "run.ckpt"
+    train(tiny_dcgan(), checkpoint=checkpoint, steps=1)
+    if damage == "truncate":
+        checkpoint.write_bytes(checkpoint.read_bytes()[:200])
+    if damage == "pickle":
+        torch.save({"run": subprocess.Popen}, checkpoint)
+    seed = 9 if damage == "other" else 3
+    message = "another run .seed 3 -> 9." if damage == "other" else "delete it"
+    with pytest.raises(ValueError, match=message):
+        train(tiny_dcgan(), checkpoint=checkpoint, seed=seed)
+
+
+def test_failed_write_keeps_the_old_checkpoint(tmp_path, monkeypatch):
+    checkpoint = tmp_path / "run.ckpt"
+    train(tiny_dcgan(), checkpoint=checkpoint, steps=1)
+    before = checkpoint.read_bytes()
+
+    def full_disk(state, path):
+        path.write_bytes(b"half")
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(torch, "save", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        train(tiny_dcgan(), checkpoint=checkpoint, steps=2)
+    assert checkpoint.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [checkpoint]
+
+
+def test_average_follows_the_recursion_and_copies_buffers():
+    average, network = nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+    expected = average.weight.detach().clone()
+    for step in range(5):
+        with torch.no_grad():
+            network.weight.normal_()
+        network(torch.randn(8, 3) + 4)
+        decay = warmed_up(0.9, step)
+        expected = decay * expected + (1 - decay) * network.weight.detach()
+        move_average(average, network, decay)
+    torch.testing.assert_close(average.weight.detach(), expected)
+    assert torch.equal(average.running_mean, network.running_mean)
+    assert average.num_batches_tracked == 5
+
+
+def test_average_is_near_the_weights_after_a_short_run():
+    decays = torch.tensor([warmed_up(0.9999, step) for step in range(100)])
+    weight_of_start = decays.prod().item()
+    assert weight_of_start < 1e-6
+    assert warmed_up(0.9, 10_000) == 0.9
+
+
+def test_sample_uses_the_average():
+    model = tiny_dcgan()
+    train(model)
+    before = model.sample(2, seed=0)
+    with torch.no_grad():
+        model.generator[0].weight.zero_()
+    assert torch.equal(model.sample(2, seed=0), before)
+    with torch.no_grad():
+        model.averages["generator"][0].weight.zero_()
+    assert not torch.equal(model.sample(2, seed=0), before)
+
+
+def test_without_average_sample_uses_the_weights():
+    model = tiny_dcgan()
+    train(model, ema=0)
+    assert not model.averages
+
+
+def test_history_logs_means_between_log_points_without_waiting_each_step(monkeypatch):
+    waits = []
+    for name in ("item", "tolist", "__float__", "__bool__"):
+        original = getattr(torch.Tensor, name)
+        monkeypatch.setattr(
+            torch.Tensor, name, lambda x, f=original: (waits.append(1), f(x))[1]
+        )
+    history = aigc.fit(MLPGAN(hidden=8), POINTS, steps=2 * LOG_EVERY + 1)
+    assert history.steps == [LOG_EVERY, 2 * LOG_EVERY, 2 * LOG_EVERY + 1]
+    assert {len(v) for v in history.losses.values()} == {3}
+    assert set(history.losses) == {"generator", "discriminator"}
+    assert len(waits) < 10
+
+
+class Counter(GenerativeModel):
+    """Its loss is the step number; its data order is recorded."""
+
+    def __init__(self):
+        super().__init__()
+        self.w = nn.Parameter(torch.zeros(()))
+        self.batches, self.step = [], 0
+
+    def optimizers(self):
+        return {"w": torch.optim.SGD([self.w], lr=0.0)}
+
+    def training_step(self, batch, update):
+        self.step += 1
+        self.batches.append(batch.clone())
+        update("w", self.step + 0 * self.w)
+
+
+def test_logged_loss_is_the_mean_and_each_epoch_sees_every_sample_once():
+    model = Counter()
+    history = aigc.fit(model, torch.arange(20.0)[:, None], steps=60, batch_size=5)
+    assert history.losses["w"] == pytest.approx([25.5, 55.5])
+    epochs = torch.cat(model.batches).view(15, 20)
+    assert (epochs.sort(1).values == torch.arange(20.0)).all()
+    assert not torch.equal(epochs[0], epochs[1])
+
+
+def test_images_are_scaled_and_points_are_not():
+    model = Counter()
+    aigc.fit(model, torch.tensor([[0], [255]], dtype=torch.uint8), steps=1, batch_size=2)
+    assert model.batches[0].sort(0).values.tolist() == [[-1.0], [1.0]]
+
+
+def test_seconds_stop_the_run_and_watching_is_not_counted():
+    import time
+
+    history = aigc.fit(
+        Counter(),
+        POINTS,
+        seconds=0.3,
+        watch=lambda model: time.sleep(0.5),
+        watch_at=[1],
+    )
+    assert 0.3 <= history.seconds < 0.5
+    assert list(history.watched) == [1]
+
+
+def test_watch_sees_the_model_before_and_during_training():
+    history = train(tiny_dcgan(), watch=lambda m: m.sample(1, seed=0), watch_at=(0, 5))
+    assert list(history.watched) == [0, 5]
+    assert not torch.equal(history.watched[0], history.watched[5])
+    assert history.plot().get_xlabel() == "step"
+
+
+def test_diverged_loss_is_reported_by_name():
+    class Diverging(Counter):
+        def training_step(self, batch, update):
+            update("w", self.w + float("nan"))
+
+    with pytest.raises(TrainingDiverged, match="loss 'w' is nan at step 1: lower the"):
+        aigc.fit(Diverging(), POINTS, steps=1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({}, "steps=None, seconds=None: give one"),
+        ({"steps": 1, "seconds": 1}, "give one of the two"),
+        ({"steps": 0}, "steps=0"),
+        ({"seconds": -1}, "seconds=-1"),
+        ({"steps": 1, "batch_size": 0}, "batch_size=0"),
+        ({"steps": 1, "batch_size": 300}, "holds 200 samples.*batch_size <= 200"),
+        ({"steps": 1, "ema": 1.0}, r"ema=1.0: a decay lies in \[0, 1\)"),
+        ({"steps": 1, "data": [1, 2]}, "data is list"),
+        ({"steps": 1, "data": torch.full((99, 2), torch.nan)}, "NaN"),
+    ],
+)
+def test_bad_arguments(arguments, message):
+    data = arguments.pop("data", POINTS)
+    with pytest.raises(ValueError, match=message):
+        aigc.fit(MLPGAN(hidden=4), data, **arguments)
