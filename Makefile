@@ -40,7 +40,7 @@ book: $(READY) $(JS)  ## run every chapter that changed and build the book
 	@$(MAKE) --no-print-directory --keep-going -j$(WORKERS) runs
 	@$(MAKE) --no-print-directory page
 	@echo
-	@$(BIN)/python -m tools.run --table $(EXECUTED)
+	@$(BIN)/python -m tools.table $(RUNS)
 	@echo
 	@echo 'The book: $(abspath $(HTML)/index.html)'
 

@@ -21,7 +21,6 @@ from papermill.exceptions import PapermillExecutionError
 
 from . import chapter
 
-BUDGET = {"smoke": 15, "cpu": 90, "gpu": 600}  # seconds for one chapter
 RUN_CARD = re.compile(r"profile \w+ · (.+?) · ")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -126,36 +125,15 @@ def run(source: Path, target: Path, profile: str) -> None:
     print(f"  {name}: {cost['seconds']} s, {cost['peak_memory_mb']} MB", flush=True)
 
 
-def table(folder: Path) -> str:
-    """Return what each executed chapter under ``folder`` cost, as lines of text."""
-    paths = sorted(p for p in folder.glob("*/*.ipynb") if ".failed" not in p.name)
-    costs = [(p.stem, nbformat.read(p, as_version=4).metadata["aigc"]) for p in paths]
-    lines = [f"{'chapter':<28}{'profile':<9}{'seconds':>8}{'peak MB':>9}"]
-    for name, cost in costs:
-        over = cost["seconds"] > BUDGET[cost["profile"]]
-        lines.append(
-            f"{name:<28}{cost['profile']:<9}{cost['seconds']:>8.1f}{cost['peak_memory_mb']:>9}"
-            + (f"  over {BUDGET[cost['profile']]} s" if over else "")
-        )
-    lines.append(f"{'all':<37}{sum(cost['seconds'] for _, cost in costs):>8.1f}")
-    return "\n".join(lines)
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.run")
-    parser.add_argument("source", type=Path, nargs="?")
-    parser.add_argument("target", type=Path, nargs="?")
-    parser.add_argument("--profile", choices=BUDGET, default="cpu")
+    parser.add_argument("source", type=Path)
+    parser.add_argument("target", type=Path)
+    parser.add_argument("--profile", choices=("smoke", "cpu", "gpu"), required=True)
     parser.add_argument("--threads", type=int)
-    parser.add_argument("--table", type=Path, metavar="FOLDER")
     args = parser.parse_args()
-    if args.table:
-        print(table(args.table))
-    elif args.source and args.target:
-        settle_environment(args.threads)
-        run(args.source, args.target, args.profile)
-    else:
-        parser.error("give SOURCE and TARGET, or --table FOLDER")
+    settle_environment(args.threads)
+    run(args.source, args.target, args.profile)
 
 
 if __name__ == "__main__":

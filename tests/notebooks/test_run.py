@@ -8,6 +8,7 @@ import nbformat
 import pytest
 
 from tools import chapter, run
+from tools.table import table
 
 
 def make_run(source, target, **environment):
@@ -37,7 +38,7 @@ def test_runs_in_an_empty_folder_and_notes_the_cost(tmp_path, bare):
     assert cost["peak_memory_mb"] > 20
     assert "papermill" not in target.read_text()
     assert str(tmp_path) not in target.read_text()
-    assert "05_x" in run.table(tmp_path)
+    assert f"{cost['seconds']:.1f}" in table([target])
 
 
 def test_failure_shows_the_cell_and_spares_the_target(tmp_path, bare):
@@ -80,3 +81,15 @@ def test_device_and_standin_are_read_from_the_outputs(standin):
         cell.outputs.append(output(**{"text/html": '<div class="aigc-standin">'}))
     shown = run.shown_by(nbformat.v4.new_notebook(cells=[cell]))
     assert shown == {"device": "NVIDIA X 200", "standin": standin}
+
+
+@pytest.mark.parametrize(("seconds", "over"), [(15.0, False), (15.1, True)])
+def test_table_marks_what_is_over_its_budget(tmp_path, seconds, over):
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata["aigc"] = {
+        "profile": "smoke",
+        "seconds": seconds,
+        "peak_memory_mb": 1,
+    }
+    chapter.write(notebook, tmp_path / "05_x.ipynb")
+    assert ("over 15 s" in table([tmp_path / "05_x.ipynb"])) == over
