@@ -21,7 +21,6 @@ from papermill.exceptions import PapermillExecutionError
 
 from . import chapter
 
-RUN_CARD = re.compile(r"profile \w+ · (.+?) · ")
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -69,22 +68,9 @@ def execute(notebook: NotebookNode, profile: str, name: str) -> NotebookNode:
     done.metadata["aigc"] = {
         "profile": profile,
         "seconds": round(seconds, 1),
-        "peak_memory_mb": round(peak_bytes() / 2**20),
-        **shown_by(done),
+        "peak_mb": round(peak_bytes() / 2**20),
     }
     return done
-
-
-def shown_by(notebook: NotebookNode) -> dict:
-    """Read from the outputs what only the kernel knew: the device, stand-in data."""
-    data = [
-        o.data for c in chapter.code_cells(notebook) for o in c.outputs if "data" in o
-    ]
-    cards = (RUN_CARD.match(shown.get("text/plain", "")) for shown in data)
-    return {
-        "device": next((card[1] for card in cards if card), None),
-        "standin": any("aigc-standin" in shown.get("text/html", "") for shown in data),
-    }
 
 
 def peak_bytes() -> int:
@@ -122,7 +108,7 @@ def run(source: Path, target: Path, profile: str) -> None:
     failed.unlink(missing_ok=True)
     chapter.write(done, target)
     cost = done.metadata["aigc"]
-    print(f"  {name}: {cost['seconds']} s, {cost['peak_memory_mb']} MB", flush=True)
+    print(f"  {name}: {cost['seconds']} s, {cost['peak_mb']} MB", flush=True)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ def table(executed: list[Path]) -> str:
         run = json.loads(path.read_text(encoding="utf-8"))["metadata"]["aigc"]
         total += run["seconds"]
         line = f"{path.stem:<28}{run['profile']:<9}{run['seconds']:>8.1f}"
-        line += f"{run['peak_memory_mb']:>9}"
+        line += f"{run['peak_mb']:>9}"
         if run["seconds"] > BUDGET[run["profile"]]:
             line += f"  over {BUDGET[run['profile']]} s"
         lines.append(line)
