@@ -93,14 +93,15 @@ def _obtain(card: Card, file: File) -> Path:
 
 
 def _explain(card: Card, tried: list[str]) -> str:
-    return "\n".join(
-        [
-            f"{card.name} is not on this machine and could not be downloaded. Tried:",
-            *(f"  {line}" for line in tried),
-            "What to do, one of:",
-            f"  with internet:    python -m aigc_lib data {card.name}",
-            f"  from a copy:      put it at FOLDER/{card.files[0].path} and set "
-            "AIGC_DATA_DIR=FOLDER",
-            "  read-only cache:  set AIGC_CACHE_DIR to a folder that you can write to",
-        ]
-    )
+    lines = [
+        f"{card.name} is not on this machine and could not be downloaded. Tried:",
+        *(f"  {line}" for line in tried),
+        "What to do, one of:",
+        f"  with internet:    python -m aigc_lib data {card.name}",
+        f"  from a copy:      put it at FOLDER/{card.files[0].path} and set "
+        "AIGC_DATA_DIR=FOLDER",
+        "  read-only cache:  set AIGC_CACHE_DIR to a folder that you can write to",
+    ]
+    if len(card.shape) == 3:  # an image set
+        lines.append('  only to try out:  ask for the stand-in "digits"')
+    return "\n".join(lines)

@@ -1,0 +1,303 @@
+"""Train, sample and evaluate models, fetch data, and look after the installation."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import inspect
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+EXAMPLES = {
+    "": """
+  python -m aigc_lib doctor
+  python -m aigc_lib data fashion_mnist
+  python -m aigc_lib fit dcgan fashion_mnist --seconds 120 --out gan.safetensors
+  python -m aigc_lib sample gan.safetensors --out samples.png
+  python -m aigc_lib evaluate gan.safetensors fashion_mnist""",
+    "fit": """
+  python -m aigc_lib fit mlp_gan ring8 --steps 5000
+  python -m aigc_lib fit dcgan fashion_mnist --seconds 120 --set loss=hinge
+  python -m aigc_lib fit dcgan mnist --steps 20000 --checkpoint run.pt
+      (the same again after an interruption goes on where run.pt stops)""",
+    "sample": """
+  python -m aigc_lib sample gan.safetensors --n 100 --columns 10 --out samples.png""",
+    "evaluate": """
+  python -m aigc_lib evaluate gan.safetensors fashion_mnist --n 10000 --json""",
+    "data": """
+  python -m aigc_lib data                        what there is, what is at hand
+  python -m aigc_lib data mnist fashion_mnist    fetch and verify these""",
+    "doctor": """
+  python -m aigc_lib doctor""",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status: 0, 1 (doctor), 2 (bad input)."""
+    arguments = parser().parse_args(argv)
+    try:
+        return arguments.run(arguments) or 0
+    # ArithmeticError: training that diverged. Anything else is a bug: a traceback.
+    except (ValueError, OSError, ArithmeticError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+
+
+def parser() -> argparse.ArgumentParser:
+    """The arguments of all commands; it imports nothing heavy, so --help is quick."""
+    style = {"formatter_class": argparse.RawDescriptionHelpFormatter}
+    top = argparse.ArgumentParser(
+        prog="python -m aigc_lib",
+        description=__doc__,
+        epilog="examples:" + EXAMPLES[""],
+        **style,
+    )
+    commands = top.add_subparsers(metavar="COMMAND", required=True)
+
+    def command(run) -> argparse.ArgumentParser:
+        name, text = run.__name__, inspect.getdoc(run)
+        epilog = "examples:" + EXAMPLES[name]
+        p = commands.add_parser(
+            name, help=text, description=text, epilog=epilog, **style
+        )
+        p.set_defaults(run=run)
+        return p
+
+    default = "(default: %(default)s)"
+    model_file = {"type": Path, "help": "file that fit wrote"}
+    data_name = {"help": "name of a data set: see python -m aigc_lib data"}
+    seed = {"type": int, "default": 0, "help": default}
+    standin = {"help": "set to use where DATA cannot be had: digits"}
+
+    p = command(fit)
+    p.add_argument("model", help="dcgan (images) or mlp_gan (2-D points)")
+    p.add_argument("data", **data_name)
+    length = p.add_mutually_exclusive_group(required=True)
+    length.add_argument("--steps", type=int, help="train for so many steps")
+    length.add_argument("--seconds", type=float, help="train for so many seconds")
+    p.add_argument("--out", type=Path, default="model.safetensors", help=default)
+    p.add_argument("--checkpoint", type=Path, help="file to resume from and save to")
+    p.add_argument("--batch-size", type=int, default=64, help=default)
+    p.add_argument("--seed", **seed)
+    p.add_argument("--standin", **standin)
+    p.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="argument of the model, such as loss=hinge; may be repeated",
+    )
+
+    p = command(sample)
+    p.add_argument("model", **model_file)
+    p.add_argument("--n", type=int, default=64, help=f"samples {default}")
+    p.add_argument("--columns", type=int, default=8, help=default)
+    p.add_argument("--seed", **seed)
+    p.add_argument("--out", type=Path, default="samples.png", help=default)
+
+    p = command(evaluate)
+    p.add_argument("model", **model_file)
+    p.add_argument("data", **data_name)
+    p.add_argument("--split", default="test", help=default)
+    p.add_argument("--n", type=int, default=5000, help=f"samples {default}")
+    p.add_argument("--seed", **seed)
+    p.add_argument("--standin", **standin)
+    p.add_argument("--json", action="store_true", help="print one JSON object")
+
+    command(data).add_argument(
+        "names", nargs="*", metavar="NAME", help="data set to fetch; none: list all"
+    )
+    command(doctor)
+    return top
+
+
+# ---- commands: the first line of each is its help ------------------------------------
+
+
+def fit(arguments: argparse.Namespace) -> None:
+    """Train a model and save it."""
+    from . import start
+    from .data import load
+    from .data.catalog import unknown
+    from .models import MODELS
+    from .train import fit
+
+    if arguments.model not in MODELS:
+        raise unknown("model", arguments.model, MODELS)
+    options = _options(arguments.set)
+    _check_writable(arguments.out)  # before the training, not after it
+    run = start(seed=arguments.seed)
+    data = load(arguments.data, standin=arguments.standin)
+    model = _build(arguments.model, data.x.shape[1:], options)
+    print(run, data, sep="\n", file=sys.stderr)
+    history = fit(
+        model,
+        data,
+        steps=arguments.steps,
+        seconds=arguments.seconds,
+        batch_size=arguments.batch_size,
+        seed=arguments.seed,
+        checkpoint=arguments.checkpoint,
+    )
+    print(history)
+    print(f"saved {model.save(arguments.out)}")
+
+
+def sample(arguments: argparse.Namespace) -> None:
+    """Draw samples from a saved model into a PNG file."""
+    from .files import replacing
+    from .models import load
+
+    if arguments.columns < 1:
+        raise ValueError(f"--columns {arguments.columns}: give a number above 0")
+    _check_writable(arguments.out)
+    samples = load(arguments.model).sample(arguments.n, seed=arguments.seed).cpu()
+    with replacing(arguments.out) as temporary:
+        if samples.dim() == 4:
+            from torchvision.utils import save_image
+
+            shades = {"normalize": True, "value_range": (-1, 1), "pad_value": 1.0}
+            save_image(
+                samples, temporary, "png", nrow=arguments.columns, padding=2, **shades
+            )
+        else:
+            import matplotlib
+
+            matplotlib.use("agg")
+            from . import plots
+
+            limit = 1.1 * samples.abs().max().item()
+            figure = plots.points(fake=samples, limit=limit).figure
+            figure.savefig(temporary, format="png")
+    print(f"saved {arguments.out}")
+
+
+def evaluate(arguments: argparse.Namespace) -> None:
+    """Compare samples of a saved model with one split of real data."""
+    from . import runtime
+    from .data import load
+    from .metrics import images as metrics
+    from .models import load as load_model
+
+    model = load_model(arguments.model).to(runtime.pick_device())
+    data = load(arguments.data, split=arguments.split, standin=arguments.standin)
+    began = time.perf_counter()
+    samples = model.sample(arguments.n, seed=arguments.seed).cpu()
+    sampling = time.perf_counter() - began
+    shape = tuple(samples.shape[1:])
+    if shape != tuple(data.x.shape[1:]):
+        raise ValueError(
+            f"data={arguments.data!r} holds {tuple(data.x.shape[1:])}, the model makes "
+            f"{shape}: evaluate it on the kind of data that it was trained on"
+        )
+    if shape == (1, 28, 28):
+        space = "features of aigc_lib's Fashion-MNIST classifier"
+        real, fake = metrics.features(data.x), metrics.features(samples)
+    elif len(shape) == 1:
+        space, real, fake = "coordinates", data.x, samples
+    else:
+        raise ValueError(f"no feature network for samples of shape {shape}")
+    kernel, error = metrics.kernel_distance(real, fake, seed=arguments.seed)
+    result = {
+        "model": f"{type(model).__name__} from {arguments.model}",
+        "data": data.name,
+        "split": data.split,
+        "real_samples": len(real),
+        "fake_samples": len(fake),
+        "measured_on": space,
+        "frechet_distance": metrics.frechet_distance(real, fake),
+        "kernel_distance": kernel,
+        "kernel_distance_standard_error": error,
+        **metrics.precision_recall(real, fake),
+        "seed": arguments.seed,
+        "seconds_sampling": round(sampling, 2),
+        "seconds": round(time.perf_counter() - began, 2),
+        "hardware": runtime.describe_device(model.device),
+        "versions": runtime.describe_versions(),
+    }
+    if arguments.json:
+        print(json.dumps(result, ensure_ascii=False))
+        return
+    for name, value in result.items():
+        text = f"{value:.4g}" if isinstance(value, float) else value
+        print(f"{name.replace('_', ' '):32}{text}")
+
+
+def data(arguments: argparse.Namespace) -> None:
+    """List the data sets, or fetch and verify some."""
+    from .data import CATALOG, cache_dir, catalog, find, obtain
+
+    for card in [catalog.lookup(name) for name in arguments.names]:
+        obtain(card)
+        print(f"{card.name}: verified, in {find(card.name)}")
+    if arguments.names:
+        return
+    for card in CATALOG.values():
+        where = find(card.name) if card.files else "built in"
+        size = sum(file.bytes for file in card.files) / 1e6
+        needs = f"not here: python -m aigc_lib data {card.name}  ({size:.0f} MB)"
+        print(f"{card.name:16}{card.title:24}{where or needs}")
+    print(f"AIGC_DATA_DIR: {os.environ.get('AIGC_DATA_DIR', 'not set')}")
+    print(f"cache: {cache_dir()}")
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """Say what works on this machine, what is missing and how to mend it."""
+    from .doctor import examine
+
+    return examine()
+
+
+# ---- what the commands share ---------------------------------------------------------
+
+
+def _build(name: str, shape: tuple[int, ...], options: dict):
+    """Make model ``name`` for samples of ``shape``, with ``options`` of the reader."""
+    from .data.catalog import unknown
+    from .models import MODELS
+
+    if len(shape) == 3:
+        fitting = {"channels": shape[0], "image_size": shape[1]}
+    else:
+        fitting = {"data_dim": shape[0]}
+    accepted = inspect.signature(MODELS[name]).parameters
+    if not fitting.keys() <= accepted.keys():
+        kind = "images" if len(shape) == 3 else "points"
+        raise ValueError(f"model={name!r} is not made for {kind} of shape {shape}")
+    for option in options:
+        if option not in accepted:
+            raise unknown("--set", option, accepted)
+    return MODELS[name](**fitting | options)
+
+
+def _options(pairs: list[str]) -> dict:
+    """Turn ``["loss=hinge", "r1=0.1"]`` into keyword arguments."""
+    options = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals):
+            raise ValueError(f"--set {pair}: write NAME=VALUE, such as loss=hinge")
+        try:
+            options[name] = ast.literal_eval(value)
+        except (ValueError, SyntaxError):
+            options[name] = value  # a word
+    return options
+
+
+def _check_writable(path: Path) -> None:
+    """Find out now whether a file can be written, not after an hour of training."""
+    if path.is_dir():
+        raise ValueError(f"--out {path} is a folder: give the name of a file")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not os.access(path.parent, os.W_OK):
+        raise ValueError(f"--out {path}: cannot write to that folder, choose another")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
