@@ -20,9 +20,19 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-_MODULES = ("runtime", "data", "metrics", "models", "train", "plots", "show", "check")
-_FUNCTIONS = {"start": "runtime", "fit": "train"}
-__all__ = ["__version__", *_MODULES, *_FUNCTIONS]
+__all__ = [
+    "check",
+    "data",
+    "fit",
+    "metrics",
+    "models",
+    "plots",
+    "runtime",
+    "show",
+    "start",
+    "train",
+]
+_HOMES = {"start": "runtime", "fit": "train"}  # functions, by module
 
 if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from . import check, data, metrics, models, plots, runtime, show, train
@@ -31,9 +41,9 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
 
 
 def __getattr__(name: str):
-    if name in _FUNCTIONS:
-        return getattr(import_module(f"{__name__}.{_FUNCTIONS[name]}"), name)
-    if name in _MODULES:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    if name in __all__:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 

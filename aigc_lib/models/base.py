@@ -26,10 +26,12 @@ class GenerativeModel(nn.Module):
     A subclass passes its constructor's arguments to ``super().__init__``, so that
     ``load`` can rebuild it, and defines ``optimizers``, ``training_step`` and
     ``sample``. ``sampled`` names the networks that ``sample`` uses: ``fit`` keeps an
-    exponential moving average of their weights.
+    exponential moving average of their weights. ``tolerates_bf16`` is False for a
+    model whose results need more than the 8 significant bits of bfloat16.
     """
 
     sampled: tuple[str, ...] = ()
+    tolerates_bf16 = True
 
     def __init__(self, **config):
         super().__init__()
@@ -119,6 +121,6 @@ def load_model(path: str | os.PathLike, classes: dict[str, type]) -> GenerativeM
         model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
-            f"path={str(path)!r}: its configuration does not fit {kind.__name__}: {error}"
+            f"path={str(path)!r}: its content does not fit {kind.__name__}: {error}"
         ) from error
     return model

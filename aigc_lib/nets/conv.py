@@ -6,34 +6,52 @@ from torch import Tensor, nn
 
 
 class ConvGenerator(nn.Sequential):
-    """Noise (B, latent_dim) -> images (B, channels, S, S) in [-1, 1]."""
+    """Noise (B, latent_dim) -> images (B, channels, S, S) in [-1, 1].
+
+    A quarter of the resolution is where convolutions are cheap, so one more is spent
+    there than in the paper: per second of training it gains more than greater width.
+    """
 
     def __init__(self, image_size: int, channels: int, latent_dim: int, width: int):
-        start = image_size // 4
+        quarter = image_size // 4
         super().__init__(
-            nn.Linear(latent_dim, 4 * width * start**2, bias=False),
-            nn.Unflatten(1, (4 * width, start, start)),
-            nn.BatchNorm2d(4 * width),
-            nn.ReLU(),
-            nn.ConvTranspose2d(4 * width, 2 * width, 4, stride=2, padding=1, bias=False),
-            nn.BatchNorm2d(2 * width),
-            nn.ReLU(),
+            nn.Linear(latent_dim, 4 * width * quarter**2, bias=False),
+            nn.Unflatten(1, (4 * width, quarter, quarter)),
+            *normalised(4 * width),
+            nn.Conv2d(4 * width, 4 * width, 3, padding=1, bias=False),
+            *normalised(4 * width),
+            nn.ConvTranspose2d(
+                4 * width, 2 * width, 4, stride=2, padding=1, bias=False
+            ),
+            *normalised(2 * width),
             nn.ConvTranspose2d(2 * width, channels, 4, stride=2, padding=1),
             nn.Tanh(),
         )
 
 
+def normalised(channels: int) -> tuple[nn.Module, nn.Module]:
+    """What follows each layer of a generator but the last; it needs no bias before."""
+    return nn.BatchNorm2d(channels), nn.ReLU()
+
+
 class ConvDiscriminator(nn.Sequential):
-    """Images (B, channels, S, S) -> logits (B,), without batch normalisation."""
+    """Images (B, channels, S, S) -> logits (B,) in float32.
+
+    Without batch normalisation: real and generated batches have different statistics,
+    and gradient penalties are defined per sample.
+    """
 
     def __init__(self, image_size: int, channels: int, width: int):
-        end = image_size // 4
+        quarter = image_size // 4
         super().__init__(
             nn.Conv2d(channels, 2 * width, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2),
             nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1),
             nn.LeakyReLU(0.2),
             nn.Flatten(),
-            nn.Linear(4 * width * end**2, 1),
+            nn.Linear(4 * width * quarter**2, 1),
             nn.Flatten(0),
         )
+
+    def forward(self, images: Tensor) -> Tensor:
+        return super().forward(images).float()  # losses are no place for bfloat16

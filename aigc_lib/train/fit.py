@@ -50,10 +50,13 @@ def fit(
     a later call with the same arguments goes on where the file stops: on a CPU the
     result equals that of an uninterrupted run bit for bit. ``watch(model)`` is called
     after the steps in ``watch_at`` (0: before the first) and its results are kept in
-    ``history.watched``.
+    ``history.watched``; with a checkpoint they must be tensors or plain values.
 
-    Under ``accelerate launch`` each process takes its own share of every batch, of
-    ``batch_size`` samples, and gradients are averaged.
+    Networks run in bfloat16 where the device computes in it natively and the model
+    tolerates it; weights and optimisers stay in float32.
+
+    With several processes (``accelerate launch`` or ``torchrun``) each process takes
+    its own share of every batch, of ``batch_size`` samples, and gradients are averaged.
 
     Raises:
         ValueError: neither or both of ``steps`` and ``seconds``, a number out of range,
@@ -70,13 +73,14 @@ def fit(
     if not 0 <= ema < 1:
         raise ValueError(f"ema={ema}: a decay lies in [0, 1)")
 
-    bf16 = torch.cuda.is_available() and runtime.has_bf16(torch.device("cuda"))
-    accelerator = Accelerator(mixed_precision="bf16" if bf16 else "no")
+    accelerator = Accelerator()
+    device = accelerator.device
+    bf16 = model.tolerates_bf16 and runtime.has_bf16(device)
     if seconds is not None and accelerator.num_processes > 1:
         raise ValueError(f"seconds={seconds}: several processes need steps instead")
-    x = as_tensor(data).to(accelerator.device)
+    x = as_tensor(data).to(device)
     batches = Batches(len(x), batch_size, seed, accelerator)
-    model.to(accelerator.device).train()
+    model.to(device).train()
     broadcast([p.data for p in model.parameters()])  # all start from the same weights
     if ema:
         model.start_averaging()
@@ -94,8 +98,14 @@ def fit(
     def look() -> None:
         if watch and step in watch_at and step not in history.watched:
             with clock.stopped():
-                history.watched[step] = watch(model)
+                result = watch(model)
             model.train()
+            if checkpoint and not checkpoints.is_plain(result):
+                raise ValueError(
+                    f"watch returned {type(result).__name__}: a checkpoint keeps "
+                    "tensors, numbers, strings, and lists, tuples or dicts of them"
+                )
+            history.watched[step] = result
 
     def save() -> None:
         with clock.stopped():
@@ -104,10 +114,15 @@ def fit(
             checkpoints.write(checkpoint, state | {"history": history.state_dict()})
 
     done = clock.seconds if seconds else step
-    quiet = runtime.quiet() or not accelerator.is_main_process
-    bar = tqdm(total=steps or seconds, initial=done, disable=quiet,
-               bar_format=None if steps else "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}")
-    with bar, own_randomness(accelerator.device):
+    main = accelerator.is_main_process
+    quiet = runtime.quiet() or not main
+    bar = tqdm(
+        total=steps or seconds,
+        initial=done,
+        disable=quiet,
+        bar_format=None if steps else "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}",
+    )
+    with bar, own_randomness(device):
         look()
         while done < (steps or seconds):
             # Step and process alone decide the noise: there is no state to save.
@@ -116,7 +131,7 @@ def fit(
             batch = x[batches[step]]
             if batch.dtype == torch.uint8:
                 batch = batch.float().div_(127.5).sub_(1)
-            with accelerator.autocast():
+            with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 model.training_step(batch, update)
             for name in model.averages if ema else ():
                 average, network = model.averages[name], getattr(model, name)
@@ -129,9 +144,8 @@ def fit(
                 history.log(step, clock.seconds, update.mean_losses(step))
                 bar.set_postfix({k: f"{v[-1]:.3f}" for k, v in history.losses.items()})
             bar.update(done - bar.n)
-            if checkpoint and (step % save_every == 0 or finished):
-                if accelerator.is_main_process:
-                    save()
+            if main and checkpoint and (step % save_every == 0 or finished):
+                save()
     return history
 
 

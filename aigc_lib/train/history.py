@@ -48,7 +48,8 @@ class History:
         return ax
 
     def __repr__(self) -> str:
-        last = ", ".join(f"{name} {values[-1]:.3f}" for name, values in self.losses.items())
-        return (
-            f"{self.steps[-1] if self.steps else 0} steps in {self.seconds:.1f} s; {last}"
+        last = ", ".join(
+            f"{name} {values[-1]:.3f}" for name, values in self.losses.items()
         )
+        steps = self.steps[-1] if self.steps else 0
+        return f"{steps:,} steps in {self.seconds:.1f} s; {last}"

@@ -39,7 +39,8 @@ class Update:
     def __call__(self, name: str, loss: Tensor) -> None:
         parameters = self.parameters[name]
         self.optimizers[name].zero_grad()
-        self.accelerator.backward(loss, inputs=parameters)
+        with torch.autocast(self.accelerator.device.type, enabled=False):
+            self.accelerator.backward(loss, inputs=parameters)
         if self.accelerator.num_processes > 1:
             self._average_gradients(parameters)
         self.optimizers[name].step()

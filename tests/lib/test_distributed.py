@@ -46,9 +46,7 @@ torch.save(m.state_dict(), f"{sys.argv[1]}/{state.process_index}.pt")
 
 def noise_of(rank):
     words = np.random.SeedSequence([5, 0, rank]).generate_state(1)
-    return torch.randn(
-        BATCH, 2, generator=torch.Generator().manual_seed(int(words[0]))
-    )
+    return torch.randn(BATCH, 2, generator=torch.Generator().manual_seed(int(words[0])))
 
 
 def test_two_processes_equal_one_with_the_joined_batch(tmp_path):

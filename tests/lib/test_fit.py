@@ -16,7 +16,11 @@ from aigc_lib.train.average import move_average, warmed_up
 from aigc_lib.train.fit import LOG_EVERY
 
 IMAGES = torch.randint(
-    0, 256, (40, 1, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(0)
+    0,
+    256,
+    (40, 1, 28, 28),
+    dtype=torch.uint8,
+    generator=torch.Generator().manual_seed(0),
 )
 POINTS = torch.randn(200, 2, generator=torch.Generator().manual_seed(0))
 
@@ -27,7 +31,9 @@ def tiny_dcgan():
 
 
 def assert_same(a, b):
-    for (key, x), y in zip(a.state_dict().items(), b.state_dict().values(), strict=True):
+    for (key, x), y in zip(
+        a.state_dict().items(), b.state_dict().values(), strict=True
+    ):
         assert torch.equal(x, y), key
 
 
@@ -200,7 +206,9 @@ def test_logged_loss_is_the_mean_and_each_epoch_sees_every_sample_once():
 
 def test_images_are_scaled_and_points_are_not():
     model = Counter()
-    aigc.fit(model, torch.tensor([[0], [255]], dtype=torch.uint8), steps=1, batch_size=2)
+    aigc.fit(
+        model, torch.tensor([[0], [255]], dtype=torch.uint8), steps=1, batch_size=2
+    )
     assert model.batches[0].sort(0).values.tolist() == [[-1.0], [1.0]]
 
 
@@ -223,6 +231,32 @@ def test_watch_sees_the_model_before_and_during_training():
     assert list(history.watched) == [0, 5]
     assert not torch.equal(history.watched[0], history.watched[5])
     assert history.plot().get_xlabel() == "step"
+
+
+def test_watched_results_survive_a_resume(tmp_path):
+    def look(model):
+        return model.sample(2, seed=0)
+
+    def fit_to(steps, model):
+        return train(
+            model, steps=steps, checkpoint=tmp_path / "c", watch=look, watch_at=(1, 9)
+        )
+
+    model = tiny_dcgan()
+    first = fit_to(5, model).watched
+    both = fit_to(10, tiny_dcgan()).watched
+    assert list(both) == [1, 9]
+    assert torch.equal(both[1], first[1])
+
+
+def test_what_a_checkpoint_cannot_keep_is_refused_at_once(tmp_path):
+    with pytest.raises(ValueError, match="watch returned ndarray"):
+        train(
+            tiny_dcgan(),
+            checkpoint=tmp_path / "c",
+            watch=lambda model: model.sample(1).numpy(),
+            watch_at=[0],
+        )
 
 
 def test_diverged_loss_is_reported_by_name():

@@ -198,7 +198,10 @@ def test_discriminator_step_does_not_reach_the_generator():
 @pytest.mark.parametrize("loss", LOSSES)
 def test_every_loss_trains_both_players(loss):
     model = MLPGAN(loss=loss, gradient_penalty=1.0, r1=0.1)
-    weights = {"generator": model.generator[0], "discriminator": model.discriminator[0][0]}
+    weights = {
+        "generator": model.generator[0],
+        "discriminator": model.discriminator[0][0],
+    }
     before = {name: layer.weight.clone() for name, layer in weights.items()}
     aigc.fit(model, torch.randn(64, 2), steps=2, batch_size=32)
     for name, layer in weights.items():

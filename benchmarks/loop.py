@@ -1,0 +1,111 @@
+"""What the training loop costs: ``fit`` against two hand-written loops, one DCGAN.
+
+``bare`` is the least that trains the same model on the same data: index batches, no
+log. ``usual`` is what tutorials write: a DataLoader and ``.item()`` in every step.
+The three take turns, and the ratio is formed within a turn.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+import aigc_lib as aigc
+from aigc_lib.runtime import has_bf16, pick_device
+from benchmarks.record import record
+
+STEPS, TURNS, BATCH = 60, 9, 64
+
+
+def step(model, optimizers, real) -> tuple[torch.Tensor, torch.Tensor]:
+    """One step of both players, as a reader would write it down."""
+    generator, discriminator, loss = model.generator, model.discriminator, model.loss
+    with torch.autocast(
+        real.device.type, torch.bfloat16, enabled=has_bf16(real.device)
+    ):
+        fake = generator(torch.randn(len(real), model.latent_dim).to(real.device))
+        d_loss = loss.discriminator(discriminator(real), discriminator(fake.detach()))
+    optimizers["discriminator"].zero_grad()
+    d_loss.backward()
+    optimizers["discriminator"].step()
+    with torch.autocast(
+        real.device.type, torch.bfloat16, enabled=has_bf16(real.device)
+    ):
+        g_loss = loss.generator(discriminator(fake))
+    optimizers["generator"].zero_grad()
+    g_loss.backward(inputs=list(generator.parameters()))
+    optimizers["generator"].step()
+    return d_loss, g_loss
+
+
+def average(model, decay=0.999) -> None:
+    ours, theirs = model.averages["generator"], model.generator
+    with torch.no_grad():
+        torch._foreach_lerp_(
+            list(ours.parameters()), list(theirs.parameters()), 1 - decay
+        )
+        for mine, other in zip(ours.buffers(), theirs.buffers(), strict=True):
+            mine.copy_(other)
+
+
+def bare(model, x) -> None:
+    optimizers = model.optimizers()
+    order = torch.randperm(len(x), device=x.device)
+    for batch in order[: STEPS * BATCH].split(BATCH):
+        step(model, optimizers, x[batch].float().div_(127.5).sub_(1))
+        average(model)
+    wait(x.device)
+
+
+def usual(model, x) -> None:
+    optimizers = model.optimizers()
+    loader = DataLoader(TensorDataset(x.cpu()), batch_size=BATCH, shuffle=True)
+    for _, (batch,) in zip(range(STEPS), loader, strict=False):
+        losses = step(model, optimizers, batch.to(x.device).float() / 127.5 - 1)
+        average(model)
+        [loss.item() for loss in losses]
+
+
+def fit(model, x) -> None:
+    aigc.fit(model, x, steps=STEPS, batch_size=BATCH)
+
+
+def wait(device) -> None:
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+
+
+def main() -> None:
+    aigc.start()
+    x = aigc.data.load("fashion_mnist").x.to(pick_device())
+    loops = {"fit": fit, "bare": bare, "usual": usual}
+    models = {name: aigc.models.DCGAN().to(x.device) for name in loops}
+    seconds = {name: [] for name in loops}
+    for model in models.values():
+        model.start_averaging()
+    for turn in range(TURNS + 1):
+        for name, loop in loops.items():
+            start = time.perf_counter()
+            loop(models[name], x)
+            if turn:  # the first warms up
+                seconds[name].append(time.perf_counter() - start)
+    rows = []
+    for name, times in seconds.items():
+        ratios = [t / b for t, b in zip(times, seconds["bare"], strict=True)]
+        rows.append(
+            {
+                "loop": name,
+                "ms_per_step": 1e3 * statistics.median(times) / STEPS,
+                "ratio_to_bare": statistics.median(ratios),
+                "ratio_min": min(ratios),
+                "ratio_max": max(ratios),
+            }
+        )
+    record("loop", rows, data="fashion_mnist", batch_size=BATCH, turns=TURNS)
+
+
+if __name__ == "__main__":
+    main()
