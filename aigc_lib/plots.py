@@ -1,10 +1,14 @@
 """Figures in one calm style. Every function draws, and returns its axes."""
 
 import functools
+import io
 import math
 
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
 
 # Okabe-Ito: told apart by readers with any colour vision.
 REAL, FAKE = "#0072B2", "#D55E00"
@@ -113,7 +117,7 @@ def filmstrip(watched, *, title=None, **kwargs):
 
 
 def landscape(probability, *, limit=3, title=None, ax=None):
-    """Draw a function of the plane, (N, 2) array -> (N,) values in [0, 1], as colour.
+    """Draw a function of the plane, (N, 2) tensor -> (N,) values in [0, 1], as colour.
 
     White is 1/2, blue towards 1 (real), orange towards 0 (generated).
     """
@@ -121,7 +125,8 @@ def landscape(probability, *, limit=3, title=None, ax=None):
         _, ax = figure(width=2.8, height=2.8)
     axis = np.linspace(-limit, limit, 120, dtype=np.float32)
     plane = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    values = _array(probability(plane)).reshape(120, 120)
+    with torch.no_grad():
+        values = _array(probability(torch.from_numpy(plane))).reshape(120, 120)
     colors = plt.matplotlib.colors.LinearSegmentedColormap.from_list(
         "fake to real", ["#F0B37E", "#FFFFFF", "#7FB2D9"]
     )
@@ -129,6 +134,32 @@ def landscape(probability, *, limit=3, title=None, ax=None):
         values, origin="lower", extent=[-limit, limit] * 2, cmap=colors, vmin=0, vmax=1
     )
     return _bare(ax, title)
+
+
+def animation(draw, frames, *, seconds=0.15):
+    """Return a looping GIF for a notebook, of what `draw(ax, frame)` draws.
+
+    The last frame stays for two seconds.
+    """
+    from IPython.display import Image as Shown  # only notebooks show it
+
+    fig, ax = figure(width=4.6, height=2.8)
+    canvas, pictures = FigureCanvasAgg(fig), []
+    with plt.rc_context(STYLE):
+        for frame in frames:
+            ax.clear()
+            draw(ax, frame)
+            canvas.draw()
+            picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+            pictures.append(picture.quantize(64))
+    plt.close(fig)
+    durations = [1000 * seconds] * (len(pictures) - 1) + [2000]
+    first, *rest = pictures
+    gif = io.BytesIO()
+    first.save(
+        gif, "GIF", save_all=True, append_images=rest, duration=durations, loop=0
+    )
+    return Shown(data=gif.getvalue(), format="gif")
 
 
 def _array(x):

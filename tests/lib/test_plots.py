@@ -1,9 +1,12 @@
 """Figures: what is drawn where, not how it looks."""
 
+import io
+
 import matplotlib
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from aigc_lib import plots
 
@@ -85,6 +88,17 @@ def test_landscape_has_x_to_the_right_and_y_upwards():
     values = drawn(ax)
     assert ax.images[0].origin == "lower"
     assert (values[-1, -1], values[-1, 0], values[0, -1], values[0, 0]) == (1, 0, 0, 0)
+
+
+def test_animation_is_a_gif_with_every_frame():
+    shown = plots.animation(lambda ax, k: ax.plot([0, k], [0, 1]), [1, 2, 3])
+    with Image.open(io.BytesIO(shown.data)) as gif:
+        frames = [gif.seek(k) or np.array(gif.convert("L")) for k in range(3)]
+        assert gif.n_frames == 3
+        assert gif.info["loop"] == 0
+        assert gif.info["duration"] == 2000  # of the last frame
+    assert not np.array_equal(frames[0], frames[2])
+    assert not plots.plt.get_fignums()  # the notebook must not show it twice
 
 
 def test_figures_share_the_style_and_leave_the_readers_own_alone():
