@@ -2,8 +2,11 @@
 addEventListener("DOMContentLoaded", () => {
   if (!window.mermaid) return;
   const diagrams = [...document.querySelectorAll("pre.mermaid")];
-  const theme = () =>
-    document.documentElement.dataset.theme === "dark" ? "dark" : "neutral";
+  const theme = () => {
+    const chosen = document.documentElement.dataset.theme;
+    const system = matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light";
+    return { dark: "dark", light: "neutral" }[chosen === "auto" ? system : chosen];
+  };
   mermaid.startOnLoad = false; // it would draw a second time
 
   const draw = async () => {

@@ -1,5 +1,6 @@
 """The `mermaid` directive: a figure whose diagram the reader's browser draws."""
 
+import re
 from typing import ClassVar
 
 from docutils import nodes
@@ -12,7 +13,7 @@ class diagram(nodes.General, nodes.Element):
 
 
 class Mermaid(SphinxDirective):
-    """A diagram; `alt` or `caption` is required, for readers who cannot see it."""
+    """A diagram; `alt` says what it shows to readers who cannot see it."""
 
     has_content = True
     option_spec: ClassVar = {
@@ -23,10 +24,9 @@ class Mermaid(SphinxDirective):
 
     def run(self):
         self.assert_has_content()
-        alt = self.options.get("alt") or self.options.get("caption")
-        if not alt:
-            raise self.error("mermaid: give :alt: (what the diagram says) or :caption:")
-        figure = nodes.figure("", diagram("", code="\n".join(self.content), alt=alt))
+        code = "\n".join(self.content)
+        alt = self.options.get("alt") or self.options.get("caption") or labels(code)
+        figure = nodes.figure("", diagram("", code=code, alt=alt))
         figure["classes"].append("diagram")
         if "caption" in self.options:
             children, messages = self.parse_inline(self.options["caption"])
@@ -35,6 +35,12 @@ class Mermaid(SphinxDirective):
         self.set_source_info(figure)
         self.add_name(figure)
         return [figure]
+
+
+def labels(code):
+    """Name a diagram after its boxes, for want of better words."""
+    found = re.findall(r'"([^"]+)"', code)
+    return "示意图：" + "、".join(re.sub(r"<br\s*/?>", "", label) for label in found)
 
 
 def visit_diagram(self, node):

@@ -1,5 +1,7 @@
 """The glossary page, made from terms.yml, and the hover on every {term}."""
 
+import re
+
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
@@ -59,35 +61,94 @@ class Glossary(SphinxDirective):
 
 
 class Hover(SphinxPostTransform):
-    """Give each resolved {term} its definition as a hint."""
+    """Give terms their definition as a hint.
+
+    Every {term} has it, and so has the first mention of a term in each section of a
+    chapter, so that a reader who jumps in finds one near by.
+    """
 
     default_priority = 20  # after references are resolved (10)
     formats = ("html",)
 
     def run(self, **kwargs):
-        links = self.document.findall(nodes.reference)
-        found = [link for link in links if is_term(link)]
-        if not found:
+        if self.document.next_node(addnodes.glossary):
             return
-        definitions = {anchor(term): describe(term) for term in terms(self.app)}
-        for reference in found:
-            uri = reference.get("refuri") or "#" + reference["refid"]
+        self.terms = {term["zh"]: term for term in terms(self.app)}
+        longest_first = sorted(self.terms, key=len, reverse=True)
+        self.names = re.compile("|".join(map(re.escape, longest_first)))
+        for link in list(self.document.findall(is_term)):
+            uri = link.get("refuri") or "#" + link["refid"]
             node_id = uri.partition("#")[2]
-            text = reference.astext()
-            reference.replace_self(
-                hinted(
-                    "",
-                    text,
-                    tip=definitions[node_id],
-                    refuri=uri,
-                    classes=["term"],
-                )
-            )
+            term = next(t for t in self.terms.values() if anchor(t) == node_id)
+            link.replace_self(self.hint(link.astext(), term, uri))
+        if self.env.docname.startswith("chapters/"):
+            self.mark_first_mentions()
+
+    def mark_first_mentions(self):
+        marked = set()  # (section, term)
+        for text in list(self.document.findall(nodes.Text)):
+            section = part(text)
+            if isinstance(text.parent, hinted):
+                marked.add((section, text.astext()))
+            if not is_prose(text):
+                continue
+            pieces, end = [], 0
+            for match in self.names.finditer(text):
+                if (section, match[0]) not in marked:
+                    marked.add((section, match[0]))
+                    pieces.append(nodes.Text(text[end : match.start()]))
+                    pieces.append(self.hint(match[0], self.terms[match[0]]))
+                    end = match.end()
+            if pieces:
+                text.parent.replace(text, [*pieces, nodes.Text(text[end:])])
+
+    def hint(self, text, term, uri=None):
+        node = hinted("", text, tip=describe(term), classes=["term"])
+        uri = uri or self.address(term)
+        if uri:
+            node["refuri"] = uri
+        return node
+
+    def address(self, term):
+        """Return the link to the glossary, or None where this build has none."""
+        objects = self.env.get_domain("std").objects
+        if ("term", term["zh"]) not in objects:
+            return None
+        docname, node_id = objects["term", term["zh"]]
+        uri = self.app.builder.get_relative_uri(self.env.docname, docname)
+        return f"{uri}#{node_id}"
 
 
-def is_term(reference):
-    text = reference.next_node(nodes.inline)
-    return text is not None and "std-term" in text["classes"]
+# Text that a reader reads as running prose stands directly in one of these.
+PROSE = (nodes.paragraph, nodes.strong, nodes.emphasis)
+NOT_PROSE = (nodes.reference, nodes.title, nodes.caption, nodes.term, nodes.citation)
+
+
+def ancestors(node):
+    while node := node.parent:
+        yield node
+
+
+def is_prose(text):
+    return isinstance(text.parent, PROSE) and not any(
+        isinstance(node, NOT_PROSE) or "topics" in node["classes"]
+        for node in ancestors(text)
+    )
+
+
+def part(node):
+    """Return the section of the second level around a node, or None before the first.
+
+    That is the last but one section on the way up; the last is the whole page.
+    """
+    sections = [node for node in ancestors(node) if isinstance(node, nodes.section)]
+    return sections[-2] if len(sections) > 1 else None
+
+
+def is_term(node):
+    return isinstance(node, nodes.reference) and any(
+        "std-term" in child["classes"] for child in node.findall(nodes.inline)
+    )
 
 
 def describe(term):

@@ -33,12 +33,8 @@ def lookup(folder, target):
         try:
             value = value[int(key)] if isinstance(value, list) else value[key]
         except (KeyError, IndexError, ValueError, TypeError):
-            known = (
-                ", ".join(value) if isinstance(value, dict) else type(value).__name__
-            )
-            raise MissingResult(
-                f"{path.name} has no {keys!r}: {key!r} not among {known}"
-            ) from None
+            there = list(value) if isinstance(value, dict | list) else value
+            raise MissingResult(f"{path.name}: no {key!r} in {there!r}") from None
     return value, record
 
 

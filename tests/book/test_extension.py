@@ -1,0 +1,129 @@
+"""The extension's parts on their own, and the project's data that they read."""
+
+import json
+import re
+from collections import Counter
+from pathlib import Path
+
+import bookbuild
+import pytest
+import yaml
+from aigc_book import glossary, results, runcard
+from aigc_book.search import HAN
+from pybtex.database import parse_file
+
+ROOT = Path(__file__).parents[2]
+SPEED = bookbuild.FIXTURE / "results"
+
+
+def data(name):
+    return yaml.safe_load((ROOT / name).read_text("utf-8"))
+
+
+@pytest.mark.parametrize(
+    ("target", "value"),
+    [
+        ("speed:steps", 20000),
+        ("speed:runs.0.fd", 11.96),
+        ("speed:passed", True),
+    ],
+)
+def test_lookup_walks_by_name_and_position(target, value):
+    assert results.lookup(SPEED, target)[0] == value
+
+
+@pytest.mark.parametrize(
+    ("target", "names"),
+    [
+        ("speed:stepz", ["stepz", "steps"]),
+        ("speed:runs.1.fd", ["'1'"]),
+        ("speed:steps.more", ["more"]),
+        ("sped:steps", ["sped.json", "speed"]),
+    ],
+)
+def test_lookup_names_what_is_missing(target, names):
+    with pytest.raises(results.MissingResult) as raised:
+        results.lookup(SPEED, target)
+    assert all(name in str(raised.value) for name in names)
+
+
+@pytest.mark.parametrize(
+    ("value", "spec", "text"),
+    [
+        (20000, "", "20,000"),
+        (11.96432, "", "11.96"),
+        (11.96432, ".1f", "12.0"),
+        (0.953, ".0%", "95%"),
+        (True, "", "是"),
+        ("NVIDIA T4", "", "NVIDIA T4"),
+    ],
+)
+def test_written(value, spec, text):
+    assert results.written(value, spec) == text
+
+
+@pytest.mark.parametrize("value", [None, {"a": 1}, [1]])
+def test_only_single_figures_are_written(value):
+    with pytest.raises(results.MissingResult):
+        results.written(value)
+
+
+def test_missing_result_and_unknown_term_stop_the_build(tmp_path):
+    bookbuild.lay_out(tmp_path)
+    (tmp_path / "intro.md").write_text(
+        "# 样书\n\n{result}`speed:nothing` 与 {term}`不存在的词`\n", "utf-8"
+    )
+    finished, _ = bookbuild.build(tmp_path)
+    assert finished.returncode != 0
+    assert "no 'nothing' in" in finished.stderr
+    assert "不存在的词" in finished.stderr
+
+
+def test_terms_are_in_the_order_of_their_sound():
+    words = ["指数滑动平均", "变分自编码器", "模式坍塌", "大语言模型"]
+    ordered = sorted(({"zh": word} for word in words), key=glossary.by_sound)
+    assert [term["zh"][0] for term in ordered] == list("变大模指")
+
+
+def test_dictionary_takes_the_chinese_part_of_a_term():
+    assert HAN.findall("弗雷歇 Inception 距离") == ["弗雷歇", "距离"]
+
+
+def test_run_facts():
+    run = {"profile": "gpu", "seconds": 372.0, "device": None, "standin": False}
+    facts = runcard.facts(run)
+    assert facts["用时"] == "6.2 分钟"
+    assert facts["数据"] == facts["设备"] == facts["内存峰值"] == ""
+
+
+def test_every_term_has_one_translation():
+    terms = data("terms.yml")
+    names = [t[k].lower() for t in terms for k in ("zh", "en", "abbr") if t.get(k)]
+    assert not [name for name, count in Counter(names).items() if count > 1]
+    labels = {c["label"] for p in data("outline.yml")["parts"] for c in p["chapters"]}
+    for term in terms:
+        assert set(term) <= {"zh", "en", "abbr", "definition", "chapter"}, term
+        assert re.fullmatch(r"[^。]+。", term["definition"]), term["zh"]
+        assert term["chapter"] in labels, term["zh"]
+
+
+def test_outline_has_each_chapter_once():
+    outline = data("outline.yml")
+    labels = [c["label"] for part in outline["parts"] for c in part["chapters"]]
+    assert labels == [f"{n:02}" for n in range(32)] + list("ABCDEF")
+    assert {keyword["chapter"] for keyword in outline["keywords"]} <= set(labels)
+
+
+def test_references_are_complete():
+    entries = parse_file(ROOT / "references.bib").entries
+    for key, entry in entries.items():
+        assert entry.persons.get("author") or entry.fields.get("organization"), key
+        assert re.fullmatch(r"\d{4}", entry.fields["year"]), key
+        assert entry.fields["title"], key
+
+
+def test_lock_file_names_no_host_and_has_every_checksum():
+    lock = (ROOT / "package-lock.json").read_text("utf-8")
+    assert "://" not in lock
+    packages = json.loads(lock)["packages"]
+    assert all("integrity" in p for name, p in packages.items() if name)

@@ -1,0 +1,156 @@
+"""What a reader meets: the built pages in a real browser, with the network cut."""
+
+import pytest
+from visit import DRAWN
+
+COMPOUNDS = ("大语言模型", "注意力机制", "模式坍塌", "证据下界")
+CHAPTER = "chapters/01_foundations/04_sample.html"
+BRIGHTNESS = """() => {
+  const rgb = getComputedStyle(document.body).backgroundColor.match(/\\d+/g);
+  return rgb.slice(0, 3).reduce((sum, c) => sum + Number(c), 0) / 765;
+}"""
+
+
+def offenders(visitor, fault):
+    """Return {page: fault} for the pages that have one."""
+    faults = {page: fault(visit) for page, visit in visitor.tour().items()}
+    return {page: found for page, found in faults.items() if found}
+
+
+def test_formulas_are_typeset(visitor):
+    assert sum(visit.seen["math"] for visit in visitor.tour().values())
+    assert not offenders(visitor, lambda v: v.seen["math"] - v.seen["typeset"])
+    assert not offenders(visitor, lambda v: v.seen["wrong"])
+
+
+def test_diagrams_are_drawn(visitor):
+    assert not offenders(visitor, lambda v: v.seen["diagrams"] - v.seen["drawn"])
+
+
+def test_pictures_load(visitor):
+    assert not offenders(visitor, lambda v: v.seen["broken"])
+
+
+def test_no_page_asks_another_host(visitor):
+    assert not offenders(visitor, lambda v: v.outside)
+
+
+def test_no_page_reports_an_error(visitor):
+    assert not offenders(visitor, lambda v: v.complaints)
+
+
+def test_no_page_is_wider_than_a_phone(visitor):
+    assert not offenders(visitor, lambda v: v.overflow)
+
+
+def hits(visitor, words):
+    """Search as a reader does; return the pages found."""
+    tab = visitor.open(f"search.html?q={words}")
+    tab.wait_for_selector(".search-summary:not(:empty)")  # written when all is listed
+    links = tab.eval_on_selector_all(
+        "ul.search > li > a", "found => found.map(a => a.pathname)"
+    )
+    tab.close()
+    return {link.lstrip("/") for link in links}
+
+
+def text(visitor, page):
+    return (visitor.folder / page).read_text("utf-8").partition("<article")[2]
+
+
+@pytest.mark.parametrize("word", COMPOUNDS)
+def test_search_finds_compound_words(visitor, word):
+    pages = {page for page in visitor.pages() if word in text(visitor, page)}
+    assert pages <= hits(visitor, word)
+
+
+def test_search_finds_what_only_one_page_says(sample_visitor):
+    assert hits(sample_visitor, "证据下界") >= {"intro.html"}
+    assert CHAPTER not in hits(sample_visitor, "证据下界")
+
+
+def test_search_splits_a_query_that_is_no_word(sample_visitor):
+    assert CHAPTER in hits(sample_visitor, "大语言模型里的注意力机制")
+    assert CHAPTER in hits(sample_visitor, "注意力机制 goodfellow")
+
+
+def test_search_without_an_answer_says_so(sample_visitor):
+    assert hits(sample_visitor, "鹦鹉螺") == set()
+
+
+@pytest.mark.parametrize("page", [CHAPTER, "search.html"])
+def test_one_search_box(sample_visitor, page):
+    tab = sample_visitor.open(page)
+    boxes = tab.locator(".search-button__button, .bd-search input").all()
+    assert sum(box.is_visible() for box in boxes) == 1
+    tab.close()
+
+
+def test_search_box_leads_to_the_results(sample_visitor):
+    tab = sample_visitor.open(CHAPTER)
+    tab.locator(".search-button__button >> visible=true").click()
+    tab.locator("dialog .bd-search input").fill("模式坍塌")
+    tab.keyboard.press("Enter")
+    tab.wait_for_selector("ul.search > li")
+    assert "search.html?q=" in tab.url
+    tab.close()
+
+
+def test_dark_mode(sample_visitor):
+    tab = sample_visitor.open(CHAPTER)
+    assert tab.evaluate(BRIGHTNESS) > 0.9
+    while tab.evaluate("document.documentElement.dataset.theme") != "dark":
+        tab.click(".theme-switch-button")
+    tab.wait_for_function(f"() => ({BRIGHTNESS})() < 0.2")
+    tab.wait_for_function(DRAWN, arg="dark")
+    tab.close()
+
+
+@pytest.mark.parametrize("how", ["hover", "focus"])
+def test_a_term_shows_its_definition(sample_visitor, how):
+    tab = sample_visitor.open(CHAPTER)
+    bubble = tab.locator("#hint-bubble")
+    assert not bubble.is_visible()
+    getattr(tab.locator("a.term").first, how)()
+    assert bubble.is_visible()
+    assert "mode collapse" in bubble.inner_text()
+    box = bubble.bounding_box()
+    assert box["x"] >= 0
+    assert box["y"] >= 0
+    tab.keyboard.press("Escape")
+    assert not bubble.is_visible()
+    tab.close()
+
+
+def test_a_term_leads_to_the_glossary(sample_visitor):
+    tab = sample_visitor.open(CHAPTER)
+    tab.locator("a.term", has_text="LLM").click()
+    tab.wait_for_url("**/c_glossary.html#term-large-language-model")
+    tab.close()
+
+
+def test_a_figure_tells_where_it_was_measured(sample_visitor):
+    tab = sample_visitor.open(CHAPTER)
+    figure = tab.locator(".result").first
+    assert figure.inner_text() == "1234.6"
+    figure.focus()
+    assert "results/speed.json" in tab.inner_text("#hint-bubble")
+    tab.close()
+
+
+def test_copy_buttons(sample_visitor):
+    tab = sample_visitor.open(CHAPTER)
+    cells = tab.locator("div.cell_input").count()
+    assert cells == tab.locator("div.cell_input button.copybtn").count() > 0
+    tab.close()
+
+
+def test_buttons_are_chinese(sample_visitor):
+    tab = sample_visitor.open(CHAPTER)
+    labels = tab.eval_on_selector_all(
+        ".bd-header-article button, .bd-header-article a, .toggle-button",
+        "all => all.map(e => e.ariaLabel || e.title || e.innerText.trim())",
+    )
+    foreign = {label for label in labels if label.isascii()}
+    assert foreign <= {"Colab", ".ipynb", ".pdf", ""}
+    tab.close()

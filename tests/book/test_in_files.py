@@ -1,0 +1,189 @@
+"""What the built files say: links, resources, pictures, words."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[2]
+CONFIG = yaml.safe_load((ROOT / "_config.yml").read_text("utf-8"))
+REPOSITORY = CONFIG["repository"]["url"]
+COLAB = CONFIG["launch_buttons"]["colab_url"]
+
+# Attributes through which a browser fetches something by itself.
+FETCHED = {
+    "script": "src",
+    "img": "src",
+    "source": "src",
+    "audio": "src",
+    "video": "src",
+    "iframe": "src",
+    "embed": "src",
+    "object": "data",
+    "link": "href",
+}
+ONLY_NAMED = {"canonical", "next", "prev", "author", "license", "copyright", "search"}
+OUTSIDE = re.compile(r"^(https?:)?//")
+OUTSIDE_FILE = re.compile(r"https?://[^\s\"'`<>)]+\.(?:m?js|css|woff2?|ttf)\b")
+OUTSIDE_CSS = re.compile(r"(?:url\(|@import)\s*['\"]?(?:https?:)?//[^)'\"]+")
+
+
+class Page(HTMLParser):
+    """The parts of a page that tests ask for."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.ids, self.links, self.fetched, self.pictures = set(), [], [], []
+        self.code, self.text, self._inside = [], [], []
+        self.feed(path.read_text("utf-8"))
+
+    def handle_starttag(self, tag, pairs):
+        attributes = dict(pairs)
+        self._inside.append(tag) if tag in ("script", "style") else None
+        if "id" in attributes:
+            self.ids.add(attributes["id"])
+        if tag == "a" and "href" in attributes:
+            self.links.append(attributes["href"])
+        if tag == "img":
+            self.pictures.append(attributes)
+        relation = set(attributes.get("rel", "").split())
+        if attributes.get(FETCHED.get(tag)) and not relation & ONLY_NAMED:
+            self.fetched.append(attributes[FETCHED[tag]])
+        if "style" in attributes:
+            self.code.append(attributes["style"])
+
+    def handle_endtag(self, tag):
+        if self._inside and self._inside[-1] == tag:
+            self._inside.pop()
+
+    def handle_data(self, data):
+        (self.code if self._inside else self.text).append(data)
+
+
+@pytest.fixture
+def pages(html):
+    paths = (p for p in html.rglob("*.html") if "_static" not in p.parts)
+    return {path: Page(path) for path in paths}
+
+
+def test_no_page_names_an_outside_script_style_font_or_picture(pages):
+    named = {
+        (path.name, url)
+        for path, page in pages.items()
+        for url in page.fetched
+        if OUTSIDE.match(url)
+    }
+    named |= {
+        (path.name, found)
+        for path, page in pages.items()
+        for code in page.code
+        for found in OUTSIDE_FILE.findall(code) + OUTSIDE_CSS.findall(code)
+    }
+    assert not named
+
+
+def test_no_style_names_an_outside_host(html):
+    for path in html.rglob("*.css"):
+        assert not OUTSIDE_CSS.findall(path.read_text("utf-8")), path
+
+
+def test_fetched_files_exist(pages):
+    for path, page in pages.items():
+        for url in page.fetched:
+            if not url.startswith(("data:", "#")):
+                assert (path.parent / unquote(url.partition("?")[0])).exists(), url
+
+
+def test_links_and_anchors_resolve(pages):
+    broken = []
+    for path, page in pages.items():
+        for link in page.links:
+            target, anchor = urldefrag(link)
+            if re.match(r"[a-z]+:", target) or link in ("#", ""):
+                continue
+            other = (path.parent / unquote(target)).resolve() if target else path
+            known = pages[other].ids if other in pages else None
+            if not other.exists() or (anchor and unquote(anchor) not in (known or ())):
+                broken.append((path.name, link))
+    assert not broken
+
+
+def test_every_picture_says_what_it_shows(pages):
+    """Sphinx writes the file's address where an author wrote nothing."""
+    for path, page in pages.items():
+        for picture in page.pictures:
+            alt = picture.get("alt") or ""
+            assert alt.strip(), (path.name, picture)
+            assert alt != picture["src"], (path.name, picture)
+            assert "_images/" not in alt, (path.name, picture)
+
+
+def test_no_page_shows_a_failure(pages):
+    marks = ("Traceback (most recent call last)", "system-message", "Unknown directive")
+    for path, page in pages.items():
+        words = "".join(page.text)
+        assert not [mark for mark in marks if mark in words], path
+
+
+def test_chapters_open_on_colab_as_notebooks(html):
+    branch = f"{COLAB}/github{REPOSITORY.removeprefix('https://github.com')}/blob/main"
+    notebooks = [p.relative_to(html / "_sources") for p in html.rglob("*.ipynb")]
+    assert notebooks
+    for notebook in notebooks:
+        links = Page(html / notebook.with_suffix(".html")).links
+        colab = [link for link in links if link.startswith(COLAB)]
+        assert colab == [f"{branch}/{notebook.as_posix()}"]
+
+
+def test_pages_offer_the_repository_and_a_report(pages):
+    for path, page in pages.items():
+        if "chapters" in path.parts:
+            assert REPOSITORY in page.links
+            assert any(f"{REPOSITORY}/issues/new" in link for link in page.links)
+
+
+def test_chapters_follow_each_other(sample):
+    page = (sample / "chapters/01_foundations/04_sample.html").read_text("utf-8")
+    assert re.search(r'class="left-prev"[^>]*href="../../intro.html"', page, re.DOTALL)
+    assert re.search(r'class="right-next"[^>]*c_glossary.html"', page, re.DOTALL)
+
+
+def test_page_words_are_chinese(sample):
+    page = (sample / "chapters/01_foundations/04_sample.html").read_text("utf-8")
+    for word in ("显示代码", "练习 1", "解答", "展开", "上一页", "本页目录", "搜索"):
+        assert word in page, word
+    for word in ("Show code cell", "Click to show", "Solution to", "Exercise"):
+        assert word not in page, word
+
+
+def test_run_card(sample):
+    page = (sample / "chapters/01_foundations/04_sample.html").read_text("utf-8")
+    card = re.search(r'<aside class="run-card".*?</aside>', page, re.DOTALL)[0]
+    for fact in ("cpu", "cpu, 2 threads", "47 秒", "1.5 GB", "替身"):
+        assert fact in card, fact
+
+
+def test_map_links_only_chapters_that_exist(sample):
+    page = (sample / "intro.html").read_text("utf-8")
+    chapters = re.findall(r'<li class="chapter (\w+)">(.*?)</li>', page, re.DOTALL)
+    assert [state for state, _ in chapters] == ["written", "planned"]
+    assert "04_sample.html" in chapters[0][1]
+    assert "href" not in chapters[1][1]
+    assert "待写" in chapters[1][1]
+
+
+def test_citations_stay_on_their_page(sample):
+    """Two pages cite the same work; each links to its own list."""
+    for name in ("intro.html", "chapters/01_foundations/04_sample.html"):
+        page = Page(sample / name)
+        cited = [link for link in page.links if link.startswith("#id")]
+        assert any(link[1:] in page.ids for link in cited), name
+
+
+def test_picture_not_yet_made_leaves_no_trace(sample):
+    page = (sample / "intro.html").read_text("utf-8")
+    assert "一张量出来的图" in page
+    assert "还没有的图" not in page
