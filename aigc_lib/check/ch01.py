@@ -132,8 +132,7 @@ def _complete(answer, truth, what):
     require(not extra, f"题里没有这一项{what}：{extra[:1]}")
     left = [key for key in truth if answer.get(key) in (None, ...)]
     if left:
-        pass
-        print(f"还差 {'、'.join(left)}")
+        raise Unfinished(f"还差 {'、'.join(left)}")
 
 
 def _near(got, right, case):
