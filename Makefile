@@ -6,6 +6,11 @@ CHAPTER ?=
 JOBS    ?= 2
 UV      := 0.13.9
 
+# uv has settings of its own: hand it the package mirror that pip is told to use.
+MIRROR = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell \
+             $(PYTHON) -m pip config get global.index-url 2>/dev/null))
+PIP    = $(if $(MIRROR),UV_DEFAULT_INDEX=$(MIRROR)) $(BIN)/python -m uv pip
+
 BIN   := .venv/bin
 READY := .venv/.ready
 JS    := node_modules/.ready
@@ -36,7 +41,8 @@ help:  ## list these commands
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 book: $(READY) $(JS)  ## run every chapter that changed and build the book
-	@$(if $(CHOSEN),,echo 'CHAPTER=$(CHAPTER): no such chapter' >&2; exit 1)
+	@$(if $(CHOSEN),,echo 'CHAPTER=$(CHAPTER): no such chapter; there are' \
+	    $(basename $(notdir $(SOURCES))) >&2; exit 1)
 	@$(MAKE) --no-print-directory --keep-going -j$(WORKERS) runs
 	@$(MAKE) --no-print-directory page
 	@echo
@@ -45,13 +51,14 @@ book: $(READY) $(JS)  ## run every chapter that changed and build the book
 	@echo 'The book: $(abspath $(HTML)/index.html)'
 
 test: $(READY) $(JS)  ## lint, library, chapters, book and pages, in the smoke profile
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 	@$(MAKE) --no-print-directory book PROFILE=smoke CHAPTER=
 	@rm -rf _build/twins && cp -R chapters _build/twins
 	AIGC_PROFILE=smoke AIGC_BOOK=$(abspath _build/smoke/_build/html) \
-	$(BIN)/python -m pytest --nbval-lax \
+	$(BIN)/python -m pytest -rs --nbval-lax \
 	    --nbval-sanitize-with tests/notebooks/sanitize.cfg \
+	    --nbval-kernel-startup-timeout 300 \
 	    tests/lib tests/notebooks _build/twins tests/book
 
 lab: $(READY)  ## open JupyterLab on the chapters
@@ -77,8 +84,8 @@ $(READY): requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 	    { echo 'No venv? Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet uv==$(UV)
-	$(BIN)/python -m uv pip sync --python $(BIN)/python requirements.txt
-	$(BIN)/python -m uv pip install --python $(BIN)/python --no-deps --editable .
+	$(PIP) sync --python $(BIN)/python requirements.txt
+	$(PIP) install --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
 $(JS): package.json package-lock.json | $(READY)
@@ -99,6 +106,6 @@ page: $(HTML)/.ready
 $(HTML)/.ready: $(filter-out %.failed.ipynb,$(wildcard $(EXECUTED)/*/*.ipynb)) \
                $(PAGES) $(JS)
 	@$(BIN)/python -m tools.stage $(EXECUTED) $(STAGE)
-	@$(BIN)/jupyter-book build -W --keep-going --path-output $(OUT) $(STAGE) || \
+	@$(BIN)/jupyter-book build -W --keep-going $(if $(CI),--quiet) --path-output $(OUT) $(STAGE) || \
 	    { rm -rf $(OUT)/_build/.doctrees; exit 1; }
 	@touch $@

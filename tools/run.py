@@ -50,7 +50,7 @@ def execute(notebook: NotebookNode, profile: str, name: str) -> NotebookNode:
                 cwd=str(empty),
                 progress_bar={"desc": name, "leave": False, "disable": None},
                 start_timeout=300,
-                extra_arguments=["--IPKernelApp.log_level=ERROR"],
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
             )
         except PapermillExecutionError as error:
             raise ChapterFailed(
