@@ -285,7 +285,7 @@ class DCGAN(GAN):
         spectral_norm: bool = True,
         gradient_penalty: float = 0.0,
         r1: float = 0.0,
-        learning_rates: tuple[float, float] = (4e-3, 4e-3),
+        learning_rates: tuple[float, float] = (8e-3, 8e-3),
         betas: tuple[float, float] = (0.0, 0.9),
     ):
         if image_size < 8 or image_size % 4:

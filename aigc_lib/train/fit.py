@@ -33,7 +33,8 @@ def fit(
     seconds: float | None = None,
     batch_size: int = 64,
     seed: int = 0,
-    ema: float = 0.999,
+    ema: float = 0.998,
+    cooldown: float = 0.3,
     checkpoint: str | os.PathLike | None = None,
     save_every: int = 500,
     watch: Callable[[GenerativeModel], Any] | None = None,
@@ -46,6 +47,7 @@ def fit(
     that fits into memory this is many times faster than a ``DataLoader``.
 
     ``ema`` is the decay of the moving average that ``model.sample`` uses, 0 for none.
+    Over the last share ``cooldown`` of the run the learning rates fall linearly to 0.
     With ``checkpoint`` the run is saved every ``save_every`` steps and at the end, and
     a later call with the same arguments goes on where the file stops: on a CPU the
     result equals that of an uninterrupted run bit for bit. ``watch(model)`` is called
@@ -72,6 +74,8 @@ def fit(
             raise ValueError(f"{name}={value}: give a number above 0")
     if not 0 <= ema < 1:
         raise ValueError(f"ema={ema}: a decay lies in [0, 1)")
+    if not 0 <= cooldown <= 1:
+        raise ValueError(f"cooldown={cooldown}: a share of the run lies in [0, 1]")
 
     accelerator = Accelerator()
     device = accelerator.device
@@ -88,7 +92,9 @@ def fit(
     history, step, clock = History(), 0, Clock()
 
     run = {"model": type(model).__name__, "config": model.config, "samples": len(x)}
-    run |= {"batch_size": batch_size, "seed": seed, "ema": ema}
+    run |= {"batch_size": batch_size, "seed": seed, "ema": ema, "cooldown": cooldown}
+    if cooldown:  # the learning rates depend on where the run is to end
+        run |= {"steps": steps, "seconds": seconds}
     if checkpoint and (state := checkpoints.read(checkpoint, run)):
         model.load_state_dict(state["model"])
         update.load_state_dict(state["optimizers"])
@@ -131,6 +137,8 @@ def fit(
             batch = x[batches[step]]
             if batch.dtype == torch.uint8:
                 batch = batch.float().div_(127.5).sub_(1)
+            left = 1 - done / (steps or seconds)
+            update.scale_learning_rates(min(1.0, left / cooldown) if cooldown else 1.0)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 model.training_step(batch, update)
             for name in model.averages if ema else ():

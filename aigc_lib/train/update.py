@@ -33,6 +33,10 @@ class Update:
             name: [p for group in optimizer.param_groups for p in group["params"]]
             for name, optimizer in self.optimizers.items()
         }
+        self.learning_rates = {
+            name: [group["lr"] for group in optimizer.param_groups]
+            for name, optimizer in self.optimizers.items()
+        }
         self.totals: dict[str, Tensor] = {}
         self.counts: dict[str, int] = {}
 
@@ -46,6 +50,13 @@ class Update:
         self.optimizers[name].step()
         self.totals[name] = self.totals.get(name, 0) + loss.detach().float()
         self.counts[name] = self.counts.get(name, 0) + 1
+
+    def scale_learning_rates(self, factor: float) -> None:
+        """Set every learning rate to ``factor`` times the one the model chose."""
+        for name, optimizer in self.optimizers.items():
+            rates = self.learning_rates[name]
+            for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                group["lr"] = factor * rate
 
     def _average_gradients(self, parameters: list[Tensor]) -> None:
         """Replace every gradient by its mean over the processes, in one message."""

@@ -84,14 +84,21 @@ def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path):
 
 def test_finished_run_is_not_repeated_and_can_be_prolonged(tmp_path):
     checkpoint = tmp_path / "run.ckpt"
-    model, whole = tiny_dcgan(), tiny_dcgan()
-    train(model, checkpoint=checkpoint, steps=5)
-    again = tiny_dcgan()
-    assert train(again, checkpoint=checkpoint, steps=5).steps == [5]
+    model, again, whole = tiny_dcgan(), tiny_dcgan(), tiny_dcgan()
+    train(model, checkpoint=checkpoint, steps=5, cooldown=0)
+    history = train(again, checkpoint=checkpoint, steps=5, cooldown=0)
+    assert history.steps == [5]
     assert_same(again, model)
-    train(again, checkpoint=checkpoint, steps=13)
-    train(whole)
+    train(again, checkpoint=checkpoint, steps=13, cooldown=0)
+    train(whole, cooldown=0)
     assert_same(again, whole)
+
+
+def test_run_that_cools_down_cannot_be_prolonged(tmp_path):
+    checkpoint = tmp_path / "run.ckpt"
+    train(tiny_dcgan(), checkpoint=checkpoint, steps=5)
+    with pytest.raises(ValueError, match=r"another run .*steps 5 -> 13"):
+        train(tiny_dcgan(), checkpoint=checkpoint, steps=13)
 
 
 @pytest.mark.parametrize("damage", ["truncate", "pickle", "other"])
@@ -110,7 +117,7 @@ def test_bad_checkpoint_is_refused_with_the_remedy(tmp_path, damage):
 
 def test_failed_write_keeps_the_old_checkpoint(tmp_path, monkeypatch):
     checkpoint = tmp_path / "run.ckpt"
-    train(tiny_dcgan(), checkpoint=checkpoint, steps=1)
+    train(tiny_dcgan(), checkpoint=checkpoint, steps=1, cooldown=0)
     before = checkpoint.read_bytes()
 
     def full_disk(state, path):
@@ -119,7 +126,7 @@ def test_failed_write_keeps_the_old_checkpoint(tmp_path, monkeypatch):
 
     monkeypatch.setattr(torch, "save", full_disk)
     with pytest.raises(OSError, match="no space"):
-        train(tiny_dcgan(), checkpoint=checkpoint, steps=2)
+        train(tiny_dcgan(), checkpoint=checkpoint, steps=2, cooldown=0)
     assert checkpoint.read_bytes() == before
     assert list(tmp_path.iterdir()) == [checkpoint]
 
@@ -204,6 +211,21 @@ def test_logged_loss_is_the_mean_and_each_epoch_sees_every_sample_once():
     assert not torch.equal(epochs[0], epochs[1])
 
 
+def test_learning_rate_holds_and_then_falls_to_zero():
+    class Recorder(Counter):
+        def optimizers(self):
+            self.optimizer = torch.optim.SGD([self.w], lr=0.5)
+            return {"w": self.optimizer}
+
+        def training_step(self, batch, update):
+            rates.append(self.optimizer.param_groups[0]["lr"])
+            update("w", 0 * self.w)
+
+    rates = []
+    aigc.fit(Recorder(), POINTS, steps=10, cooldown=0.4)
+    assert rates == pytest.approx([0.5] * 7 + [0.375, 0.25, 0.125])
+
+
 def test_images_are_scaled_and_points_are_not():
     model = Counter()
     aigc.fit(
@@ -238,9 +260,8 @@ def test_watched_results_survive_a_resume(tmp_path):
         return model.sample(2, seed=0)
 
     def fit_to(steps, model):
-        return train(
-            model, steps=steps, checkpoint=tmp_path / "c", watch=look, watch_at=(1, 9)
-        )
+        kept = {"checkpoint": tmp_path / "c", "cooldown": 0}
+        return train(model, steps=steps, watch=look, watch_at=(1, 9), **kept)
 
     model = tiny_dcgan()
     first = fit_to(5, model).watched
@@ -278,6 +299,7 @@ def test_diverged_loss_is_reported_by_name():
         ({"steps": 1, "batch_size": 0}, "batch_size=0"),
         ({"steps": 1, "batch_size": 300}, "holds 200 samples.*batch_size <= 200"),
         ({"steps": 1, "ema": 1.0}, r"ema=1.0: a decay lies in \[0, 1\)"),
+        ({"steps": 1, "cooldown": 1.5}, "cooldown=1.5: a share"),
         ({"steps": 1, "data": [1, 2]}, "data is list"),
         ({"steps": 1, "data": torch.full((99, 2), torch.nan)}, "NaN"),
     ],
