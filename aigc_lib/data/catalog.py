@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,7 +63,7 @@ class Card:
         return tuple(f for f in self.files if split is None or f.split in (None, split))
 
     def markdown(self) -> str:
-        """The card as a page for readers; a notebook shows it by itself."""
+        """The card as a page for readers."""
         splits = "，".join(f"{name} {n:,}" for name, n in self.splits.items())
         shape = "×".join(map(str, self.shape))
         rows = {
@@ -85,7 +86,9 @@ class Card:
             lines += [f"- <{mirror}>" for mirror in self.mirrors]
         return "\n".join(lines) + "\n"
 
-    _repr_markdown_ = markdown
+    def _repr_markdown_(self) -> str:
+        """What a notebook shows; an output must not add headings to its page."""
+        return re.sub(r"^#+ (.*)$", r"**\1**", self.markdown(), flags=re.MULTILINE)
 
 
 CATALOG: dict[str, Card] = {
