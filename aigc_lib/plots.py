@@ -1,6 +1,8 @@
-"""Figures in one calm style. Every function draws, and returns its axes."""
+"""Figures in one calm style. Every function draws, and returns its axes.
 
-import functools
+Importing this module sets the style, for `plt` too, and asks a notebook for SVG.
+"""
+
 import io
 import math
 
@@ -35,16 +37,29 @@ STYLE = {
     "figure.dpi": 144,  # resolution of the rasterised parts of an SVG
     "figure.constrained_layout.use": True,
 }
+plt.rcParams.update(STYLE)
+
+
+def _ask_for_svg():
+    """Pictures that stay crisp at any size, where a notebook shows them."""
+    try:
+        from IPython import get_ipython
+        from matplotlib_inline.backend_inline import set_matplotlib_formats
+    except ImportError:
+        return
+    if get_ipython() is not None:
+        set_matplotlib_formats("svg")
+
+
+_ask_for_svg()
 
 
 def figure(rows=1, columns=1, *, width=None, height=2.6, **kwargs):
-    """Return (figure, axes) in the style of the book; sizes are inches per panel."""
-    _crisp()
+    """Return (figure, axes) as `plt.subplots` does; sizes are inches per panel."""
     width = width or (4.2 if columns == 1 else min(3.2, 8.4 / columns))
-    with plt.rc_context(STYLE):
-        return plt.subplots(
-            rows, columns, figsize=(width * columns, height * rows), **kwargs
-        )
+    return plt.subplots(
+        rows, columns, figsize=(width * columns, height * rows), **kwargs
+    )
 
 
 def grid(images, columns=None, title=None, ax=None):
@@ -66,7 +81,8 @@ def grid(images, columns=None, title=None, ax=None):
         side = 0.4 * max(1, width / 28)
         _, ax = figure(width=max(columns * side, 1.2), height=max(rows * side, 0.6))
     ax.imshow(canvas, cmap="gray", vmin=0, vmax=1, interpolation="none")
-    return _bare(ax, title)
+    ax.spines[:].set_visible(False)
+    return _without_ticks(ax, title)
 
 
 def points(real=None, fake=None, *, modes=None, limit=3, title=None, ax=None):
@@ -83,7 +99,8 @@ def points(real=None, fake=None, *, modes=None, limit=3, title=None, ax=None):
     if modes is not None:
         ax.scatter(*_array(modes).T, s=18, marker="+", lw=0.8, c=INK)
     ax.set(xlim=(-limit, limit), ylim=(-limit, limit), aspect="equal")
-    return _bare(ax, title)
+    ax.spines[:].set(visible=True, color="#cccccc")
+    return _without_ticks(ax, title)
 
 
 def filmstrip(watched, *, title=None, **kwargs):
@@ -133,7 +150,8 @@ def landscape(probability, *, limit=3, title=None, ax=None):
     ax.imshow(
         values, origin="lower", extent=[-limit, limit] * 2, cmap=colors, vmin=0, vmax=1
     )
-    return _bare(ax, title)
+    ax.spines[:].set(visible=True, color="#cccccc")
+    return _without_ticks(ax, title)
 
 
 def animation(draw, frames, *, seconds=0.15):
@@ -145,13 +163,12 @@ def animation(draw, frames, *, seconds=0.15):
 
     fig, ax = figure(width=4.6, height=2.8)
     canvas, pictures = FigureCanvasAgg(fig), []
-    with plt.rc_context(STYLE):
-        for frame in frames:
-            ax.clear()
-            draw(ax, frame)
-            canvas.draw()
-            picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-            pictures.append(picture.quantize(64))
+    for frame in frames:
+        ax.clear()
+        draw(ax, frame)
+        canvas.draw()
+        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+        pictures.append(picture.quantize(64))
     plt.close(fig)
     durations = [1000 * seconds] * (len(pictures) - 1) + [2000]
     first, *rest = pictures
@@ -181,22 +198,9 @@ def _pixels(images):
     return images.transpose(0, 2, 3, 1)
 
 
-def _bare(ax, title):
-    """Take away ticks and frame: positions carry no numbers here."""
+def _without_ticks(ax, title):
+    """Take the ticks away: positions carry no numbers here."""
     ax.set(xticks=[], yticks=[])
-    ax.spines[:].set_visible(False)
     if title:
         ax.set_title(title)
     return ax
-
-
-@functools.cache
-def _crisp():
-    """Ask a notebook for SVG; elsewhere there is nothing to do."""
-    try:
-        from IPython import get_ipython
-        from matplotlib_inline.backend_inline import set_matplotlib_formats
-    except ImportError:
-        return
-    if get_ipython() is not None:
-        set_matplotlib_formats("svg")

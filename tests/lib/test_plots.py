@@ -101,8 +101,9 @@ def test_animation_is_a_gif_with_every_frame():
     assert not plots.plt.get_fignums()  # the notebook must not show it twice
 
 
-def test_figures_share_the_style_and_leave_the_readers_own_alone():
-    before = dict(plots.plt.rcParams)
-    _, ax = plots.figure()
-    assert not ax.spines["top"].get_visible()
-    assert dict(plots.plt.rcParams) == before
+def test_importing_sets_the_style_for_every_figure():
+    fig, axes = plots.figure(2, 3, width=2, height=1)
+    assert fig.get_size_inches().tolist() == [6, 2]
+    assert axes.shape == (2, 3)
+    for ax in (axes[0, 0], plots.plt.subplots()[1]):
+        assert not ax.spines["top"].get_visible()
