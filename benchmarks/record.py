@@ -1,0 +1,80 @@
+"""Write measured figures into results/, with everything that they depend on."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from aigc_lib import __version__
+from aigc_lib.files import replacing
+
+ROOT = Path(__file__).parent.parent
+
+
+def record(name: str, rows: list | dict, **context) -> Path:
+    """Replace results/NAME.json by ``rows``, ``context`` and the circumstances.
+
+    ``context`` says how the rows were measured: data, split, n, metric, seeds, seconds.
+
+    Raises:
+        ValueError: a figure is NaN or infinite.
+    """
+    content = {
+        "rows": rows,
+        **context,
+        "hardware": hardware(),
+        "versions": {
+            "aigc_lib": __version__,
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+            "python": platform.python_version(),
+            "system": platform.system(),
+        },
+        "commit": git("rev-parse", "--short=12", "HEAD"),
+        # The results themselves do not count: one run of `make bench` writes several.
+        "dirty": bool(git("status", "--porcelain", "--", ".", ":!results")),
+        "date": datetime.now(UTC).isoformat(timespec="seconds"),
+        "command": " ".join(["python", *sys.orig_argv[1:]]),
+    }
+    text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+    path = ROOT / "results" / f"{name}.json"
+    with replacing(path) as temporary:
+        temporary.write_text(text + "\n", "utf-8")
+    print(f"wrote results/{name}.json", flush=True)
+    return path
+
+
+def hardware() -> str:
+    """Name processor, cores, threads in use, and the GPU where there is one."""
+    cores, threads = os.cpu_count(), torch.get_num_threads()
+    parts = [f"{processor()} ({platform.machine()})", f"{cores} cores"]
+    parts.append(f"{threads} threads")
+    if torch.cuda.is_available():
+        parts.append(torch.cuda.get_device_name())
+    return ", ".join(parts)
+
+
+def processor() -> str:
+    """Name the processor; Linux alone does not tell `platform`."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        for line in cpuinfo.read_text().splitlines():
+            key, _, value = line.partition(":")
+            if key.strip() == "model name":
+                return value.strip()
+    return platform.processor() or "unknown processor"
+
+
+def git(*arguments: str) -> str | None:
+    """Return what git says about this checkout, None where it is no checkout."""
+    command = ["git", "-C", ROOT, *arguments]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    return answer.stdout.strip() if answer.returncode == 0 else None
