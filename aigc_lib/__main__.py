@@ -83,6 +83,7 @@ def parser() -> argparse.ArgumentParser:
     length.add_argument("--seconds", type=float, help="train for so many seconds")
     p.add_argument("--out", type=Path, default="model.safetensors", help=default)
     p.add_argument("--checkpoint", type=Path, help="file to resume from and save to")
+    p.add_argument("--save-every", type=int, default=500, help=f"steps {default}")
     p.add_argument("--batch-size", type=int, default=64, help=default)
     p.add_argument("--seed", **seed)
     p.add_argument("--standin", **standin)
@@ -122,6 +123,8 @@ def parser() -> argparse.ArgumentParser:
 
 def fit(arguments: argparse.Namespace) -> None:
     """Train a model and save it."""
+    from accelerate import PartialState
+
     from . import start
     from .data import load
     from .data.catalog import unknown
@@ -144,9 +147,11 @@ def fit(arguments: argparse.Namespace) -> None:
         batch_size=arguments.batch_size,
         seed=arguments.seed,
         checkpoint=arguments.checkpoint,
+        save_every=arguments.save_every,
     )
-    print(history)
-    print(f"saved {model.save(arguments.out)}")
+    if PartialState().is_main_process:  # under accelerate launch: one file, one line
+        print(history)
+        print(f"saved {model.save(arguments.out)}")
 
 
 def sample(arguments: argparse.Namespace) -> None:

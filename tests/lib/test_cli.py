@@ -94,18 +94,27 @@ def test_the_seed_decides_everything(tmp_path):
     assert not torch.equal(first, train("other", 2))
 
 
-def test_fit_resumes_from_its_checkpoint(tmp_path, capsys):
-    def train(name, steps, *more):
+def test_fit_resumes_from_its_checkpoint(tmp_path, monkeypatch):
+    def train(name, *more):
         out = tmp_path / name
         words = ["fit", "mlp_gan", "ring8", "--set", "hidden=8", "--batch-size", 16]
-        assert run(*words, "--steps", steps, "--out", out, *more) == 0
-        return weights(out)
+        return run(*words, "--steps", 6, "--out", out, *more)
 
-    checkpoint = ["--checkpoint", tmp_path / "run.pt"]
-    half = train("half", 3, *checkpoint)
-    resumed = train("resumed", 6, *checkpoint)
-    assert not torch.equal(resumed, half)
-    assert torch.equal(resumed, train("whole", 6))
+    step, calls = aigc.models.MLPGAN.training_step, []
+
+    def interrupted_after_four(self, *arguments):
+        if len(calls) == 4:
+            raise KeyboardInterrupt
+        calls.append(step(self, *arguments))
+
+    checkpoint = ["--checkpoint", tmp_path / "run.pt", "--save-every", 3]
+    with monkeypatch.context() as patch:
+        patch.setattr(aigc.models.MLPGAN, "training_step", interrupted_after_four)
+        assert train("interrupted", *checkpoint) == 130
+    assert not (tmp_path / "interrupted").exists()
+    assert train("resumed", *checkpoint) == train("whole") == 0
+    assert torch.equal(weights(tmp_path / "resumed"), weights(tmp_path / "whole"))
+    assert (tmp_path / "run.pt").exists()
 
 
 def test_the_model_takes_the_shape_of_the_data(tmp_path):
