@@ -165,9 +165,9 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> dict[str, 
         distances = _squared_distances(rows, fake)  # (ROWS, M)
         in_real_ball = distances < radii.unsqueeze(1)
         precise |= in_real_ball.any(0)
-        inside += in_real_ball.sum()
-        covered += in_real_ball.any(1).sum()
-        recalled += (distances < fake_radii).any(1).sum()
+        inside += in_real_ball.count_nonzero()
+        covered += in_real_ball.any(1).count_nonzero()
+        recalled += (distances < fake_radii).any(1).count_nonzero()
     return {
         "precision": precise.double().mean().item(),
         "recall": recalled.item() / len(real),
