@@ -6,7 +6,6 @@ same features: FD of 5,000 samples against the 10,000 test images.
 
 from __future__ import annotations
 
-import statistics
 from pathlib import Path
 
 import matplotlib.pyplot as plt
@@ -16,7 +15,7 @@ from torch import nn
 import aigc_lib as aigc
 from aigc_lib.files import replacing
 from aigc_lib.metrics import images as metrics
-from benchmarks.record import record
+from benchmarks.record import record, summary
 
 SECONDS, SEEDS, SAMPLES = 120, range(3), 5_000
 PICTURE = Path(__file__).parent.parent / "results" / "dcgan_fashion_mnist.png"
@@ -91,17 +90,9 @@ def main() -> None:
             print(name, seed, runs[name][-1], flush=True)
             if build is aigc.models.DCGAN and seed == SEEDS[0]:
                 draw(images[:60])
-    rows = []
-    for name, results in runs.items():
-        row = {"recipe": name}
-        for key in results[0]:
-            values = [result[key] for result in results]
-            row |= {key: statistics.median(values)}
-            row |= {f"{key}_min": min(values), f"{key}_max": max(values)}
-        rows.append(row)
     record(
         "dcgan",
-        rows,
+        [{"recipe": name} | summary(results) for name, results in runs.items()],
         data="fashion_mnist",
         split="train for training, test for judging",
         n=f"{SAMPLES} samples against {len(test.x)} images",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 from datetime import UTC, datetime
@@ -50,6 +51,16 @@ def record(name: str, rows: list | dict, **context) -> Path:
         temporary.write_text(text + "\n", "utf-8")
     print(f"wrote results/{name}.json", flush=True)
     return path
+
+
+def summary(runs: list[dict[str, float]]) -> dict[str, float]:
+    """Summarise runs that differ by their seed: median, least and greatest by key."""
+    row = {}
+    for key in runs[0]:
+        values = [run[key] for run in runs]
+        row[key] = statistics.median(values)
+        row |= {f"{key}_min": min(values), f"{key}_max": max(values)}
+    return row
 
 
 def hardware() -> str:

@@ -232,7 +232,12 @@ def bound_slopes(network: nn.Module) -> None:
 
 
 class MLPGAN(GAN):
-    """A GAN of two multilayer perceptrons, for points (N, data_dim)."""
+    """A GAN of two multilayer perceptrons, for points (N, data_dim).
+
+    With ``steep_generator`` the generator has three hidden layers with layer
+    normalisation. It can jump from one mode to the next within a narrow strip of
+    noise, so that few samples lie between them.
+    """
 
     tolerates_bf16 = False  # a coordinate near 2 would be rounded to steps of 1/64
 
@@ -242,6 +247,7 @@ class MLPGAN(GAN):
         latent_dim: int = 2,
         hidden: int = 128,
         *,
+        steep_generator: bool = False,
         loss: str = "nonsaturating",
         spectral_norm: bool = False,
         gradient_penalty: float = 0.0,
@@ -250,7 +256,7 @@ class MLPGAN(GAN):
         betas: tuple[float, float] = (0.0, 0.9),
     ):
         super().__init__(
-            mlp(latent_dim, hidden, data_dim),
+            (steep_mlp if steep_generator else mlp)(latent_dim, hidden, data_dim),
             nn.Sequential(mlp(data_dim, hidden, 1), nn.Flatten(0)),
             latent_dim=latent_dim,
             loss=loss,
@@ -261,6 +267,7 @@ class MLPGAN(GAN):
             betas=betas,
             data_dim=data_dim,
             hidden=hidden,
+            steep_generator=steep_generator,
         )
 
 
@@ -317,3 +324,11 @@ def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
         nn.LeakyReLU(0.2),
         nn.Linear(hidden, outputs),
     )
+
+
+def steep_mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:
+    """Three hidden layers with layer normalisation: (B, inputs) -> (B, outputs)."""
+    layers: list[nn.Module] = []
+    for width in (inputs, hidden, hidden):
+        layers += [nn.Linear(width, hidden), nn.LayerNorm(hidden), nn.ReLU()]
+    return nn.Sequential(*layers, nn.Linear(hidden, outputs))

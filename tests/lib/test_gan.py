@@ -30,7 +30,11 @@ def test_dcgan_refuses_sizes_it_cannot_build(size):
         DCGAN(image_size=size)
 
 
-@pytest.mark.parametrize("model", [MLPGAN(), DCGAN(width=4)], ids=["mlp", "conv"])
+@pytest.mark.parametrize(
+    "model",
+    [MLPGAN(), MLPGAN(steep_generator=True), DCGAN(width=4)],
+    ids=["mlp", "steep", "conv"],
+)
 def test_sampling_is_seeded_and_leaves_no_trace(model):
     model.train()
     state = torch.get_rng_state()
