@@ -167,6 +167,7 @@ def animation(draw, frames, *, seconds=0.15):
         ax.clear()
         draw(ax, frame)
         canvas.draw()
+        fig.set_layout_engine("none")  # the first frame's layout holds for all
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
         pictures.append(picture.quantize(64))
     plt.close(fig)
