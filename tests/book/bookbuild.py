@@ -36,6 +36,8 @@ flowchart LR
 EXERCISE = """\
 ## 练习
 
+注意力机制与 `注意力机制`。注意力机制再来一次。
+
 ```{exercise-start}
 :label: ex-sample
 ```
@@ -70,6 +72,7 @@ def notebook():
         code("run", "execute_result", {"text/plain": card}),
         code("aigc.plots.grid(images)", "display_data", picture),
         code("load()", "display_data", {"text/html": banner}),
+        new_code_cell("# " + 86 * "x"),
         new_code_cell("secret = 1", metadata={"tags": ["hide-input"]}),
         new_markdown_cell(EXERCISE),
         new_markdown_cell(ENDING),

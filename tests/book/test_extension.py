@@ -9,6 +9,7 @@ import bookbuild
 import pytest
 import yaml
 from aigc_book import glossary, results, runcard
+from aigc_book.diagrams import labels
 from aigc_book.search import HAN
 from pybtex.database import parse_file
 
@@ -87,6 +88,11 @@ def test_terms_are_in_the_order_of_their_sound():
 
 def test_dictionary_takes_the_chinese_part_of_a_term():
     assert HAN.findall("弗雷歇 Inception 距离") == ["弗雷歇", "距离"]
+
+
+def test_diagram_without_words_is_named_after_its_boxes():
+    code = 'flowchart LR\n  a["噪声<br/>z"] --> b["生成器"]'
+    assert labels(code) == "示意图：噪声z、生成器"
 
 
 def test_run_facts():

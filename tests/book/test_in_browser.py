@@ -1,5 +1,7 @@
 """What a reader meets: the built pages in a real browser, with the network cut."""
 
+import re
+
 import pytest
 from visit import DRAWN
 
@@ -55,7 +57,9 @@ def hits(visitor, words):
 
 
 def text(visitor, page):
-    return (visitor.folder / page).read_text("utf-8").partition("<article")[2]
+    """Return the words of a page's article."""
+    article = (visitor.folder / page).read_text("utf-8").partition("<article")[2]
+    return re.sub(r"<[^>]*>", "", article)
 
 
 @pytest.mark.parametrize("word", COMPOUNDS)
@@ -119,6 +123,22 @@ def test_a_term_shows_its_definition(sample_visitor, how):
     assert box["y"] >= 0
     tab.keyboard.press("Escape")
     assert not bubble.is_visible()
+    tab.close()
+
+
+def test_first_mentions_in_each_section_have_a_hint(sample_visitor):
+    tab = sample_visitor.open(CHAPTER)
+    first = tab.locator("section:has(> h1) > p a.term").all_inner_texts()
+    assert first == ["模式坍塌", "LLM", "大语言模型", "注意力机制"]
+    second = tab.locator("section:has(> h2) > p a.term").all_inner_texts()
+    assert second == ["注意力机制"]
+    tab.close()
+
+
+def test_code_of_88_columns_fits_a_small_screen(sample_visitor):
+    tab = sample_visitor.open(CHAPTER)
+    code = tab.locator("div.cell_input pre", has_text="xxxx")
+    assert code.evaluate("pre => pre.scrollWidth - pre.clientWidth") <= 0
     tab.close()
 
 

@@ -128,6 +128,13 @@ def test_no_page_shows_a_failure(pages):
         assert not [mark for mark in marks if mark in words], path
 
 
+def test_no_page_tells_where_it_was_built(pages):
+    private = (str(ROOT), "site-packages", str(Path.home()) + "/")
+    for path, page in pages.items():
+        words = "".join(page.text)
+        assert not [place for place in private if place in words], path
+
+
 def test_chapters_open_on_colab_as_notebooks(html):
     branch = f"{COLAB}/github{REPOSITORY.removeprefix('https://github.com')}/blob/main"
     notebooks = [p.relative_to(html / "_sources") for p in html.rglob("*.ipynb")]
