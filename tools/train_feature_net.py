@@ -50,16 +50,13 @@ def main() -> None:
             f"epoch {epoch + 1}: loss {total / steps:.3f}, {seconds:.0f} s", flush=True
         )
     accuracy = test_accuracy(net)
-    note = {
-        "data": "Fashion-MNIST, train split",
-        "test_accuracy": f"{accuracy:.4f}",
-        "epochs": str(EPOCHS),
-        "seed": str(SEED),
-        "torch": torch.__version__,
-    }
+    note = (  # one string, for safetensors writes several in any order
+        f"Fashion-MNIST, train split, {EPOCHS} epochs, seed {SEED}, "
+        f"torch {torch.__version__}, test accuracy {accuracy:.4f}"
+    )
     weights = {name: value.contiguous() for name, value in net.state_dict().items()}
     with replacing(WEIGHTS) as temporary:
-        save_file(weights, temporary, metadata=note)
+        save_file(weights, temporary, metadata={"training": note})
     print(f"test accuracy {accuracy:.2%}, {WEIGHTS.stat().st_size:,} bytes: {WEIGHTS}")
 
 
