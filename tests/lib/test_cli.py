@@ -264,6 +264,17 @@ def test_data_verifies_what_it_is_asked_for(capsys):
     assert capsys.readouterr().out.count("verified") == 2
 
 
+def test_data_refuses_a_damaged_file(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("AIGC_DATA_DIR", str(tmp_path))
+    path = tmp_path / aigc.data.CATALOG["mnist"].files[0].path
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"damaged")
+    assert run("data", "mnist") == 2
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "has 7 bytes, expected 9,912,422" in printed.err
+
+
 def test_doctor_is_content_here(capsys):
     assert run("doctor") == 0
     text = capsys.readouterr().out
