@@ -19,8 +19,12 @@ addEventListener("DOMContentLoaded", () => {
     for (const [i, diagram] of diagrams.entries()) {
       if (diagram.dataset.drawn === now) continue;
       diagram.dataset.source ??= diagram.textContent;
-      const { svg } = await mermaid.render(`diagram-${i}`, diagram.dataset.source);
-      diagram.innerHTML = svg;
+      try {
+        const { svg } = await mermaid.render(`diagram-${i}`, diagram.dataset.source);
+        diagram.innerHTML = svg;
+      } catch (error) {
+        console.error(error); // its source stays on the page; the others are drawn
+      }
       diagram.dataset.drawn = now;
     }
   };

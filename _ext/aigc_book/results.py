@@ -51,14 +51,8 @@ def written(value, spec=""):
 
 def provenance(name, record):
     """Say where a figure comes from, in the words of its record."""
-    parts = [f"results/{name}.json"]
-    for key in ("hardware", "commit", "seed", "date"):
-        value = record.get(key)
-        if isinstance(value, dict):
-            value = ", ".join(str(v) for v in value.values())
-        if value is not None:
-            parts.append(f"{key}: {value}")
-    return " · ".join(parts)
+    known = [str(record[k]) for k in ("hardware", "commit", "date") if k in record]
+    return " · ".join([f"results/{name}.json", *known])
 
 
 class Result(SphinxRole):

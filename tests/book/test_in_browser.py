@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from visit import DRAWN
+from visit import DRAWN, PATIENCE
 
 COMPOUNDS = ("大语言模型", "注意力机制", "模式坍塌", "证据下界")
 CHAPTER = "chapters/01_foundations/04_sample.html"
@@ -82,6 +82,19 @@ def test_search_without_an_answer_says_so(sample_visitor):
     assert hits(sample_visitor, "鹦鹉螺") == set()
 
 
+def test_pages_open_straight_from_a_disk(sample, chromium):
+    """A class without internet gets the book as a folder, not from a server."""
+    context = chromium.new_context(offline=True)
+    context.set_default_timeout(PATIENCE)
+    tab = context.new_page()
+    tab.goto((sample / CHAPTER).as_uri())
+    tab.wait_for_selector("mjx-container")
+    tab.wait_for_selector("pre.mermaid > svg")
+    tab.goto((sample / "search.html").as_uri() + "?q=模式坍塌")
+    tab.wait_for_selector("ul.search > li")
+    context.close()
+
+
 @pytest.mark.parametrize("page", [CHAPTER, "search.html"])
 def test_one_search_box(sample_visitor, page):
     tab = sample_visitor.open(page)
@@ -154,7 +167,7 @@ def test_a_figure_tells_where_it_was_measured(sample_visitor):
     figure = tab.locator(".result").first
     assert figure.inner_text() == "1234.6"
     figure.focus()
-    assert "results/speed.json" in tab.inner_text("#hint-bubble")
+    assert tab.inner_text("#hint-bubble") == "results/speed.json · a machine"
     tab.close()
 
 

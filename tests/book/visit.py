@@ -15,11 +15,15 @@ LOOK = """() => ({
   drawn: document.querySelectorAll("pre.mermaid > svg").length,
   broken: [...document.images].filter(i => !i.naturalWidth).map(i => i.src),
 })"""
+# What sticks out of the screen and cannot be scrolled to inside a box of its own.
 OVERFLOW = """() => {
   const width = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth <= width) return [];
-  return [...document.querySelectorAll(".bd-main *")]
+  const scrolls = e => getComputedStyle(e).overflowX !== "visible";
+  const boxed = e => e.matches(".bd-article") ? false
+    : scrolls(e) || boxed(e.parentElement);
+  return [...document.querySelectorAll(".bd-article *")]
     .filter(e => e.getBoundingClientRect().right > width + 1)
+    .filter(e => !boxed(e.parentElement))
     .map(e => `${e.tagName}.${e.className}`.slice(0, 80));
 }"""
 SETTLED = """async () => {
