@@ -78,7 +78,7 @@ def grid(images, columns=None, title=None, ax=None):
         top, left = i // columns * (height + gap), i % columns * (width + gap)
         canvas[top : top + height, left : left + width] = tile
     if ax is None:
-        side = 0.4 * max(1, width / 28)
+        side = min(0.6, 8.4 / columns)  # inches: the page is about 8.4 wide
         _, ax = figure(width=max(columns * side, 1.2), height=max(rows * side, 0.6))
     ax.imshow(canvas, cmap="gray", vmin=0, vmax=1, interpolation="none")
     ax.spines[:].set_visible(False)
