@@ -14,16 +14,8 @@ from . import (
 )
 
 PARTS = (
-    conceptmap,
-    diagrams,
-    glossary,
-    hints,
-    pictures,
-    results,
-    runcard,
-    search,
-    vendor,
-    words,
+    *(conceptmap, diagrams, glossary, hints, pictures),
+    *(results, runcard, search, vendor, words),
 )
 
 

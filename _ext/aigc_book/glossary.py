@@ -24,7 +24,6 @@ class Glossary(SphinxDirective):
     """`{terms}`: every entry of terms.yml, target of the role {term}."""
 
     def run(self):
-        self.env.note_dependency(str(root(self.env.app) / "terms.yml"))
         std = self.env.get_domain("std")
         listing = nodes.definition_list("", classes=["glossary"])
         for term in sorted(terms(self.env.app), key=by_sound):
@@ -156,6 +155,12 @@ def describe(term):
     return f"{term['zh']}（{names}）：{term['definition']}"
 
 
+def note_terms(app, doctree):
+    """Set a page anew when terms.yml changes, because any page can have hints."""
+    app.env.note_dependency(str(root(app) / "terms.yml"))
+
+
 def setup(app):
+    app.connect("doctree-read", note_terms)
     app.add_directive("terms", Glossary)
     app.add_post_transform(Hover)

@@ -70,15 +70,13 @@ class RunTable(SphinxDirective):
     """`{run-table}`: what each chapter of this build took."""
 
     def run(self):
-        head, rows = None, []
+        rows = []
         for label, docname in chapter_pages(self.env).items():
             self.env.note_dependency(self.env.doc2path(docname))
-            run = read(self.env.app, docname)
-            if run:
-                values = facts(run)
-                head = ["章", *values]
-                rows.append([label, *values.values()])
-        return [table(head, rows)] if rows else []
+            if run := read(self.env.app, docname):
+                rows.append({"章": label, **facts(run)})
+        head = [key for key in rows[0] if any(row[key] for row in rows)] if rows else []
+        return [table(head, [[r[key] for key in head] for r in rows])] if rows else []
 
 
 def table(head, rows):
