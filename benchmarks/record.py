@@ -67,7 +67,7 @@ def hardware() -> str:
     """Name processor, cores, threads in use, and the GPU where there is one."""
     cores, threads = os.cpu_count(), torch.get_num_threads()
     parts = [f"{processor()} ({platform.machine()})", f"{cores} cores"]
-    parts.append(f"{threads} threads")
+    parts.append(f"{threads} thread{'s' * (threads > 1)}")
     if torch.cuda.is_available():
         parts.append(torch.cuda.get_device_name())
     return ", ".join(parts)
