@@ -82,3 +82,21 @@ def test_an_edit_changes_the_id_of_its_own_cell_only(tiny):
     after = [cell.id for cell in chapter.read(tiny).cells]
     assert len(set(before)) == len(before)
     assert sum(a != b for a, b in zip(before, after, strict=True)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "matters"),
+    [
+        ("toy.py", True),
+        ("weights.safetensors", True),
+        ("check/__init__.py", True),
+        ("check/ch99.py", True),
+        ("check/ch04.py", False),
+        ("__pycache__/toy.pyc", False),
+    ],
+)
+def test_library_files_that_can_matter(tiny, tmp_path, name, matters):
+    path = tmp_path / "aigc_lib" / name
+    path.parent.mkdir(exist_ok=True)
+    path.touch()
+    assert (path in chapter.library(tiny, tmp_path)) == matters
