@@ -25,9 +25,9 @@ ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
 class ChapterFailed(Exception):
-    """A cell raised; ``notebook`` holds what ran until then."""
+    """A cell raised; ``notebook`` holds what ran until then, where it can be had."""
 
-    def __init__(self, message: str, notebook: NotebookNode):
+    def __init__(self, message: str, notebook: NotebookNode | None = None):
         super().__init__(message)
         self.notebook = notebook
 
@@ -48,6 +48,7 @@ def execute(notebook: NotebookNode, profile: str, name: str) -> NotebookNode:
                 str(output),
                 parameters={"profile": profile},
                 cwd=str(empty),
+                request_save_on_cell_execute=False,  # it takes seconds
                 progress_bar={"desc": name, "leave": False, "disable": None},
                 start_timeout=300,
                 extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
@@ -60,8 +61,7 @@ def execute(notebook: NotebookNode, profile: str, name: str) -> NotebookNode:
             ) from None
         except DeadKernelError as error:
             raise ChapterFailed(
-                f"{name}: the kernel died, as it does when memory runs out\n{error}",
-                nbformat.read(output, as_version=4),
+                f"{name}: the kernel died, as it does when memory runs out\n{error}"
             ) from None
         seconds = time.monotonic() - began
     forget_papermill(done)
@@ -103,6 +103,8 @@ def run(source: Path, target: Path, profile: str) -> None:
     try:
         done = execute(chapter.read(source), profile, name)
     except ChapterFailed as error:
+        if error.notebook is None:
+            raise SystemExit(str(error)) from None
         chapter.write(error.notebook, failed)
         raise SystemExit(f"{error}\n\nThe notebook up to there: {failed}") from None
     failed.unlink(missing_ok=True)

@@ -18,6 +18,7 @@ from torch.optim import Optimizer
 from ..files import replacing
 
 Update = Callable[[str, Tensor], None]
+Batch = Tensor | tuple[Tensor, Tensor]
 
 
 class GenerativeModel(nn.Module):
@@ -27,11 +28,15 @@ class GenerativeModel(nn.Module):
     ``load`` can rebuild it, and defines ``optimizers``, ``training_step`` and
     ``sample``. ``sampled`` names the networks that ``sample`` uses: ``fit`` keeps an
     exponential moving average of their weights. ``tolerates_bf16`` is False for a
-    model whose results need more than the 8 significant bits of bfloat16.
+    model whose results need more than the 8 significant bits of bfloat16. ``makes``
+    says of what: "images" models have defaults for (N, 1, 28, 28) in [-1, 1]. The
+    batches of a ``conditional`` model are pairs (samples, labels), labels (B,) int64.
     """
 
     sampled: tuple[str, ...] = ()
     tolerates_bf16 = True
+    makes = "images"
+    conditional = False
 
     def __init__(self, **config):
         super().__init__()
@@ -42,7 +47,7 @@ class GenerativeModel(nn.Module):
         """Return one optimiser per player, by the name that ``update`` gets."""
         raise NotImplementedError
 
-    def training_step(self, batch: Tensor, update: Update) -> None:
+    def training_step(self, batch: Batch, update: Update) -> None:
         """State the objective of one batch; ``update(name, loss)`` steps a player."""
         raise NotImplementedError
 

@@ -239,6 +239,7 @@ class MLPGAN(GAN):
     noise, so that few samples lie between them.
     """
 
+    makes = "points"
     tolerates_bf16 = False  # a coordinate near 2 would be rounded to steps of 1/64
 
     def __init__(

@@ -43,8 +43,9 @@ def fit(
     """Train ``model`` on ``data`` for ``steps`` steps or ``seconds`` seconds.
 
     ``data`` is a data set of ``aigc_lib.data`` or a tensor (N, ...); uint8 is scaled to
-    [-1, 1]. The whole set lies on the device and batches are picked by index: for data
-    that fits into memory this is many times faster than a ``DataLoader``.
+    [-1, 1]. A conditional model also gets the labels of the data set. The whole set
+    lies on the device and batches are picked by index: for data that fits into memory
+    this is many times faster than a ``DataLoader``.
 
     ``ema`` is the decay of the moving average that ``model.sample`` uses, 0 for none.
     Over the last share ``cooldown`` of the run the learning rates fall linearly to 0.
@@ -62,8 +63,8 @@ def fit(
 
     Raises:
         ValueError: neither or both of ``steps`` and ``seconds``, a number out of range,
-            data that is no tensor, holds less than one batch or is not finite, or a
-            checkpoint of another run.
+            data that is no tensor, holds less than one batch, is not finite or lacks
+            the labels of a conditional model, or a checkpoint of another run.
         TrainingDiverged: a loss is no longer finite.
     """
     if (steps is None) == (seconds is None):
@@ -83,6 +84,7 @@ def fit(
     if seconds is not None and accelerator.num_processes > 1:
         raise ValueError(f"seconds={seconds}: several processes need steps instead")
     x = as_tensor(data).to(device)
+    labels = as_labels(data, len(x)).to(device) if model.conditional else None
     batches = Batches(len(x), batch_size, seed, accelerator)
     model.to(device).train()
     broadcast([p.data for p in model.parameters()])  # all start from the same weights
@@ -134,9 +136,12 @@ def fit(
             # Step and process alone decide the noise: there is no state to save.
             words = np.random.SeedSequence([seed, step, accelerator.process_index])
             torch.manual_seed(int(words.generate_state(1)[0]))
-            batch = x[batches[step]]
+            chosen = batches[step]
+            batch = x[chosen]
             if batch.dtype == torch.uint8:
                 batch = batch.float().div_(127.5).sub_(1)
+            if model.conditional:
+                batch = batch, labels[chosen]
             left = 1 - done / (steps or seconds)
             update.scale_learning_rates(min(1.0, left / cooldown) if cooldown else 1.0)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
@@ -216,6 +221,22 @@ def as_tensor(data: Any) -> Tensor:
     if x.is_floating_point() and not x.isfinite().all():
         raise ValueError("data holds NaN or infinite values: remove those samples")
     return x
+
+
+def as_labels(data: Any, n: int) -> Tensor:
+    """Return the labels of a data set, (N,) int64.
+
+    Raises:
+        ValueError: there are none, or not one whole number per sample.
+    """
+    y = getattr(data, "y", None)
+    whole = isinstance(y, Tensor) and not y.is_floating_point()
+    if not whole or y.shape != (n,):
+        raise ValueError(
+            f"data has labels {tuple(y.shape) if whole else type(y).__name__}: a "
+            f"conditional model needs data.y with {n} whole numbers"
+        )
+    return y.long()
 
 
 @contextmanager

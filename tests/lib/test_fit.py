@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -308,3 +309,40 @@ def test_bad_arguments(arguments, message):
     data = arguments.pop("data", POINTS)
     with pytest.raises(ValueError, match=message):
         aigc.fit(MLPGAN(hidden=4), data, **arguments)
+
+
+class Tagged(GenerativeModel):
+    """Learns nothing; notes which label came with which sample."""
+
+    makes, conditional = "points", True
+
+    def __init__(self):
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(1))
+        self.seen = []
+
+    def optimizers(self):
+        return {"only": torch.optim.SGD([self.weight])}
+
+    def training_step(self, batch, update):
+        x, labels = batch
+        self.seen += zip(x[:, 0].tolist(), labels.tolist(), strict=True)
+        update("only", self.weight.square().sum())
+
+
+def labelled_points(y):
+    n = torch.arange(20.0)
+    return SimpleNamespace(x=torch.stack([n, n], 1), y=y)
+
+
+def test_conditional_model_gets_each_sample_with_its_label():
+    model = Tagged()
+    aigc.fit(model, labelled_points(torch.arange(20) * 10), steps=3, batch_size=10)
+    assert len(model.seen) == 30
+    assert all(label == 10 * value for value, label in model.seen)
+
+
+@pytest.mark.parametrize("y", [None, torch.zeros(19, dtype=torch.long), POINTS[:20, 0]])
+def test_conditional_model_without_usable_labels(y):
+    with pytest.raises(ValueError, match=r"data\.y with 20 whole numbers"):
+        aigc.fit(Tagged(), labelled_points(y), steps=1, batch_size=10)
