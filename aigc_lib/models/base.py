@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any, ClassVar
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -31,12 +32,14 @@ class GenerativeModel(nn.Module):
     model whose results need more than the 8 significant bits of bfloat16. ``makes``
     says of what: "images" models have defaults for (N, 1, 28, 28) in [-1, 1]. The
     batches of a ``conditional`` model are pairs (samples, labels), labels (B,) int64.
+    ``recipe`` holds arguments of ``fit`` that suit the model better than its defaults.
     """
 
     sampled: tuple[str, ...] = ()
     tolerates_bf16 = True
     makes = "images"
     conditional = False
+    recipe: ClassVar[dict[str, Any]] = {}
 
     def __init__(self, **config):
         super().__init__()
