@@ -76,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     standin = {"help": "set to use where DATA cannot be had: digits"}
 
     p = command(fit)
-    p.add_argument("model", help="dcgan (images) or mlp_gan (2-D points)")
+    p.add_argument("model", help="such as dcgan; an unknown name lists all")
     p.add_argument("data", **data_name)
     length = p.add_mutually_exclusive_group(required=True)
     length.add_argument("--steps", type=int, help="train for so many steps")

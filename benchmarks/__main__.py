@@ -1,16 +1,30 @@
 """``python -m benchmarks [name ...]``: measure, and write results/NAME.json.
 
-Run it on an idle machine: every figure is a time, or a quality within a time.
+Run it on an idle machine: every figure is a time, or a quality within a time. Without
+names it measures what the present commit has not measured yet, so that an interrupted
+run goes on. ``SEEDS=1`` takes one seed each, which is quick but gives no interval.
 """
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
 from pathlib import Path
 
-NAMES = ["metric_floor", "imports", "loop", "ring8", "dcgan", "chapters"]
+from benchmarks.record import git
+
+ROOT = Path(__file__).parent.parent
+NAMES = [
+    "metric_floor",
+    "imports",
+    "loop",
+    "ring8",
+    "dcgan",
+    "image_models",
+    "chapters",
+]
 
 
 def main(chosen: list[str]) -> int:
@@ -18,18 +32,28 @@ def main(chosen: list[str]) -> int:
     if unknown:
         print(f"{', '.join(unknown)}: choose from {', '.join(NAMES)}", file=sys.stderr)
         return 2
-    root = Path(__file__).parent.parent
-    for name in chosen or NAMES:
+    for name in chosen or [name for name in NAMES if not is_measured(name)]:
         print(f"== {name}", flush=True)
         start = time.perf_counter()
         # A process of its own: no benchmark finds the threads or caches of another.
         module = [sys.executable, "-m", f"benchmarks.{name}"]
-        code = subprocess.run(module, cwd=root, check=False).returncode
+        code = subprocess.run(module, cwd=ROOT, check=False).returncode
         if code:
             print(f"{name} failed", file=sys.stderr)
             return code
         print(f"== {name}: {time.perf_counter() - start:.0f} s", flush=True)
     return 0
+
+
+def is_measured(name: str) -> bool:
+    """Whether results/NAME.json holds figures of the present, unchanged code."""
+    path = ROOT / "results" / f"{name}.json"
+    if not path.exists() or git("status", "--porcelain", "--", ".", ":!results"):
+        return False
+    told = json.loads(path.read_text("utf-8"))
+    return not told["dirty"] and told["commit"] == git(
+        "rev-parse", "--short=12", "HEAD"
+    )
 
 
 if __name__ == "__main__":

@@ -1,13 +1,19 @@
-"""Write measured figures into results/, with everything that they depend on."""
+"""Write measured figures into results/, with everything that they depend on.
+
+A benchmark may be interrupted: ``kept`` remembers each finished run until ``record``
+has written them all.
+"""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import platform
 import statistics
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,6 +24,43 @@ from aigc_lib import __version__
 from aigc_lib.files import replacing
 
 ROOT = Path(__file__).parent.parent
+
+
+def seeds(n: int) -> range:
+    """Return the seeds 0 to n - 1, or fewer if the variable ``SEEDS`` says so."""
+    return range(min(n, int(os.environ.get("SEEDS", n))))
+
+
+def kept(name: str, key: str, measure: Callable[[], dict]) -> dict:
+    """Return ``measure()``, or what an interrupted run at this commit got for ``key``.
+
+    ``name`` is the benchmark's; the answer must be JSON.
+    """
+    path = _unfinished(name)
+    state = {"commit": state_of_code(), "answers": {}}
+    if path.exists():
+        before = json.loads(path.read_text("utf-8"))
+        if before["commit"] == state["commit"]:
+            state = before
+    if key in state["answers"]:
+        print(f"{key}: kept from the interrupted run", flush=True)
+    else:
+        state["answers"][key] = measure()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replacing(path) as temporary:
+            temporary.write_text(json.dumps(state), "utf-8")
+    return state["answers"][key]
+
+
+def _unfinished(name: str) -> Path:
+    return ROOT / "_build" / "bench" / f"{name}.json"
+
+
+def state_of_code() -> str:
+    """Name the commit and whatever was changed since, results apart."""
+    changes = git("diff", "HEAD", "--", ".", ":!results") or ""
+    digest = hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else "clean"
+    return f"{git('rev-parse', '--short=12', 'HEAD')} {digest}"
 
 
 def record(name: str, rows: list | dict, **context) -> Path:
@@ -49,6 +92,7 @@ def record(name: str, rows: list | dict, **context) -> Path:
     path = ROOT / "results" / f"{name}.json"
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", "utf-8")
+    _unfinished(name).unlink(missing_ok=True)
     print(f"wrote results/{name}.json", flush=True)
     return path
 

@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+import benchmarks.__main__ as runner
 import benchmarks.record as module
 from benchmarks.record import record
 
@@ -46,3 +47,42 @@ def test_nan_leaves_the_old_file(results):
         record("speed", {"fd": float("nan")})
     assert path.read_bytes() == before
     assert list(results.iterdir()) == [path]
+
+
+def test_interrupted_benchmark_goes_on(results, tmp_path):
+    calls = []
+
+    def measure(answer):
+        calls.append(answer)
+        return {"fd": answer}
+
+    assert module.kept("a", "first", lambda: measure(1.0)) == {"fd": 1.0}
+    assert module.kept("a", "second", lambda: measure(2.0)) == {"fd": 2.0}
+    assert module.kept("a", "first", lambda: measure(3.0)) == {"fd": 1.0}
+    assert module.kept("b", "first", lambda: measure(4.0)) == {"fd": 4.0}
+    record("a", [])  # the end of benchmark a: the next run measures anew
+    assert module.kept("a", "first", lambda: measure(5.0)) == {"fd": 5.0}
+    assert calls == [1.0, 2.0, 4.0, 5.0]
+
+
+def test_changed_code_forgets_an_interrupted_benchmark(results, monkeypatch):
+    monkeypatch.setattr(module, "state_of_code", lambda: "old")
+    module.kept("a", "first", lambda: {"fd": 1.0})
+    monkeypatch.setattr(module, "state_of_code", lambda: "new")
+    assert module.kept("a", "first", lambda: {"fd": 2.0}) == {"fd": 2.0}
+
+
+def test_fewer_seeds_on_request(monkeypatch):
+    assert list(module.seeds(3)) == [0, 1, 2]
+    monkeypatch.setenv("SEEDS", "1")
+    assert list(module.seeds(3)) == [0]
+
+
+def test_only_what_this_commit_has_measured_is_skipped(results, monkeypatch):
+    monkeypatch.setattr(runner, "ROOT", results.parent)
+    assert not runner.is_measured("a")
+    record("a", [])  # no checkout here: the commit is None on both sides
+    monkeypatch.setattr(runner, "git", lambda *_: None)
+    assert runner.is_measured("a")
+    monkeypatch.setattr(runner, "git", lambda *_: "0123")
+    assert not runner.is_measured("a")

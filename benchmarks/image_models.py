@@ -1,0 +1,83 @@
+"""The common table: every image model of the course, same data, budget and metric.
+
+Each is built with its defaults and trained on Fashion-MNIST for two minutes.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+
+import aigc_lib as aigc
+from aigc_lib.files import replacing
+from aigc_lib.metrics import images as metrics
+from aigc_lib.models import MODELS
+from benchmarks.record import kept, record, seeds, summary
+
+SECONDS, SAMPLES, SEEDS = 120, 5_000, seeds(3)
+RESULTS = Path(__file__).parent.parent / "results"
+
+
+def measure(name: str, seed: int, train, real) -> dict[str, float]:
+    """Train model ``name`` and compare its samples with the features ``real``."""
+    aigc.start(seed=seed)
+    model = MODELS[name]()
+    history = aigc.fit(model, train, seconds=SECONDS, seed=seed, **model.recipe)
+    model.sample(10)  # the first call also loads kernels
+    began = time.perf_counter()
+    model.sample(1_000, seed=1)
+    sampling = time.perf_counter() - began
+    images = model.sample(SAMPLES, seed=seed)
+    if seed == 0:
+        aigc.plots.grid(images[:48], columns=12)
+        with replacing(RESULTS / f"image_models_{name}.png") as path:
+            plt.savefig(path, format="png", dpi=110, bbox_inches="tight")
+        plt.close()
+    fake = metrics.features(images)
+    distance, error = metrics.kernel_distance(real, fake)
+    return {
+        "fd": metrics.frechet_distance(real, fake),
+        "kd": distance,
+        "kd_standard_error": error,
+        **metrics.precision_recall(real, fake),
+        "parameters": sum(
+            p.numel() for n, p in model.named_parameters() if "averages" not in n
+        ),
+        "steps": history.steps[-1],
+        "seconds_per_1000_samples": sampling,
+    }
+
+
+def main() -> None:
+    train = aigc.data.load("fashion_mnist")
+    test = aigc.data.load("fashion_mnist", split="test")
+    real = metrics.features(test.x)
+    rows = []
+    names = [name for name, kind in MODELS.items() if kind.makes == "images"]
+    for name in names:
+        runs = []
+        for seed in SEEDS:
+            run = kept(
+                "image_models",
+                f"{name} {seed}",
+                lambda name=name, seed=seed: measure(name, seed, train, real),
+            )
+            print(name, seed, run, flush=True)
+            runs.append(run)
+        rows.append({"model": name} | summary(runs))
+    record(
+        "image_models",
+        sorted(rows, key=lambda row: row["fd"]),
+        data="fashion_mnist",
+        split="train for training, test for judging",
+        n=f"{SAMPLES} samples against {len(test.x)} images",
+        metric="Fréchet distance on the features of aigc_lib.metrics (64)",
+        seconds=SECONDS,
+        seeds=list(SEEDS),
+    )
+
+
+if __name__ == "__main__":
+    main()
