@@ -84,7 +84,7 @@ $(READY): requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 	    { echo 'No venv? Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet uv==$(UV)
-	$(PIP) sync --python $(BIN)/python requirements.txt
+	$(PIP) sync --compile-bytecode --python $(BIN)/python requirements.txt
 	$(PIP) install --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
