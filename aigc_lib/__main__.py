@@ -27,6 +27,8 @@ EXAMPLES = {
   python -m aigc_lib sample gan.safetensors --n 100 --columns 10 --out samples.png""",
     "evaluate": """
   python -m aigc_lib evaluate gan.safetensors fashion_mnist --n 10000 --json""",
+    "export": """
+  python -m aigc_lib export gan.safetensors gan.onnx""",
     "data": """
   python -m aigc_lib data                        what there is, what is at hand
   python -m aigc_lib data mnist fashion_mnist    fetch and verify these""",
@@ -110,6 +112,11 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--seed", **seed)
     p.add_argument("--standin", **standin)
     p.add_argument("--json", action="store_true", help="print one JSON object")
+
+    p = command(export)
+    p.add_argument("model", **model_file)
+    p.add_argument("out", type=Path, help="ONNX file to write")
+    p.add_argument("--network", help="such as generator (default: what samples)")
 
     command(data).add_argument(
         "names", nargs="*", metavar="NAME", help="data set to fetch; none: list all"
@@ -232,6 +239,15 @@ def evaluate(arguments: argparse.Namespace) -> None:
     for name, value in result.items():
         text = f"{value:.4g}" if isinstance(value, float) else value
         print(f"{name.replace('_', ' '):32}{text}")
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """Write the network that draws the samples to an ONNX file."""
+    from .export import to_onnx
+    from .models import load
+
+    _check_writable(arguments.out)
+    print(to_onnx(load(arguments.model), arguments.out, network=arguments.network))
 
 
 def data(arguments: argparse.Namespace) -> None:

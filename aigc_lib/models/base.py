@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -90,6 +90,16 @@ class GenerativeModel(nn.Module):
             save_file(tensors, temporary, metadata=header)
         return Path(path)
 
+    @classmethod
+    def load(cls, path: str | os.PathLike) -> Self:
+        """Rebuild the model that ``save`` wrote; refuse one of another class.
+
+        Raises:
+            FileNotFoundError: no file at ``path``.
+            ValueError: not such a file, another model, or weights that do not fit.
+        """
+        return load_model(path, {cls.__name__: cls})
+
 
 def noise_source(seed: int | None) -> torch.Generator | None:
     """Return a CPU generator for ``seed``, or None for the global one."""
@@ -127,7 +137,9 @@ def load_model(path: str | os.PathLike, classes: dict[str, type]) -> GenerativeM
         if any(name.startswith("averages.") for name in tensors):
             model.start_averaging()
         model.load_state_dict(tensors)
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (
+        Exception
+    ) as error:  # a constructor may fail in any way on a config not its own
         raise ValueError(
             f"path={str(path)!r}: its content does not fit {kind.__name__}: {error}"
         ) from error

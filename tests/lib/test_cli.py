@@ -14,7 +14,7 @@ import aigc_lib as aigc
 from aigc_lib import doctor
 from aigc_lib.__main__ import main
 
-COMMANDS = ["fit", "sample", "evaluate", "data", "doctor"]
+COMMANDS = ["fit", "sample", "evaluate", "export", "data", "doctor"]
 
 
 @pytest.fixture
@@ -171,6 +171,17 @@ def test_evaluate_prints_a_table(images, capsys):
     assert any("Fashion-MNIST classifier" in line for line in lines)
 
 
+def test_export_writes_what_torch_computes(images, tmp_path, capsys):
+    onnxruntime = pytest.importorskip("onnxruntime")
+    out = tmp_path / "new" / "generator.onnx"
+    assert run("export", images, out) == 0
+    assert f"{out}: input (batch, 64) -> " in capsys.readouterr().out
+    session = onnxruntime.InferenceSession(out)
+    model = aigc.models.load(images)
+    (got,) = session.run(None, {"input": model.prior(3, seed=0).numpy()})
+    assert np.abs(got - model.sample(3, seed=0).numpy()).max() < 1e-4
+
+
 # ---- bad input -----------------------------------------------------------------------
 
 STEP = ["--steps", 1]
@@ -198,6 +209,9 @@ STEP = ["--steps", 1]
         (["evaluate", "ring", "digits"], "the model makes (2,)"),
         (["evaluate", "ring", "ring8", "--split", "val"], "split='val'"),
         (["evaluate", "ring", "ring9"], "did you mean 'ring8'"),
+        (["export", "text", "out.onnx"], "no safetensors file"),
+        (["export", "ring", "."], "is a folder"),
+        (["export", "ring", "out.onnx", "--network", "x"], "network='x'"),
         (["data", "ring9"], "did you mean 'ring8'"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",

@@ -1,0 +1,187 @@
+"""Networks as ONNX files, which run where there is no torch: in a page, on a phone."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import os
+import warnings
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from .files import replacing
+from .models import GenerativeModel
+
+OPSET = 18  # what torch's exporter writes by itself; older ones need a conversion
+TOLERANCE = 1e-4
+
+
+class Export(NamedTuple):
+    """What ``to_onnx`` wrote."""
+
+    path: Path
+    bytes: int
+    opset: int
+    inputs: dict[str, list[int | str]]  # name -> shape, such as {"z": ["batch", 2]}
+    outputs: dict[str, list[int | str]]
+    error: float  # largest difference from torch that was seen
+
+    def __str__(self) -> str:
+        def signature(tensors: dict) -> str:
+            return ", ".join(
+                f"{name} ({', '.join(map(str, shape))})"
+                for name, shape in tensors.items()
+            )
+
+        return (
+            f"{self.path}: {signature(self.inputs)} -> {signature(self.outputs)}, "
+            f"{self.bytes:,} bytes, opset {self.opset}, "
+            f"within {self.error:.0e} of torch"
+        )
+
+
+def to_onnx(
+    model: nn.Module,
+    path: str | os.PathLike,
+    *,
+    network: str | None = None,
+    inputs: tuple[Tensor, ...] | None = None,
+) -> Export:
+    """Write a network to one ONNX file, and compare it with torch before it counts.
+
+    Of a ``GenerativeModel`` goes the network that ``sample`` uses (``network`` names
+    it where there are several), with its averaged weights and with the inputs that
+    ``sample`` gives it. Any other module needs ``inputs``, an example of at least two
+    rows. The first axis of every input is the batch and may have any length. Computes
+    in float32 on the CPU.
+
+    Raises:
+        ModuleNotFoundError: onnx, onnxscript or onnxruntime is missing.
+        ValueError: unknown ``network``, no ``inputs`` for a plain module, or a module
+            whose ONNX form differs from torch by more than 1e-4.
+    """
+    _require("onnx", "onnxscript", "onnxruntime")
+    if isinstance(model, GenerativeModel):
+        module, example = _as_sampled(model, network)
+    elif inputs is None or not all(len(tensor) > 1 for tensor in inputs):
+        raise ValueError(
+            f"inputs={inputs!r}: a plain module needs an example of its inputs, "
+            "a tuple of tensors of at least two rows"
+        )
+    else:
+        module = model
+        example = _by_name(module, inputs, {})
+    module = copy.deepcopy(module).cpu().float().eval()
+    example = {name: value.cpu() for name, value in example.items()}
+    with replacing(path) as temporary:
+        _write(module, example, temporary)
+        shapes, error = _compare(module, example, temporary)
+        if not error <= TOLERANCE:
+            raise ValueError(
+                f"model={type(model).__name__}: its ONNX form differs from torch by "
+                f"{error:.1e}, more than {TOLERANCE}: does it draw random numbers, or "
+                "depend on values where it should depend on shapes?"
+            )
+    size = Path(path).stat().st_size
+    return Export(Path(path), size, OPSET, *shapes, error)
+
+
+def _require(*packages: str) -> None:
+    for package in packages:
+        try:
+            __import__(package)
+        except ModuleNotFoundError as error:
+            raise ModuleNotFoundError(
+                f"{package} is missing: pip install onnx onnxscript onnxruntime"
+            ) from error
+
+
+class _Seen(Exception):
+    """Ends a sampling as soon as the network's inputs are known."""
+
+
+def _as_sampled(
+    model: GenerativeModel, name: str | None
+) -> tuple[nn.Module, dict[str, Tensor]]:
+    """Return a network as ``sample`` uses it, and the inputs that it gets there."""
+    name = name or next(iter(model.sampled), None)
+    if name not in model.sampled:
+        raise ValueError(
+            f"network={name!r}: {type(model).__name__} samples from "
+            f"{', '.join(model.sampled) or 'none'}"
+        )
+    seen: dict[str, Tensor] = {}
+
+    def look(network: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:
+        seen.update(_by_name(network, args, kwargs))
+        raise _Seen
+
+    with model.for_sampling(name) as network:
+        hook = network.register_forward_pre_hook(look, with_kwargs=True)
+        try:
+            model.sample(2, seed=0)
+        except _Seen:
+            return network, seen
+        finally:
+            hook.remove()
+    raise ValueError(f"network={name!r}: {type(model).__name__}.sample never calls it")
+
+
+def _by_name(network: nn.Module, args: tuple, kwargs: dict) -> dict[str, Tensor]:
+    """Give the tensors among the arguments the names that ``forward`` has for them."""
+    named = inspect.signature(network.forward).bind(*args, **kwargs).arguments
+    return {k: v.detach().clone() for k, v in named.items() if isinstance(v, Tensor)}
+
+
+def _write(module: nn.Module, example: dict[str, Tensor], path: Path) -> None:
+    rows = len(next(iter(example.values())))
+    batch = {
+        name: {0: "batch"} if value.dim() and len(value) == rows else {}
+        for name, value in example.items()
+    }
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")  # of the exporter's own deprecated parts
+        program = torch.onnx.export(
+            module,
+            kwargs=example,
+            dynamic_shapes=batch,
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    for node in program.model.graph.all_nodes():
+        node.metadata_props.clear()  # stack traces, with the paths of this machine
+    program.save(path, external_data=False)
+
+
+def _compare(
+    module: nn.Module, example: dict[str, Tensor], path: Path
+) -> tuple[tuple[dict, dict], float]:
+    """Return the shapes of inputs and outputs, and the largest difference from torch.
+
+    On three times the rows of the example, which finds a fixed batch size.
+    """
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    rows = len(next(iter(example.values())))
+    longer = {
+        name: value.repeat(3, *[1] * (value.dim() - 1))
+        if value.dim() and len(value) == rows
+        else value
+        for name, value in example.items()
+    }
+    with torch.no_grad():
+        expected = module(**longer)
+    got = session.run(None, {name: value.numpy() for name, value in longer.items()})
+    expected = [expected] if isinstance(expected, Tensor) else expected
+    error = max(
+        (torch.from_numpy(a) - b).abs().max().item()
+        for a, b in zip(got, expected, strict=True)
+    )
+    ends = session.get_inputs(), session.get_outputs()
+    inputs, outputs = ({end.name: end.shape for end in side} for side in ends)
+    return (inputs, outputs), error

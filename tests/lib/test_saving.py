@@ -1,0 +1,140 @@
+"""``save`` and ``load``: the same model comes back, and nothing else is let in."""
+
+import json
+import struct
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+import aigc_lib as aigc
+from aigc_lib.models import DCGAN, MLPGAN, MODELS
+
+every_model = pytest.mark.parametrize("name", MODELS)
+
+
+@pytest.fixture
+def saved(tmp_path):
+    return DCGAN(width=4).save(tmp_path / "model.safetensors")
+
+
+def rewrite(path, tensors=None, **change):
+    """Write ``path`` again with other tensors or another header."""
+    header = {"model": "DCGAN", "config": '{"width": 4}'} | change
+    save_file(load_file(path) if tensors is None else tensors, path, metadata=header)
+
+
+@every_model
+def test_every_model_comes_back_the_same(name, tmp_path):
+    torch.manual_seed(0)
+    model = MODELS[name]()
+    model.start_averaging()
+    path = model.save(tmp_path / "model.safetensors")
+    assert list(tmp_path.iterdir()) == [path]
+    loaded = MODELS[name].load(path)
+    assert type(loaded) is type(aigc.models.load(path)) is MODELS[name]
+    assert json.dumps(loaded.config) == json.dumps(model.config)
+    before, after = model.state_dict(), loaded.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+@every_model
+def test_every_model_refuses_damaged_files(name, tmp_path):
+    path = MODELS[name]().save(tmp_path / "model.safetensors")
+    whole = path.read_bytes()
+    for size in (0, 4, 100, len(whole) - 1):
+        path.write_bytes(whole[:size])
+        with pytest.raises(ValueError, match="no safetensors file"):
+            MODELS[name].load(path)
+
+
+def test_a_trained_model_samples_the_same(tmp_path):
+    model = DCGAN(width=4, latent_dim=8)
+    images = torch.randint(0, 256, (64, 1, 28, 28), dtype=torch.uint8)
+    aigc.fit(model, images, steps=3, batch_size=16)
+    loaded = DCGAN.load(model.save(tmp_path / "model.safetensors"))
+    assert torch.equal(loaded.sample(4, seed=0), model.sample(4, seed=0))
+
+
+def test_no_file(tmp_path):
+    for path in (tmp_path, tmp_path / "none"):
+        with pytest.raises(FileNotFoundError, match="no such file"):
+            aigc.models.load(path)
+
+
+def test_a_pickle_is_refused_and_not_run(saved, tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return open, (str(tmp_path / "trap"), "w")
+
+    torch.save(Payload(), saved)
+    with pytest.raises(ValueError, match="no safetensors file"):
+        aigc.models.load(saved)
+    assert list(tmp_path.iterdir()) == [saved]
+
+
+@pytest.mark.parametrize("announced", [10**6, 2**40, 2**64 - 1])
+def test_a_giant_header_is_refused(saved, announced):
+    saved.write_bytes(struct.pack("<Q", announced) + saved.read_bytes()[8:])
+    with pytest.raises(ValueError, match="no safetensors file"):
+        aigc.models.load(saved)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"model": "StyleGAN"}, "model='StyleGAN': known are"),
+        ({"config": '{"width": 8}'}, "does not fit DCGAN"),
+        ({"config": '{"depth": 3}'}, "does not fit DCGAN"),
+        ({"config": '{"width": "4"}'}, "does not fit DCGAN"),
+        ({"config": '{"width": -4}'}, "does not fit DCGAN"),
+        ({"config": '{"width": 1e400}'}, "does not fit DCGAN"),
+        ({"config": "[4]"}, "does not fit DCGAN"),
+        ({"config": '{"width": 4'}, "does not fit DCGAN"),
+        ({"config": 10**5 * "["}, "does not fit DCGAN"),
+    ],
+    ids=lambda value: str(value)[:40],
+)
+def test_a_wrong_header_is_refused(saved, change, message):
+    rewrite(saved, **change)
+    with pytest.raises(ValueError, match=message):
+        aigc.models.load(saved)
+
+
+def test_a_file_without_header_is_refused(saved):
+    save_file(load_file(saved), saved)
+    with pytest.raises(ValueError, match="model=None"):
+        aigc.models.load(saved)
+
+
+@pytest.mark.parametrize("change", ["shape", "missing", "surplus", "average"])
+def test_wrong_tensors_are_refused(saved, change):
+    tensors = load_file(saved)
+    name = "generator.0.weight"
+    if change == "shape":
+        tensors[name] = tensors[name][..., None].contiguous()
+    elif change == "missing":
+        del tensors[name]
+    else:
+        tensors[{"surplus": "more", "average": "averages.more"}[change]] = torch.ones(1)
+    rewrite(saved, tensors)
+    with pytest.raises(ValueError, match="does not fit DCGAN"):
+        aigc.models.load(saved)
+
+
+def test_a_class_refuses_the_file_of_another(saved):
+    with pytest.raises(ValueError, match="holds model='DCGAN': known are MLPGAN"):
+        MLPGAN.load(saved)
+
+
+def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
+    def fail(*arguments, **named):
+        raise OSError("disk full")
+
+    before = saved.read_bytes()
+    monkeypatch.setattr("aigc_lib.models.base.save_file", fail)
+    with pytest.raises(OSError, match="disk full"):
+        DCGAN(width=8).save(saved)
+    assert saved.read_bytes() == before
+    assert list(saved.parent.iterdir()) == [saved]
