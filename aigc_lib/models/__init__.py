@@ -3,11 +3,27 @@
 import os
 
 from .base import GenerativeModel, load_model
+from .diffusion import DDPM
+from .flow import FlowMatching
 from .gan import DCGAN, GAN, MLPGAN
 
-MODELS: dict[str, type[GenerativeModel]] = {"mlp_gan": MLPGAN, "dcgan": DCGAN}
+MODELS: dict[str, type[GenerativeModel]] = {
+    "mlp_gan": MLPGAN,
+    "dcgan": DCGAN,
+    "ddpm": DDPM,
+    "flow": FlowMatching,
+}
 
-__all__ = ["DCGAN", "GAN", "MLPGAN", "MODELS", "GenerativeModel", "load"]
+__all__ = [
+    "DCGAN",
+    "DDPM",
+    "GAN",
+    "MLPGAN",
+    "MODELS",
+    "FlowMatching",
+    "GenerativeModel",
+    "load",
+]
 
 
 def load(path: str | os.PathLike) -> GenerativeModel:

@@ -1,0 +1,146 @@
+"""What diffusion and flow matching share: a net told the time, labels and guidance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import repeat
+
+import torch
+from torch import Tensor, nn
+from torch.optim import AdamW, Optimizer
+
+from .. import runtime
+from ..nets.dit import DiT
+from ..nets.unet import UNet
+from .base import Batch, GenerativeModel, noise_source
+
+NETS: dict[str, type[nn.Module]] = {"unet": UNet, "dit": DiT}
+
+PART = 250  # images at a time: what a processor's cache holds
+Field = Callable[[Tensor, Tensor], Tensor]  # (x (B, ...), t (B,)) -> (B, ...)
+
+
+class Denoiser(GenerativeModel):
+    """A generative model whose only network answers "what is in x at time t?".
+
+    With ``classes`` it is conditional, and each sample of a batch loses its label with
+    probability ``label_dropout``: so one net learns both answers that classifier-free
+    guidance compares (Ho & Salimans 2022).
+
+    Raises:
+        ValueError: unknown ``net``, or ``label_dropout`` outside [0, 1].
+    """
+
+    sampled = ("net",)
+
+    def __init__(
+        self,
+        image_size: int,
+        channels: int,
+        width: int,
+        *,
+        net: str,
+        classes: int | None,
+        label_dropout: float,
+        learning_rate: float,
+        **config,
+    ):
+        if net not in NETS:
+            raise ValueError(f"net={net!r}: choose one of {', '.join(NETS)}")
+        if not 0 <= label_dropout <= 1:
+            raise ValueError(f"label_dropout={label_dropout}: a share lies in [0, 1]")
+        super().__init__(
+            image_size=image_size,
+            channels=channels,
+            width=width,
+            net=net,
+            classes=classes,
+            label_dropout=label_dropout,
+            learning_rate=learning_rate,
+            **config,
+        )
+        self.net = NETS[net](image_size, channels, width, classes)
+        self.shape = (channels, image_size, image_size)
+        self.classes = classes
+        self.conditional = classes is not None
+        self.label_dropout = label_dropout
+        self.learning_rate = learning_rate
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One AdamW for the one network."""
+        return {
+            "net": AdamW(
+                self.net.parameters(),
+                self.learning_rate,
+                betas=(0.9, 0.99),
+                weight_decay=0.0,
+                fused=True,
+            )
+        }
+
+    def parts(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Split a batch into samples and labels, some of them dropped."""
+        if not self.conditional:
+            return batch, None
+        x, labels = batch
+        dropped = torch.rand(len(x), device=x.device) < self.label_dropout
+        return x, labels.masked_fill(dropped, self.classes)
+
+    def noise(self, n: int, seed: int | None) -> Tensor:
+        """Draw standard normal noise (n, C, S, S), the same on every device.
+
+        Raises:
+            ValueError: ``n`` < 1.
+        """
+        if n < 1:
+            raise ValueError(f"n={n}: ask for at least one sample")
+        noise = torch.randn(n, *self.shape, generator=noise_source(seed))
+        return noise.to(self.device)
+
+    def labels_for(self, labels: int | Tensor | None, n: int, seed) -> Tensor | None:
+        """Return one label per sample; None asks for random classes.
+
+        Raises:
+            ValueError: labels for a model without classes, or classes that it lacks.
+        """
+        if self.classes is None:
+            if labels is not None:
+                raise ValueError(
+                    f"labels={labels!r}: the model was made without classes"
+                )
+            return None
+        if labels is None:
+            labels = torch.randint(self.classes, (n,), generator=noise_source(seed))
+        labels = torch.as_tensor(labels).long().expand(n).to(self.device)
+        if labels.min() < 0 or labels.max() >= self.classes:
+            raise ValueError(f"labels: give whole numbers from 0 to {self.classes - 1}")
+        return labels
+
+    def field(self, net: nn.Module, labels: Tensor | None, guidance: float) -> Field:
+        """Return (x, t) -> the net's answer, in the fastest number type.
+
+        ``guidance`` w mixes two answers, none + w (labelled - none): w = 1 is the plain
+        conditional model, w = 0 the unconditional one, above 1 exaggerates the class.
+
+        Raises:
+            ValueError: guidance other than 1 for a model without classes.
+        """
+        if guidance != 1 and labels is None:
+            raise ValueError(f"guidance={guidance}: only a model with classes has any")
+        bf16 = self.tolerates_bf16 and runtime.has_bf16(self.device)
+
+        def answer(x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
+            if guidance == 1:
+                return net(x, t, labels)
+            none = torch.full_like(labels, self.classes)
+            doubled = torch.cat([x, x]), torch.cat([t, t]), torch.cat([labels, none])
+            with_class, without = net(*doubled).chunk(2)
+            return torch.lerp(without, with_class, guidance)
+
+        def in_parts(x: Tensor, t: Tensor) -> Tensor:
+            parts = [v.split(PART) for v in (x, t)]
+            some = repeat(None) if labels is None else labels.split(PART)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+                return torch.cat(list(map(answer, *parts, some)))
+
+        return in_parts
