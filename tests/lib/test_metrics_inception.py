@@ -52,10 +52,11 @@ def test_images_reach_torch_fidelity_as_bytes(monkeypatch):
     import torch_fidelity
 
     def stand_in(input1, input2, **options):
-        assert options["fid"] and options["feature_extractor_weights_path"] == "w.pth"
+        assert options["fid"]
+        assert options["feature_extractor_weights_path"] == "w.pth"
         assert input1[0].shape == input2[0].shape == (3, 28, 28)
         assert input1[0].dtype == input2[0].dtype == torch.uint8
-        assert len(input1) == 2 and len(input2) == 4  # generated first, real second
+        assert (len(input1), len(input2)) == (2, 4)  # generated first, real second
         back = input2[1].float() / 127.5 - 1
         assert (back - IMAGES[1]).abs().max() < 1 / 255 + 1e-6
         return {"frechet_inception_distance": 12.5}
