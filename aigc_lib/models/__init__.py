@@ -6,10 +6,13 @@ from .base import GenerativeModel, load_model
 from .diffusion import DDPM
 from .flow import FlowMatching
 from .gan import DCGAN, GAN, MLPGAN
+from .vae import VAE, BetaVAE
 
 MODELS: dict[str, type[GenerativeModel]] = {
     "mlp_gan": MLPGAN,
     "dcgan": DCGAN,
+    "vae": VAE,
+    "beta_vae": BetaVAE,
     "ddpm": DDPM,
     "flow": FlowMatching,
 }
@@ -20,6 +23,8 @@ __all__ = [
     "GAN",
     "MLPGAN",
     "MODELS",
+    "VAE",
+    "BetaVAE",
     "FlowMatching",
     "GenerativeModel",
     "load",
