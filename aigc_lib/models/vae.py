@@ -30,7 +30,10 @@ def reparameterize(
 
 
 def kl_to_standard_normal(mu: Tensor, log_var: Tensor) -> Tensor:
-    """KL(N(mu, sigma²) || N(0, I)) in nats, (B, d) -> (B,) (ibid., appendix B)."""
+    """KL(N(mu, sigma²) || N(0, I)) in nats, (B, d) -> (B,).
+
+    Source: Kingma & Welling 2014, appendix B.
+    """
     return 0.5 * (mu.square() + log_var.exp() - 1 - log_var).sum(-1)
 
 
