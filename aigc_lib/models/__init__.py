@@ -6,6 +6,9 @@ from .base import GenerativeModel, load_model
 from .diffusion import DDPM
 from .flow import FlowMatching
 from .gan import DCGAN, GAN, MLPGAN
+from .gan_conditional import ConditionalGAN, InfoGAN
+from .gan_growing import GrowingGAN
+from .gan_style import StyleGAN
 from .vae import VAE, BetaVAE
 
 MODELS: dict[str, type[GenerativeModel]] = {
@@ -15,6 +18,10 @@ MODELS: dict[str, type[GenerativeModel]] = {
     "beta_vae": BetaVAE,
     "ddpm": DDPM,
     "flow": FlowMatching,
+    "conditional_gan": ConditionalGAN,
+    "info_gan": InfoGAN,
+    "growing_gan": GrowingGAN,
+    "style_gan": StyleGAN,
 }
 
 __all__ = [
@@ -25,8 +32,12 @@ __all__ = [
     "MODELS",
     "VAE",
     "BetaVAE",
+    "ConditionalGAN",
     "FlowMatching",
     "GenerativeModel",
+    "GrowingGAN",
+    "InfoGAN",
+    "StyleGAN",
     "load",
 ]
 

@@ -53,5 +53,30 @@ class ConvDiscriminator(nn.Sequential):
             nn.Flatten(0),
         )
 
+    def features(self, images: Tensor) -> Tensor:
+        """Return what the last layer judges: (B, C, S, S) -> (B, 4 width (S/4)^2)."""
+        for layer in list(self)[:-2]:
+            images = layer(images)
+        return images
+
     def forward(self, images: Tensor) -> Tensor:
         return super().forward(images).float()  # losses are no place for bfloat16
+
+
+class ProjectionDiscriminator(nn.Module):
+    """Images (B, channels, S, S) and labels (B,) -> logits (B,) in float32.
+
+    The logit is head(h) + <e_y, h> for the features h: each class has a direction of
+    its own (Miyato & Koyama 2018, equation 3). Row y of ``classes.weight`` is e_y.
+    """
+
+    def __init__(self, image_size: int, channels: int, width: int, num_classes: int):
+        super().__init__()
+        self.body = ConvDiscriminator(image_size, channels, width)
+        inputs = self.body[-2].in_features
+        self.classes = nn.Linear(inputs, num_classes, bias=False)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        features = self.body.features(images)
+        projection = self.classes(features).gather(1, labels[:, None])  # (B, 1)
+        return (self.body[-2](features) + projection).flatten().float()

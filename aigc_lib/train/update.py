@@ -60,7 +60,8 @@ class Update:
 
     def _average_gradients(self, parameters: list[Tensor]) -> None:
         """Replace every gradient by its mean over the processes, in one message."""
-        gradients = [p.grad for p in parameters]
+        # a layer that takes no part yet has none, in every process alike
+        gradients = [p.grad for p in parameters if p.grad is not None]
         joined = torch.cat([g.flatten() for g in gradients])
         joined = self.accelerator.reduce(joined, reduction="mean")
         parts = joined.split([g.numel() for g in gradients])

@@ -84,7 +84,7 @@ def test_a_giant_header_is_refused(saved, announced):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"model": "StyleGAN"}, "model='StyleGAN': known are"),
+        ({"model": "NoSuchGAN"}, "model='NoSuchGAN': known are"),
         ({"config": '{"width": 8}'}, "does not fit DCGAN"),
         ({"config": '{"depth": 3}'}, "does not fit DCGAN"),
         ({"config": '{"width": "4"}'}, "does not fit DCGAN"),
