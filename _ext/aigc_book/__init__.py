@@ -5,6 +5,7 @@ from . import (
     diagrams,
     glossary,
     hints,
+    latentplane,
     pictures,
     results,
     runcard,
@@ -14,7 +15,7 @@ from . import (
 )
 
 PARTS = (
-    *(conceptmap, diagrams, glossary, hints, pictures),
+    *(conceptmap, diagrams, glossary, hints, latentplane, pictures),
     *(results, runcard, search, vendor, words),
 )
 

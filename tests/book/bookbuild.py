@@ -32,6 +32,11 @@ flowchart LR
   z["噪声 z"] --> G["生成器 G"] --> D["判别器 D"]
   x["真实数据 x"] --> D
 ```
+
+```{latent-plane} latent_plane
+:alt: 一张网格，每格是解码器在平面上这一点画出的衣物
+拖动圆点，看解码器画什么。
+```
 """
 EXERCISE = """\
 ## 练习
