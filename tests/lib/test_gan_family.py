@@ -158,7 +158,7 @@ def test_information_bound_of_a_known_joint():
 
 def test_reader_learns_the_code_and_reads_image_by_image():
     torch.manual_seed(0)
-    model = InfoGAN(image_size=8, width=4, latent_dim=2, num_codes=2)
+    model = InfoGAN(8, width=4, latent_dim=2, num_codes=2, distortion=0.1)
     x = torch.rand(64, 1, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
     aigc.fit(model, x, steps=150, batch_size=16, ema=0)
     codes = torch.arange(200) % 2
