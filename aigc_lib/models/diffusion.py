@@ -100,7 +100,7 @@ class DDPM(Denoiser):
         timesteps: int = 1000,
         classes: int | None = None,
         label_dropout: float = 0.1,
-        learning_rate: float = 4e-3,
+        learning_rate: float = 2e-3,
     ):
         if predicts not in PREDICTIONS:
             raise ValueError(

@@ -49,7 +49,7 @@ class FlowMatching(Denoiser):
         net: str = "unet",
         classes: int | None = None,
         label_dropout: float = 0.1,
-        learning_rate: float = 4e-3,
+        learning_rate: float = 2e-3,
     ):
         super().__init__(
             image_size,
