@@ -101,6 +101,17 @@ class GenerativeModel(nn.Module):
         return load_model(path, {cls.__name__: cls})
 
 
+def standard_normal(n: int, *shape: int, seed: int | None) -> Tensor:
+    """Draw noise (n, *shape) on the CPU, the same for every device.
+
+    Raises:
+        ValueError: ``n`` < 1.
+    """
+    if n < 1:
+        raise ValueError(f"n={n}: ask for at least one sample")
+    return torch.randn(n, *shape, generator=noise_source(seed))
+
+
 def noise_source(seed: int | None) -> torch.Generator | None:
     """Return a CPU generator for ``seed``, or None for the global one."""
     return None if seed is None else torch.Generator().manual_seed(seed)
@@ -137,9 +148,8 @@ def load_model(path: str | os.PathLike, classes: dict[str, type]) -> GenerativeM
         if any(name.startswith("averages.") for name in tensors):
             model.start_averaging()
         model.load_state_dict(tensors)
-    except (
-        Exception
-    ) as error:  # a constructor may fail in any way on a config not its own
+    # a constructor may fail in any way on a config that is not its own
+    except Exception as error:
         raise ValueError(
             f"path={str(path)!r}: its content does not fit {kind.__name__}: {error}"
         ) from error

@@ -12,7 +12,7 @@ from torch.optim import AdamW, Optimizer
 from .. import runtime
 from ..nets.dit import DiT
 from ..nets.unet import UNet
-from .base import Batch, GenerativeModel, noise_source
+from .base import Batch, GenerativeModel, noise_source, standard_normal
 
 NETS: dict[str, type[nn.Module]] = {"unet": UNet, "dit": DiT}
 
@@ -92,10 +92,7 @@ class Denoiser(GenerativeModel):
         Raises:
             ValueError: ``n`` < 1.
         """
-        if n < 1:
-            raise ValueError(f"n={n}: ask for at least one sample")
-        noise = torch.randn(n, *self.shape, generator=noise_source(seed))
-        return noise.to(self.device)
+        return standard_normal(n, *self.shape, seed=seed).to(self.device)
 
     def labels_for(self, labels: int | Tensor | None, n: int, seed) -> Tensor | None:
         """Return one label per sample; None asks for random classes.

@@ -16,7 +16,7 @@ from torch.nn.utils.parametrizations import spectral_norm as add_spectral_norm
 from torch.optim import Adam, Optimizer
 
 from ..nets.conv import ConvDiscriminator, ConvGenerator
-from .base import GenerativeModel, Update, noise_source
+from .base import GenerativeModel, Update, standard_normal
 
 # ---- losses: pure functions of logits ---------------------------------------------
 
@@ -190,8 +190,7 @@ class GAN(GenerativeModel):
 
     def prior(self, n: int, *, seed: int | None = None) -> Tensor:
         """Draw standard normal noise, (n, latent_dim), the same on every device."""
-        noise = torch.randn(n, self.latent_dim, generator=noise_source(seed))
-        return noise.to(self.device)
+        return standard_normal(n, self.latent_dim, seed=seed).to(self.device)
 
     def training_step(self, real: Tensor, update: Update) -> None:
         """One step of the discriminator, then one of the generator."""
@@ -217,8 +216,6 @@ class GAN(GenerativeModel):
         Raises:
             ValueError: ``n`` < 1.
         """
-        if n < 1:
-            raise ValueError(f"n={n}: ask for at least one sample")
         noise = self.prior(n, seed=seed)
         with self.for_sampling("generator") as generator:
             return torch.cat([generator(chunk) for chunk in noise.split(1_000)])
@@ -296,10 +293,7 @@ class DCGAN(GAN):
         learning_rates: tuple[float, float] = (8e-3, 8e-3),
         betas: tuple[float, float] = (0.0, 0.9),
     ):
-        if image_size < 8 or image_size % 4:
-            raise ValueError(
-                f"image_size={image_size}: give a multiple of 4, at least 8"
-            )
+        check_image_size(image_size)
         super().__init__(
             ConvGenerator(image_size, channels, latent_dim, width),
             ConvDiscriminator(image_size, channels, width),
@@ -314,6 +308,44 @@ class DCGAN(GAN):
             channels=channels,
             width=width,
         )
+
+
+class HingeGAN(GAN):
+    """A GAN of images whose game is settled: hinge loss and spectral normalisation.
+
+    For families that differ in their networks, so that they can be compared. ``config``
+    are the other arguments that the subclass needs to be built again.
+    """
+
+    def __init__(
+        self,
+        generator: nn.Module,
+        discriminator: nn.Module,
+        *,
+        latent_dim: int,
+        learning_rates: tuple[float, float],
+        betas: tuple[float, float],
+        **config,
+    ):
+        super().__init__(
+            generator,
+            discriminator,
+            latent_dim=latent_dim,
+            loss="hinge",
+            spectral_norm=True,
+            gradient_penalty=0.0,
+            r1=0.0,
+            learning_rates=learning_rates,
+            betas=betas,
+        )
+        own = {"latent_dim": latent_dim, "learning_rates": learning_rates}
+        self.config = config | own | {"betas": betas}
+
+
+def check_image_size(image_size: int) -> None:
+    """Refuse what two halvings do not divide."""
+    if image_size < 8 or image_size % 4:
+        raise ValueError(f"image_size={image_size}: give a multiple of 4, at least 8")
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

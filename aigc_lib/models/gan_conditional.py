@@ -11,10 +11,10 @@ from torch.optim import Optimizer
 
 from ..nets.conv import ConvDiscriminator, ConvGenerator, ProjectionDiscriminator
 from .base import Batch, Update, noise_source
-from .gan import GAN
+from .gan import GAN, HingeGAN, check_image_size
 
 
-class ConditionalGAN(GAN):
+class ConditionalGAN(HingeGAN):
     """A DCGAN that draws the class it is asked for (Mirza & Osindero 2014).
 
     The generator gets the label beside the noise. The discriminator projects: labels
@@ -44,22 +44,13 @@ class ConditionalGAN(GAN):
             ConvGenerator(image_size, channels, latent_dim + num_classes, width),
             ProjectionDiscriminator(image_size, channels, width, num_classes),
             latent_dim=latent_dim,
-            loss="hinge",
-            spectral_norm=True,
-            gradient_penalty=0.0,
-            r1=0.0,
             learning_rates=learning_rates,
             betas=betas,
+            image_size=image_size,
+            channels=channels,
+            num_classes=num_classes,
+            width=width,
         )
-        self.config = {
-            "image_size": image_size,
-            "channels": channels,
-            "num_classes": num_classes,
-            "latent_dim": latent_dim,
-            "width": width,
-            "learning_rates": learning_rates,
-            "betas": betas,
-        }
         self.num_classes = num_classes
 
     def training_step(self, batch: Batch, update: Update) -> None:
@@ -95,7 +86,7 @@ def information_bound(code_logits: Tensor, code: Tensor) -> Tensor:
     return entropy - cross_entropy(code_logits.float(), code)
 
 
-class InfoGAN(GAN):
+class InfoGAN(HingeGAN):
     """A DCGAN that finds its own classes: a code that its images must reveal.
 
     ``reader`` is the network Q of Chen et al. (2016): it reads the code from the
@@ -134,24 +125,15 @@ class InfoGAN(GAN):
             ConvGenerator(image_size, channels, latent_dim + num_codes, width),
             discriminator,
             latent_dim=latent_dim,
-            loss="hinge",
-            spectral_norm=True,
-            gradient_penalty=0.0,
-            r1=0.0,
             learning_rates=learning_rates,
             betas=betas,
+            image_size=image_size,
+            channels=channels,
+            num_codes=num_codes,
+            width=width,
+            information=information,
+            distortion=distortion,
         )
-        self.config = {
-            "image_size": image_size,
-            "channels": channels,
-            "num_codes": num_codes,
-            "latent_dim": latent_dim,
-            "width": width,
-            "information": information,
-            "distortion": distortion,
-            "learning_rates": learning_rates,
-            "betas": betas,
-        }
         self.reader = nn.Sequential(
             nn.Linear(discriminator[-2].in_features, 128),
             nn.LeakyReLU(0.2),
@@ -239,12 +221,6 @@ def sample_with_code(
     inputs = with_code(noise, code.long().expand(n), k).to(model.device)
     with model.for_sampling("generator") as generator:
         return torch.cat([generator(chunk) for chunk in inputs.split(1_000)])
-
-
-def check_image_size(image_size: int) -> None:
-    """Refuse what two halvings do not divide."""
-    if image_size < 8 or image_size % 4:
-        raise ValueError(f"image_size={image_size}: give a multiple of 4, at least 8")
 
 
 def check_classes(name: str, value: int) -> None:

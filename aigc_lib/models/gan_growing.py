@@ -8,8 +8,7 @@ from torch.nn.functional import avg_pool2d
 
 from ..nets.growing import STAGES, GrowingDiscriminator, GrowingGenerator, enlarged
 from .base import Update
-from .gan import GAN
-from .gan_conditional import check_image_size
+from .gan import HingeGAN, check_image_size
 
 
 def growth(step: int, phase: int) -> tuple[int, float]:
@@ -25,7 +24,7 @@ def growth(step: int, phase: int) -> tuple[int, float]:
     return (stage, min(1.0, position)) if stage < STAGES else (STAGES - 1, 1.0)
 
 
-class GrowingGAN(GAN):
+class GrowingGAN(HingeGAN):
     """A DCGAN that begins at a quarter of the resolution and doubles it twice.
 
     The schedule counts steps, for it must be the same on every machine; ``phase`` is
@@ -53,22 +52,13 @@ class GrowingGAN(GAN):
             GrowingGenerator(image_size, channels, latent_dim, width),
             GrowingDiscriminator(image_size, channels, width),
             latent_dim=latent_dim,
-            loss="hinge",
-            spectral_norm=True,
-            gradient_penalty=0.0,
-            r1=0.0,
             learning_rates=learning_rates,
             betas=betas,
+            image_size=image_size,
+            channels=channels,
+            width=width,
+            phase=phase,
         )
-        self.config = {
-            "image_size": image_size,
-            "channels": channels,
-            "latent_dim": latent_dim,
-            "width": width,
-            "phase": phase,
-            "learning_rates": learning_rates,
-            "betas": betas,
-        }
         self.phase = phase
         # a buffer: whoever resumes or loads the model finds it as far grown as it was
         self.register_buffer("step", torch.tensor(0))
@@ -98,8 +88,6 @@ class GrowingGAN(GAN):
         Raises:
             ValueError: ``n`` < 1.
         """
-        if n < 1:
-            raise ValueError(f"n={n}: ask for at least one sample")
         stage, alpha = self.size
         chunks = self.prior(n, seed=seed).split(1_000)
         with self.for_sampling("generator") as generator:

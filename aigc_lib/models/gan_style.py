@@ -8,11 +8,10 @@ from torch import Tensor
 from ..nets.conv import ConvDiscriminator
 from ..nets.style import StyleGenerator
 from .base import Update
-from .gan import GAN
-from .gan_conditional import check_image_size
+from .gan import HingeGAN, check_image_size
 
 
-class StyleGAN(GAN):
+class StyleGAN(HingeGAN):
     """A DCGAN whose generator is told its style layer by layer.
 
     In training half of the batches mix two styles at a random layer, so that a layer
@@ -37,21 +36,12 @@ class StyleGAN(GAN):
             StyleGenerator(image_size, channels, latent_dim, width),
             ConvDiscriminator(image_size, channels, width),
             latent_dim=latent_dim,
-            loss="hinge",
-            spectral_norm=True,
-            gradient_penalty=0.0,
-            r1=0.0,
             learning_rates=learning_rates,
             betas=betas,
+            image_size=image_size,
+            channels=channels,
+            width=width,
         )
-        self.config = {
-            "image_size": image_size,
-            "channels": channels,
-            "latent_dim": latent_dim,
-            "width": width,
-            "learning_rates": learning_rates,
-            "betas": betas,
-        }
 
     def training_step(self, real: Tensor, update: Update) -> None:
         """One step of each player; half of the batches mix two styles."""

@@ -13,7 +13,7 @@ from torch.nn.functional import logsigmoid
 from torch.optim import Adam, Optimizer
 
 from ..nets.autoencoder import BODIES
-from .base import Batch, GenerativeModel, Update, noise_source
+from .base import Batch, GenerativeModel, Update, standard_normal
 
 # ---- pure functions ------------------------------------------------------------------
 
@@ -121,7 +121,6 @@ class VAE(GenerativeModel):
         beta: float = 1.0,
         importance_samples: int = 1,
         learning_rate: float = 2e-3,
-        **config,
     ):
         for name, value, known in (
             ("body", body, BODIES),
@@ -148,7 +147,6 @@ class VAE(GenerativeModel):
             beta=beta,
             importance_samples=importance_samples,
             learning_rate=learning_rate,
-            **config,
         )
         shape = (channels, image_size, image_size)
         encoder, decoder = BODIES[body]
@@ -236,8 +234,7 @@ class VAE(GenerativeModel):
 
     def prior(self, n: int, *, seed: int | None = None) -> Tensor:
         """Draw z from the prior, (n, latent_dim), the same on every device."""
-        z = torch.randn(n, self.latent_dim, generator=noise_source(seed))
-        return z.to(self.device)
+        return standard_normal(n, self.latent_dim, seed=seed).to(self.device)
 
     def sample(self, n: int, *, seed: int | None = None) -> Tensor:
         """Draw ``n`` expected images in [-1, 1] for z from the prior.
@@ -245,8 +242,6 @@ class VAE(GenerativeModel):
         Raises:
             ValueError: ``n`` < 1.
         """
-        if n < 1:
-            raise ValueError(f"n={n}: ask for at least one sample")
         with self.for_sampling("decoder") as decoder:
             return self.likelihood.mean(decoder(self.prior(n, seed=seed)))
 
