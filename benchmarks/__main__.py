@@ -13,7 +13,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.record import git
+from benchmarks.record import commit, is_dirty
 
 ROOT = Path(__file__).parent.parent
 NAMES = [
@@ -48,12 +48,10 @@ def main(chosen: list[str]) -> int:
 def is_measured(name: str) -> bool:
     """Whether results/NAME.json holds figures of the present, unchanged code."""
     path = ROOT / "results" / f"{name}.json"
-    if not path.exists() or git("status", "--porcelain", "--", ".", ":!results"):
+    if not path.exists() or is_dirty():
         return False
     told = json.loads(path.read_text("utf-8"))
-    return not told["dirty"] and told["commit"] == git(
-        "rev-parse", "--short=12", "HEAD"
-    )
+    return not told["dirty"] and told["commit"] == commit()
 
 
 if __name__ == "__main__":

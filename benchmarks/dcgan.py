@@ -6,19 +6,15 @@ same features: FD of 5,000 samples against the 10,000 test images.
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import matplotlib.pyplot as plt
 import torch
 from torch import nn
 
 import aigc_lib as aigc
-from aigc_lib.files import replacing
 from aigc_lib.metrics import images as metrics
+from benchmarks.image_quality import draw, quality
 from benchmarks.record import record, summary
 
 SECONDS, SEEDS, SAMPLES = 120, range(3), 5_000
-PICTURE = Path(__file__).parent.parent / "results" / "dcgan_fashion_mnist.png"
 
 
 def plain(width: int = 16, latent_dim: int = 64) -> aigc.models.GAN:
@@ -73,23 +69,17 @@ def main() -> None:
             model = build()
             history = aigc.fit(model, train, seconds=SECONDS, seed=seed, **arguments)
             images = model.sample(SAMPLES, seed=seed)
-            fake = metrics.features(images)
-            distance, error = metrics.kernel_distance(real, fake)
-            scores = metrics.precision_recall(real, fake)
             classes = torch.bincount(metrics.classify(images), minlength=10)
             runs[name].append(
                 {
-                    "fd": metrics.frechet_distance(real, fake),
-                    "kd": distance,
-                    "kd_standard_error": error,
-                    **scores,
+                    **quality(real, images),
                     "steps": history.steps[-1],
                     "rarest_class_share": classes.min().item() / SAMPLES,
                 }
             )
             print(name, seed, runs[name][-1], flush=True)
             if build is aigc.models.DCGAN and seed == SEEDS[0]:
-                draw(images[:60])
+                draw(images[:60], "dcgan_fashion_mnist")
     record(
         "dcgan",
         [{"recipe": name} | summary(results) for name, results in runs.items()],
@@ -100,13 +90,6 @@ def main() -> None:
         seconds=SECONDS,
         seeds=list(SEEDS),
     )
-
-
-def draw(images) -> None:
-    aigc.plots.grid(images, columns=12)
-    with replacing(PICTURE) as path:
-        plt.savefig(path, format="png", dpi=150, bbox_inches="tight")
-    plt.close()
 
 
 if __name__ == "__main__":

@@ -6,18 +6,14 @@ Each is built with its defaults and trained on Fashion-MNIST for two minutes.
 from __future__ import annotations
 
 import time
-from pathlib import Path
-
-import matplotlib.pyplot as plt
 
 import aigc_lib as aigc
-from aigc_lib.files import replacing
 from aigc_lib.metrics import images as metrics
 from aigc_lib.models import MODELS
+from benchmarks.image_quality import draw, quality
 from benchmarks.record import kept, record, seeds, summary
 
 SECONDS, SAMPLES, SEEDS = 120, 5_000, seeds(3)
-RESULTS = Path(__file__).parent.parent / "results"
 
 
 def measure(name: str, seed: int, train, real) -> dict[str, float]:
@@ -31,20 +27,10 @@ def measure(name: str, seed: int, train, real) -> dict[str, float]:
     sampling = time.perf_counter() - began
     images = model.sample(SAMPLES, seed=seed)
     if seed == 0:
-        aigc.plots.grid(images[:48], columns=12)
-        with replacing(RESULTS / f"image_models_{name}.png") as path:
-            plt.savefig(path, format="png", dpi=110, bbox_inches="tight")
-        plt.close()
-    fake = metrics.features(images)
-    distance, error = metrics.kernel_distance(real, fake)
+        draw(images[:48], f"image_models_{name}")
     return {
-        "fd": metrics.frechet_distance(real, fake),
-        "kd": distance,
-        "kd_standard_error": error,
-        **metrics.precision_recall(real, fake),
-        "parameters": sum(
-            p.numel() for n, p in model.named_parameters() if "averages" not in n
-        ),
+        **quality(real, images),
+        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
         "steps": history.steps[-1],
         "seconds_per_1000_samples": sampling,
     }

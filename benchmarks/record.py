@@ -60,7 +60,20 @@ def state_of_code() -> str:
     """Name the commit and whatever was changed since, results apart."""
     changes = git("diff", "HEAD", "--", ".", ":!results") or ""
     digest = hashlib.sha256(changes.encode()).hexdigest()[:12] if changes else "clean"
-    return f"{git('rev-parse', '--short=12', 'HEAD')} {digest}"
+    return f"{commit()} {digest}"
+
+
+def commit() -> str | None:
+    """Name the commit of this checkout."""
+    return git("rev-parse", "--short=12", "HEAD")
+
+
+def is_dirty() -> bool:
+    """Whether anything was changed since the commit.
+
+    The results themselves do not count: one run of `make bench` writes several.
+    """
+    return bool(git("status", "--porcelain", "--", ".", ":!results"))
 
 
 def record(name: str, rows: list | dict, **context) -> Path:
@@ -82,9 +95,8 @@ def record(name: str, rows: list | dict, **context) -> Path:
             "python": platform.python_version(),
             "system": platform.system(),
         },
-        "commit": git("rev-parse", "--short=12", "HEAD"),
-        # The results themselves do not count: one run of `make bench` writes several.
-        "dirty": bool(git("status", "--porcelain", "--", ".", ":!results")),
+        "commit": commit(),
+        "dirty": is_dirty(),
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "command": " ".join(["python", *sys.orig_argv[1:]]),
     }

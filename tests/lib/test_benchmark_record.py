@@ -82,7 +82,8 @@ def test_only_what_this_commit_has_measured_is_skipped(results, monkeypatch):
     monkeypatch.setattr(runner, "ROOT", results.parent)
     assert not runner.is_measured("a")
     record("a", [])  # no checkout here: the commit is None on both sides
-    monkeypatch.setattr(runner, "git", lambda *_: None)
+    monkeypatch.setattr(runner, "is_dirty", lambda: False)
+    monkeypatch.setattr(runner, "commit", lambda: None)
     assert runner.is_measured("a")
-    monkeypatch.setattr(runner, "git", lambda *_: "0123")
+    monkeypatch.setattr(runner, "commit", lambda: "0123")
     assert not runner.is_measured("a")
