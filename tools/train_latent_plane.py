@@ -22,6 +22,7 @@ from torchvision.utils import make_grid, save_image
 from aigc_lib.data import load
 from aigc_lib.export import to_onnx
 from aigc_lib.files import replacing
+from aigc_lib.models.vae import kl_to_standard_normal, reparameterize
 
 OUT = Path(__file__).parents[1] / "_static" / "demos" / "latent_plane"
 EPOCHS, BATCH, LEARNING_RATE, SEED = 15, 128, 3e-3, 0
@@ -67,10 +68,10 @@ def train() -> nn.Sequential:
         for rows in torch.randperm(len(images))[: steps * BATCH].split(BATCH):
             x = images[rows].float() / 255
             mean, log_var = encoder(x).chunk(2, 1)
-            z = mean + (log_var / 2).exp() * torch.randn_like(mean)
+            z = reparameterize(mean, log_var)
             logits = 2 * decoder[:-1](z)  # for tanh(a) = 2 sigmoid(2a) - 1
             fit = binary_cross_entropy_with_logits(logits, x, reduction="sum")
-            kl = 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum()
+            kl = kl_to_standard_normal(mean, log_var).sum()
             loss = (fit + kl) / len(x)
             optimizer.zero_grad()
             loss.backward()

@@ -13,6 +13,7 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from .pictures import captioned
 from .project import root
 from .vendor import copy_runtime, pack
 
@@ -45,13 +46,7 @@ class LatentPlane(SphinxDirective):
         image["alt"] = self.options["alt"]
         figure = nodes.figure("", plane("", image, demo=name, limit=limit))
         figure["classes"].append("latent-plane")
-        if self.content:
-            body = nodes.Element()
-            self.state.nested_parse(self.content, self.content_offset, body)
-            figure += nodes.caption("", "", *body[0].children)
-        self.set_source_info(figure)
-        self.add_name(figure)
-        return [figure]
+        return [captioned(self, figure)]
 
 
 def demo(app, name):

@@ -1,4 +1,4 @@
-"""A text alternative for every picture that a cell draws."""
+"""What belongs to a picture: its text alternative, its caption."""
 
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
@@ -30,6 +30,17 @@ def section(node):
     while node is not None and not isinstance(node, nodes.section):
         node = node.parent
     return node.next_node(nodes.title).astext() if node else "本页"
+
+
+def captioned(directive, figure):
+    """Give a directive's figure its content as caption, its place and its name."""
+    if directive.content:
+        body = nodes.Element()
+        directive.state.nested_parse(directive.content, directive.content_offset, body)
+        figure += nodes.caption("", "", *body[0].children)
+    directive.set_source_info(figure)
+    directive.add_name(figure)
+    return figure
 
 
 def setup(app):

@@ -9,6 +9,7 @@ from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from .hints import hinted
+from .pictures import captioned
 from .project import root
 
 
@@ -98,13 +99,7 @@ class ResultFigure(SphinxDirective):
         if "width" in self.options:
             image["width"] = self.options["width"]
         figure = nodes.figure("", image, classes=["result-figure"])
-        if self.content:
-            body = nodes.Element()
-            self.state.nested_parse(self.content, self.content_offset, body)
-            figure += nodes.caption("", "", *body[0].children)
-        self.set_source_info(figure)
-        self.add_name(figure)
-        return [figure]
+        return [captioned(self, figure)]
 
 
 def setup(app):
