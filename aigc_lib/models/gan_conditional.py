@@ -31,7 +31,7 @@ class ConditionalGAN(HingeGAN):
         self,
         image_size: int = 28,
         channels: int = 1,
-        num_classes: int = 10,
+        classes: int = 10,
         latent_dim: int = 64,
         width: int = 16,
         *,
@@ -39,24 +39,24 @@ class ConditionalGAN(HingeGAN):
         betas: tuple[float, float] = (0.0, 0.9),
     ):
         check_image_size(image_size)
-        check_classes("num_classes", num_classes)
+        check_classes("classes", classes)
         super().__init__(
-            ConvGenerator(image_size, channels, latent_dim + num_classes, width),
-            ProjectionDiscriminator(image_size, channels, width, num_classes),
+            ConvGenerator(image_size, channels, latent_dim + classes, width),
+            ProjectionDiscriminator(image_size, channels, width, classes),
             latent_dim=latent_dim,
             learning_rates=learning_rates,
             betas=betas,
             image_size=image_size,
             channels=channels,
-            num_classes=num_classes,
+            classes=classes,
             width=width,
         )
-        self.num_classes = num_classes
+        self.classes = classes
 
     def training_step(self, batch: Batch, update: Update) -> None:
         """One step of each player; both see the labels of the batch."""
         real, labels = batch
-        inputs = with_code(self.prior(len(real)), labels, self.num_classes)
+        inputs = with_code(self.prior(len(real)), labels, self.classes)
         fake = self.generator(inputs)
         loss = self.loss.discriminator(
             self.discriminator(real, labels), self.discriminator(fake.detach(), labels)
@@ -72,7 +72,7 @@ class ConditionalGAN(HingeGAN):
         Raises:
             ValueError: ``n`` < 1, or labels of the wrong number or out of range.
         """
-        return sample_with_code(self, n, seed, "labels", labels, self.num_classes)
+        return sample_with_code(self, n, seed, "labels", labels, self.classes)
 
 
 def information_bound(code_logits: Tensor, code: Tensor) -> Tensor:

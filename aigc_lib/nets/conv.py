@@ -70,11 +70,11 @@ class ProjectionDiscriminator(nn.Module):
     its own (Miyato & Koyama 2018, equation 3). Row y of ``classes.weight`` is e_y.
     """
 
-    def __init__(self, image_size: int, channels: int, width: int, num_classes: int):
+    def __init__(self, image_size: int, channels: int, width: int, classes: int):
         super().__init__()
         self.body = ConvDiscriminator(image_size, channels, width)
         inputs = self.body[-2].in_features
-        self.classes = nn.Linear(inputs, num_classes, bias=False)
+        self.classes = nn.Linear(inputs, classes, bias=False)
 
     def forward(self, images: Tensor, labels: Tensor) -> Tensor:
         features = self.body.features(images)

@@ -105,7 +105,7 @@ def test_bad_sizes_and_nothing_are_refused(kind):
 @pytest.mark.parametrize(
     ("build", "message"),
     [
-        (lambda: ConditionalGAN(num_classes=1), "num_classes=1"),
+        (lambda: ConditionalGAN(classes=1), "classes=1"),
         (lambda: InfoGAN(num_codes=1), "num_codes=1"),
         (lambda: InfoGAN(information=-1.0), r"information=-1\.0"),
         (lambda: InfoGAN(distortion=-0.1), r"distortion=-0\.1"),
@@ -132,7 +132,7 @@ def test_labels_reach_both_players():
 
 
 def test_projection_is_an_inner_product_with_the_row_of_the_class():
-    net = ProjectionDiscriminator(8, 1, 2, num_classes=5)
+    net = ProjectionDiscriminator(8, 1, 2, classes=5)
     x, labels = torch.randn(6, 1, 8, 8), torch.tensor([0, 4, 1, 1, 2, 3])
     features = net.body.features(x)
     rows = net.classes.weight[labels]  # e_y, (6, D)
