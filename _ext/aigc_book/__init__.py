@@ -8,6 +8,7 @@ from . import (
     latentplane,
     pictures,
     results,
+    resulttable,
     runcard,
     search,
     vendor,
@@ -16,7 +17,7 @@ from . import (
 
 PARTS = (
     *(conceptmap, diagrams, glossary, hints, latentplane, pictures),
-    *(results, runcard, search, vendor, words),
+    *(results, resulttable, runcard, search, vendor, words),
 )
 
 

@@ -5,10 +5,10 @@ import re
 from html import escape
 from pathlib import Path
 
-from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from .project import chapter_pages
+from .tables import table
 
 PROFILES = {"smoke": "smoke（只验证能跑通）", "cpu": "cpu", "gpu": "gpu"}
 
@@ -76,20 +76,9 @@ class RunTable(SphinxDirective):
             if run := read(self.env.app, docname):
                 rows.append({"章": label, **facts(run)})
         head = [key for key in rows[0] if any(row[key] for row in rows)] if rows else []
-        return [table(head, [[r[key] for key in head] for r in rows])] if rows else []
-
-
-def table(head, rows):
-    group = nodes.tgroup("", cols=len(head))
-    for _ in head:
-        group += nodes.colspec("", colwidth=1)
-    group += nodes.thead("", row(head))
-    group += nodes.tbody("", *map(row, rows))
-    return nodes.table("", group, classes=["run-table"])
-
-
-def row(cells):
-    return nodes.row("", *(nodes.entry("", nodes.paragraph("", c)) for c in cells))
+        if not rows:
+            return []
+        return [table(head, [[r[key] for key in head] for r in rows], "run-table")]
 
 
 def setup(app):

@@ -8,7 +8,7 @@ from pathlib import Path
 import bookbuild
 import pytest
 import yaml
-from aigc_book import glossary, results, runcard
+from aigc_book import glossary, results, resulttable, runcard
 from aigc_book.diagrams import labels
 from aigc_book.search import HAN
 from pybtex.database import parse_file
@@ -69,15 +69,63 @@ def test_only_single_figures_are_written(value):
         results.written(value)
 
 
-def test_missing_result_and_unknown_term_stop_the_build(tmp_path):
-    bookbuild.lay_out(tmp_path)
-    (tmp_path / "intro.md").write_text(
-        "# 样书\n\n{result}`speed:nothing` 与 {term}`不存在的词`\n", "utf-8"
-    )
-    finished, _ = bookbuild.build(tmp_path)
+BAD = """\
+# 样书
+
+{result}`speed:nothing` 与 {term}`不存在的词`
+
+```{result-table} models
+fid FID
+```
+
+```{latent-plane} latent_plane
+```
+
+```{latent-plane} unmade
+:alt: 没有的模型
+```
+"""
+
+
+@pytest.fixture(scope="module")
+def failed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("bad")
+    bookbuild.lay_out(folder)
+    (folder / "intro.md").write_text(BAD, "utf-8")
+    finished, _ = bookbuild.build(folder)
     assert finished.returncode != 0
-    assert "no 'nothing' in" in finished.stderr
-    assert "不存在的词" in finished.stderr
+    return re.sub(r"\x1b\[[\d;]*m", "", finished.stderr)
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "no 'nothing' in",
+        "不存在的词",
+        "result-table models: no column 'fid' in the rows; there are ['model', 'fd'",
+        "latent-plane: give :alt:, what the picture shows",
+        "latent-plane: there is no ",
+    ],
+)
+def test_mistake_in_a_page_stops_the_build(failed, complaint):
+    assert complaint in failed
+
+
+def test_column_of_a_table():
+    assert resulttable.column("fd|.1f FD ↓") == ("fd", ".1f", "FD ↓")
+    with pytest.raises(ValueError, match="'fd' has no heading"):
+        resulttable.column("fd")
+
+
+def test_range_stands_only_where_runs_differ():
+    row = {"kd": -0.5, "kd_min": -1.0, "kd_max": 2.0, "n": 5, "n_min": 5, "n_max": 5}
+    assert resulttable.cell(row, "kd", ".1f") == "-0.5（-1.0 至 2.0）"
+    assert resulttable.cell(row, "n", "") == "5"
+
+
+def test_facts_leave_out_what_the_record_does_not_say():
+    record = {"n": 5, "commit": None, "dirty": True, "rows": []}
+    assert resulttable.facts(record) == "样本：5；提交：无（有未提交的改动）"
 
 
 def test_terms_are_in_the_order_of_their_sound():

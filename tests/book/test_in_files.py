@@ -194,3 +194,21 @@ def test_picture_not_yet_made_leaves_no_trace(sample):
     page = (sample / "intro.html").read_text("utf-8")
     assert "一张量出来的图" in page
     assert "还没有的图" not in page
+
+
+def test_table_of_results(sample):
+    page = (sample / "intro.html").read_text("utf-8")
+    table = re.search(r'<table class="[^"]*result-table.*?</table>', page, re.DOTALL)[0]
+    rows = [re.findall(r"<p>(.*?)</p>", row) for row in table.split("<tr")[1:]]
+    assert rows == [
+        ["模型", "FD ↓", "步数"],
+        ["dcgan", "9.6（9.0 至 10.1）", "2,939"],
+        ["vae", "31.2", "4,000"],
+    ]
+    assert "种子：0、1；硬件：a machine；提交：abc123（有未提交的改动）" in page
+
+
+def test_table_not_yet_measured_says_how(sample):
+    words = "".join(Page(sample / "intro.html").text)
+    assert "尚未测量" in words
+    assert "make bench ONLY=not_yet" in words
