@@ -94,6 +94,18 @@ class Denoiser(GenerativeModel):
         """
         return standard_normal(n, *self.shape, seed=seed).to(self.device)
 
+    def masked(self, x: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """Return images and the mask of what is known of them, both (N, C, S, S).
+
+        Raises:
+            ValueError: x of another shape than the model's, or no boolean mask.
+        """
+        if x.shape[1:] != self.shape:
+            raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {self.shape})")
+        if known.dtype != torch.bool:
+            raise ValueError(f"known has dtype {known.dtype}: give a boolean mask")
+        return x.to(self.device), known.to(self.device).expand_as(x)
+
     def labels_for(self, labels: int | Tensor | None, n: int, seed) -> Tensor | None:
         """Return one label per sample; None asks for random classes.
 

@@ -195,15 +195,9 @@ class DDPM(Denoiser):
         Raises:
             ValueError: x of another shape, ``known`` not boolean; else as ``sample``.
         """
-        if x.shape[1:] != self.shape:
-            raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {self.shape})")
-        if known.dtype != torch.bool:
-            raise ValueError(f"known has dtype {known.dtype}: give a boolean mask")
-        x, known = x.to(self.device), known.to(self.device)
+        x, known = self.masked(x, known)
         noise = self.noise(len(x), seed)
-        return self._denoise(
-            noise, seed, labels, guidance, steps, 1.0, (x, known.expand_as(x))
-        )
+        return self._denoise(noise, seed, labels, guidance, steps, 1.0, (x, known))
 
     def _denoise(self, x, seed, labels, guidance, steps, eta, given=None) -> Tensor:
         """Walk from noise x (N, ...) to images; ``given``: (images, known mask)."""

@@ -87,13 +87,53 @@ class FlowMatching(Denoiser):
             ValueError: ``n`` or ``steps`` < 1, unknown ``solver``, labels or guidance
                 that the model does not know.
         """
+        noise = self.noise(n, seed)
+        return self._follow(noise, seed, labels, guidance, steps, solver)
+
+    def inpaint(
+        self,
+        x: Tensor,
+        known: Tensor,
+        *,
+        seed: int | None = None,
+        labels: int | Tensor | None = None,
+        guidance: float = 1.0,
+        steps: int = 20,
+        solver: str = "heun",
+    ) -> Tensor:
+        """Draw anew what is not ``known`` of images x (N, C, S, S) in [-1, 1].
+
+        ``known`` is a boolean mask that broadcasts to x. Where the image is known the
+        velocity is, too: straight from the noise to x, which is reached exactly. The
+        net decides the rest, and sees both parts at the same time t. As with all such
+        replacement, the rest is only roughly drawn from the model's conditional.
+
+        Raises:
+            ValueError: x of another shape, ``known`` not boolean; else as ``sample``.
+        """
+        x, known = self.masked(x, known)
+        noise = self.noise(len(x), seed)
+        return self._follow(noise, seed, labels, guidance, steps, solver, (x, known))
+
+    def _follow(
+        self, noise, seed, labels, guidance, steps, solver, given=None
+    ) -> Tensor:
+        """Carry noise (N, ...) along the flow; ``given``: (images, known mask)."""
         if solver not in SOLVERS:
             raise ValueError(f"solver={solver!r}: choose one of {', '.join(SOLVERS)}")
         if steps < 1:
             raise ValueError(f"steps={steps}: give at least 1")
-        noise = self.noise(n, seed)
-        labels = self.labels_for(labels, n, seed)
+        labels = self.labels_for(labels, len(noise), seed)
         times = uniform_times(steps, self.device)
         with self.for_sampling("net") as net:
             velocity = self.field(net, labels, guidance)
-            return SOLVERS[solver](velocity, noise, times).clamp_(-1, 1)
+            if given is None:
+                return SOLVERS[solver](velocity, noise, times).clamp_(-1, 1)
+            image, known = given
+            line = self.path.velocity(noise, image)
+
+            def partly(x: Tensor, t: Tensor) -> Tensor:
+                return torch.where(known, line, velocity(x, t))
+
+            made = SOLVERS[solver](partly, noise, times).clamp_(-1, 1)
+        return torch.where(known, image, made)  # without the solver's rounding

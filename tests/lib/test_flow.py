@@ -132,6 +132,51 @@ def test_guidance_mixes_the_two_answers():
 
 
 @pytest.mark.parametrize("kind", BOTH)
+def test_inpainting_keeps_what_is_known(kind):
+    model, (x, known) = awake(tiny(kind)), half_known()
+    out = model.inpaint(x, known, seed=0, steps=5)
+    assert torch.equal(out[..., :4], x[..., :4])
+    assert not torch.equal(out[..., 4:], x[..., 4:])
+    assert torch.equal(out, model.inpaint(x, known, seed=0, steps=5))
+    assert not torch.equal(out, model.inpaint(x, known, seed=1, steps=5))
+
+
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_inpainting_shows_the_known_part_on_its_line(solver):
+    """At time t the net must see (1 - t) noise + t image there, whatever the solver."""
+    model, (x, known) = awake(tiny()), half_known()
+    noise, forward, seen = model.noise(3, 0), model.net.forward, []
+    model.net.forward = lambda *parts: seen.append(parts[:2]) or forward(*parts)
+    model.inpaint(x, known, seed=0, steps=4, solver=solver)
+    assert len(seen) == 4 * {"euler": 1, "heun": 2}[solver]
+    for shown, t in seen:
+        line = model.path.at(noise, x, t)
+        assert torch.allclose(shown[..., :4], line[..., :4], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_nothing_known_is_plain_sampling(kind):
+    model, options = awake(tiny(kind)), {} if kind is FlowMatching else {"eta": 1.0}
+    nothing = torch.zeros(1, dtype=torch.bool)
+    made = model.inpaint(torch.zeros(2, 1, 8, 8), nothing, seed=0, steps=1)
+    assert torch.equal(made, model.sample(2, seed=0, steps=1, **options))
+
+
+def half_known():
+    known = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
+    known[..., :4] = True
+    return torch.rand(3, 1, 8, 8) * 2 - 1, known
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_inpainting_refuses_another_shape_or_a_soft_mask(kind):
+    with pytest.raises(ValueError, match="x has shape"):
+        tiny(kind).inpaint(torch.zeros(1, 1, 9, 9), torch.ones(1) > 0)
+    with pytest.raises(ValueError, match="known has dtype"):
+        tiny(kind).inpaint(torch.zeros(1, 1, 8, 8), torch.ones(1))
+
+
+@pytest.mark.parametrize("kind", BOTH)
 def test_conditional_model_trains_and_samples_by_class(kind):
     data = aigc.data.load("digits")
     model = kind(width=8, classes=10)
