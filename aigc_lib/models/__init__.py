@@ -10,12 +10,16 @@ from .gan_conditional import ConditionalGAN, InfoGAN
 from .gan_growing import GrowingGAN
 from .gan_style import StyleGAN
 from .vae import VAE, BetaVAE
+from .vae_conditional import ConditionalVAE
+from .vae_gan import VAEGAN
 
 MODELS: dict[str, type[GenerativeModel]] = {
     "mlp_gan": MLPGAN,
     "dcgan": DCGAN,
     "vae": VAE,
     "beta_vae": BetaVAE,
+    "conditional_vae": ConditionalVAE,
+    "vae_gan": VAEGAN,
     "ddpm": DDPM,
     "flow": FlowMatching,
     "conditional_gan": ConditionalGAN,
@@ -31,8 +35,10 @@ __all__ = [
     "MLPGAN",
     "MODELS",
     "VAE",
+    "VAEGAN",
     "BetaVAE",
     "ConditionalGAN",
+    "ConditionalVAE",
     "FlowMatching",
     "GenerativeModel",
     "GrowingGAN",

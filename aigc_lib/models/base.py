@@ -117,6 +117,33 @@ def noise_source(seed: int | None) -> torch.Generator | None:
     return None if seed is None else torch.Generator().manual_seed(seed)
 
 
+def codes_for(
+    codes: int | Tensor | None,
+    n: int,
+    values: int,
+    source: torch.Generator | None,
+    name: str = "labels",
+) -> Tensor:
+    """Return one whole number below ``values`` per sample, (n,) int64, on the CPU.
+
+    ``codes``: one for all, (n,) many, or None for random ones; ``name`` is what
+    messages call them.
+
+    Raises:
+        ValueError: codes of the wrong number or out of range.
+    """
+    if codes is None:
+        codes = torch.randint(values, (n,), generator=source)
+    codes = torch.as_tensor(codes).cpu()
+    if codes.shape not in [(), (n,)] or codes.is_floating_point():
+        raise ValueError(f"{name}={tuple(codes.shape)}: give one whole number or n={n}")
+    if not 0 <= codes.min() <= codes.max() < values:
+        raise ValueError(
+            f"{name}={codes.tolist()}: choose numbers from 0 to {values - 1}"
+        )
+    return codes.long().expand(n)
+
+
 def load_model(path: str | os.PathLike, classes: dict[str, type]) -> GenerativeModel:
     """Rebuild the model that ``save`` wrote; ``classes`` maps names to classes.
 

@@ -10,7 +10,7 @@ from torch.nn.functional import affine_grid, cross_entropy, grid_sample, one_hot
 from torch.optim import Optimizer
 
 from ..nets.conv import ConvDiscriminator, ConvGenerator, ProjectionDiscriminator
-from .base import Batch, Update, noise_source
+from .base import Batch, Update, codes_for, noise_source
 from .gan import GAN, HingeGAN, check_image_size
 
 
@@ -211,14 +211,8 @@ def sample_with_code(
         raise ValueError(f"n={n}: ask for at least one sample")
     source = noise_source(seed)
     noise = torch.randn(n, model.latent_dim, generator=source)
-    if code is None:
-        code = torch.randint(k, (n,), generator=source)
-    code = torch.as_tensor(code).cpu()
-    if code.shape not in [(), (n,)] or code.is_floating_point():
-        raise ValueError(f"{name}={tuple(code.shape)}: give one whole number or n={n}")
-    if not 0 <= code.min() <= code.max() < k:
-        raise ValueError(f"{name}={code.tolist()}: choose numbers from 0 to {k - 1}")
-    inputs = with_code(noise, code.long().expand(n), k).to(model.device)
+    code = codes_for(code, n, k, source, name)
+    inputs = with_code(noise, code, k).to(model.device)
     with model.for_sampling("generator") as generator:
         return torch.cat([generator(chunk) for chunk in inputs.split(1_000)])
 

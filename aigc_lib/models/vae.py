@@ -91,6 +91,13 @@ LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
 
 # ---- models --------------------------------------------------------------------------
 
+Labels = Tensor | None  # (B,) int64 for a conditional model, else None
+
+
+def given(x: Tensor, labels: Labels) -> tuple[Tensor, ...]:
+    """What a network gets: its input, and the labels where there are any."""
+    return (x,) if labels is None else (x, labels)
+
 
 class VAE(GenerativeModel):
     """Variational autoencoder (Kingma & Welling 2014; Rezende et al. 2014).
@@ -163,28 +170,34 @@ class VAE(GenerativeModel):
         parts = nn.ModuleList([self.encoder, self.decoder, self.likelihood])
         return {"elbo": Adam(parts.parameters(), self.learning_rate, fused=True)}
 
-    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, x: Tensor, labels: Labels = None) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z | x): images -> twice (B, latent_dim)."""
-        mu, log_var = self.encoder(x).chunk(2, -1)
+        mu, log_var = self.encoder(*given(x, labels)).chunk(2, -1)
         return mu, log_var.clamp(-12, 12)
 
-    def decode(self, z: Tensor) -> Tensor:
+    def decode(self, z: Tensor, labels: Labels = None) -> Tensor:
         """Return expected images in [-1, 1]: (B, latent_dim) -> (B, C, S, S)."""
-        return self.likelihood.mean(self.decoder(z))
+        return self.likelihood.mean(self.decoder(*given(z, labels)))
 
-    def rate_distortion(self, x: Tensor) -> tuple[Tensor, Tensor]:
+    def rate_distortion(
+        self, x: Tensor, labels: Labels = None
+    ) -> tuple[Tensor, Tensor]:
         """Return KL and -log p(x | z) in nats per image, each (B,), from one z each."""
-        mu, log_var = self.encode(x)
-        decoded = self.decoder(reparameterize(mu, log_var))
+        mu, log_var = self.encode(x, labels)
+        decoded = self.decoder(*given(reparameterize(mu, log_var), labels))
         return kl_to_standard_normal(mu, log_var), -self.likelihood.log_prob(x, decoded)
 
-    def elbo(self, x: Tensor) -> Tensor:
+    def elbo(self, x: Tensor, labels: Labels = None) -> Tensor:
         """Evidence lower bound in nats per image, (B,) (Kingma & Welling, eq. 10)."""
-        rate, distortion = self.rate_distortion(x)
+        rate, distortion = self.rate_distortion(x, labels)
         return -(rate + distortion)
 
     def iwae_bound(
-        self, x: Tensor, k: int, generator: torch.Generator | None = None
+        self,
+        x: Tensor,
+        k: int,
+        generator: torch.Generator | None = None,
+        labels: Labels = None,
     ) -> Tensor:
         """Importance-weighted bound on log p(x) in nats, (B,); k = 1 is the ELBO.
 
@@ -196,9 +209,11 @@ class VAE(GenerativeModel):
         """
         if k < 1:
             raise ValueError(f"k={k}: give at least one sample")
-        mu, log_var = (v.expand(k, *v.shape) for v in self.encode(x))  # (k, B, d)
-        z = reparameterize(mu, log_var, generator)
-        decoded = self.decoder(z.flatten(0, 1)).unflatten(0, (k, len(x)))
+        mu, log_var = (v.expand(k, *v.shape) for v in self.encode(x, labels))
+        z = reparameterize(mu, log_var, generator)  # (k, B, d)
+        repeated = None if labels is None else labels.repeat(k)
+        decoded = self.decoder(*given(z.flatten(0, 1), repeated))
+        decoded = decoded.unflatten(0, (k, len(x)))
         zero = torch.zeros(1, device=x.device)
         log_weight = (
             self.likelihood.log_prob(x, decoded)
@@ -209,15 +224,22 @@ class VAE(GenerativeModel):
 
     def training_step(self, batch: Batch, update: Update) -> None:
         """One step up the bound."""
+        x, labels = batch if self.conditional else (batch, None)
         if self.importance_samples > 1:
-            update("elbo", -self.iwae_bound(batch, self.importance_samples).mean())
+            bound = self.iwae_bound(x, self.importance_samples, labels=labels)
+            update("elbo", -bound.mean())
         else:
-            rate, distortion = self.rate_distortion(batch)
+            rate, distortion = self.rate_distortion(x, labels)
             update("elbo", (distortion + self.beta * rate).mean())
 
     @torch.no_grad()
     def nll(
-        self, x: Tensor, k: int = 200, seed: int = 0, batch_size: int = 50
+        self,
+        x: Tensor,
+        k: int = 200,
+        seed: int = 0,
+        batch_size: int = 50,
+        labels: Labels = None,
     ) -> Tensor:
         """Estimate -log p(x) in nats, (N,), from ``k`` importance samples each.
 
@@ -225,10 +247,14 @@ class VAE(GenerativeModel):
         are, not their average. Never below the truth on average.
         """
         source = torch.Generator(self.device).manual_seed(seed)
+        parts = [
+            [part.to(self.device) for part in v.split(batch_size)]
+            for v in given(x, labels)
+        ]
         return torch.cat(
             [
-                -self.iwae_bound(part.to(self.device), k, source)
-                for part in x.split(batch_size)
+                -self.iwae_bound(part, k, source, *label)
+                for part, *label in zip(*parts, strict=True)
             ]
         )
 

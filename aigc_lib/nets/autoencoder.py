@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from torch import nn
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
 
 
 def mlp_encoder(shape: tuple[int, ...], hidden: int, outputs: int) -> nn.Sequential:
@@ -64,3 +66,36 @@ def conv_decoder(inputs: int, hidden: int, shape: tuple[int, ...]) -> nn.Sequent
 
 
 BODIES = {"mlp": (mlp_encoder, mlp_decoder), "conv": (conv_encoder, conv_decoder)}
+
+
+class LabelledEncoder(nn.Module):
+    """Images (B, C, S, S) and labels (B,) -> (B, outputs).
+
+    The label comes as one more channel: a picture that is learned for each class.
+    """
+
+    def __init__(
+        self, body: str, shape: tuple[int, ...], hidden: int, outputs: int, classes: int
+    ):
+        super().__init__()
+        channels, *plane = shape
+        self.planes = nn.Embedding(classes, math.prod(plane))
+        self.body = BODIES[body][0]((channels + 1, *plane), hidden, outputs)
+
+    def forward(self, images: Tensor, labels: Tensor) -> Tensor:
+        plane = self.planes(labels).view(-1, 1, *images.shape[2:])
+        return self.body(torch.cat([images, plane], 1))
+
+
+class LabelledDecoder(nn.Module):
+    """Vectors (B, inputs) and labels (B,) -> (B, C, S, S); labels as one-hot codes."""
+
+    def __init__(
+        self, body: str, inputs: int, hidden: int, shape: tuple[int, ...], classes: int
+    ):
+        super().__init__()
+        self.classes = classes
+        self.body = BODIES[body][1](inputs + classes, hidden, shape)
+
+    def forward(self, z: Tensor, labels: Tensor) -> Tensor:
+        return self.body(torch.cat([z, one_hot(labels, self.classes).to(z)], 1))

@@ -1,0 +1,106 @@
+"""A variational autoencoder whose pictures are judged by a discriminator."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from ..nets.autoencoder import conv_encoder
+from ..nets.conv import ConvDiscriminator, ConvGenerator
+from .base import Update
+from .gan import HingeGAN, check_image_size
+from .vae import kl_to_standard_normal, normal_log_density, reparameterize
+
+
+class VAEGAN(HingeGAN):
+    """Encoder, decoder and discriminator in one model (Larsen et al. 2016).
+
+    A VAE compares pixels, and a blurred image is the safest guess of them. Here the
+    reconstruction error is a Gaussian -log p(h(x) | z) of the features h that the
+    discriminator has learned, and the decoder must also deceive it. Fakes are both
+    decoded codes of images and decoded draws from the prior. The decoder is called
+    ``generator``, as in every GAN; the game is that of ``HingeGAN``. One deviation of
+    the features is learned with the encoder, in place of the paper's 1: spectral
+    normalisation makes features small.
+
+    ``similarity`` weighs the reconstruction against the game in the decoder's
+    objective (gamma in algorithm 1 of the paper).
+
+    Raises:
+        ValueError: negative ``similarity``, or ``image_size`` is no multiple of 4.
+    """
+
+    def __init__(
+        self,
+        image_size: int = 28,
+        channels: int = 1,
+        latent_dim: int = 64,
+        width: int = 16,
+        *,
+        similarity: float = 1e-3,
+        learning_rates: tuple[float, float] = (8e-3, 8e-3),
+        betas: tuple[float, float] = (0.0, 0.9),
+        encoder_learning_rate: float = 2e-3,
+    ):
+        check_image_size(image_size)
+        if similarity < 0:
+            raise ValueError(f"similarity={similarity}: a weight is >= 0")
+        super().__init__(
+            ConvGenerator(image_size, channels, latent_dim, width),
+            ConvDiscriminator(image_size, channels, width),
+            latent_dim=latent_dim,
+            learning_rates=learning_rates,
+            betas=betas,
+            image_size=image_size,
+            channels=channels,
+            width=width,
+            similarity=similarity,
+            encoder_learning_rate=encoder_learning_rate,
+        )
+        shape = (channels, image_size, image_size)
+        self.encoder = conv_encoder(shape, 16 * width, 2 * latent_dim)
+        self.log_std = nn.Parameter(torch.zeros(()))  # of the features
+        self.similarity = similarity
+        self.encoder_learning_rate = encoder_learning_rate
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One Adam per player: encoder, generator, discriminator."""
+        players = [*self.encoder.parameters(), self.log_std]
+        encoder = Adam(players, self.encoder_learning_rate, fused=True)
+        return {"encoder": encoder, **super().optimizers()}
+
+    def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return mean and log-variance of q(z | x): images -> twice (B, latent_dim)."""
+        mu, log_var = self.encoder(x).float().chunk(2, -1)
+        return mu, log_var.clamp(-12, 12)
+
+    def training_step(self, real: Tensor, update: Update) -> None:
+        """One step of each player; the encoder does not learn to deceive."""
+        mu, log_var = self.encode(real)
+        z = reparameterize(mu, log_var)
+        fakes = self.generator(torch.cat([z.detach(), self.prior(len(real))]))
+        update("discriminator", self.discriminator_loss(real, fakes.detach()))
+
+        deception = self.loss.generator(self.discriminator(fakes))
+        distortion = self.distortion(real, fakes[: len(real)]).mean()
+        update("generator", self.similarity * distortion + deception)
+
+        rate = kl_to_standard_normal(mu, log_var).mean()
+        distortion = self.distortion(real, self.generator(z)).mean()
+        update("encoder", rate + distortion)
+
+    def distortion(self, x: Tensor, rebuilt: Tensor) -> Tensor:
+        """Return -log p(h(x) | z) in nats of the features h, twice images -> (B,)."""
+        features = self.discriminator.features
+        log_var = (2 * self.log_std).view(1)
+        return -normal_log_density(
+            features(x).float(), features(rebuilt).float(), log_var
+        )
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """Return the decoded means of the codes of ``x``, images (N, C, S, S)."""
+        with self.for_sampling("encoder") as encoder:
+            mu, _ = encoder(x.to(self.device)).chunk(2, -1)
+        with self.for_sampling("generator") as generator:
+            return generator(mu)

@@ -1,0 +1,198 @@
+"""The VAE with labels, and the one with a discriminator."""
+
+import pytest
+import torch
+from torch import nn
+from torch.distributions import Normal
+
+import aigc_lib as aigc
+from aigc_lib.data.dataset import Dataset
+from aigc_lib.models import MODELS, VAEGAN, ConditionalVAE, load
+
+BODIES = pytest.mark.parametrize("body", ["mlp", "conv"])
+
+
+def labelled(n=64, size=8, classes=4):
+    """Images that are as bright as their class says: -1, -1/3, 1/3, 1."""
+    y = torch.arange(n) % classes
+    x = (2 * y / (classes - 1) - 1).view(-1, 1, 1, 1).expand(n, 1, size, size)
+    return Dataset(x.clone(), y, name="grey", split="train", card=None)
+
+
+def conditional(**options):
+    torch.manual_seed(0)
+    return ConditionalVAE(8, 1, 4, 2, 32, **options)
+
+
+def vae_gan(**options):
+    torch.manual_seed(0)
+    return VAEGAN(8, 1, 3, 4, **options)
+
+
+# ---- conditional --------------------------------------------------------------------
+
+
+@BODIES
+@pytest.mark.parametrize("samples", [1, 3])
+def test_labels_reach_both_networks_and_gradients_the_labels(body, samples):
+    model = conditional(body=body, importance_samples=samples)
+    data = labelled(8)
+    x, y = torch.randn_like(data.x), data.y
+    model.training_step((x, y), lambda name, loss: loss.backward())
+    assert all(p.grad.abs().sum() > 0 for p in model.parameters())
+    other = (y + 1) % 4
+    z = model.prior(8, seed=0)
+    assert not torch.equal(model.encode(x, y)[0], model.encode(x, other)[0])
+    assert not torch.equal(model.decode(z, y), model.decode(z, other))
+
+
+def test_bounds_of_a_decoder_that_knows_only_the_label():
+    """With q = prior = N(0, I) every bound is log p(x | y) itself."""
+    model = conditional(body="mlp")
+    for module in (model.encoder, model.decoder):
+        for parameter in module.parameters():
+            nn.init.zeros_(parameter)
+    means = torch.tensor([-1.0, 0.0, 0.5, 2.0])  # what each class decodes to
+    model.decoder.forward = lambda z, labels: (
+        means[labels].view(-1, 1, 1, 1).expand(-1, 1, 8, 8)
+    )
+    x, y = torch.rand(4, 1, 8, 8), torch.tensor([3, 1, 0, 2])
+    truth = Normal(means[y].tanh().view(-1, 1, 1, 1), 1.0).log_prob(x).sum((1, 2, 3))
+    for bound in (
+        model.elbo(x, y),
+        model.iwae_bound(x, 3, labels=y),
+        -model.nll(x, k=5, batch_size=3, labels=y),
+    ):
+        torch.testing.assert_close(bound, truth)
+
+
+def test_each_class_is_drawn_as_it_was_seen():
+    data = labelled(256)
+    model = conditional(body="mlp", learning_rate=5e-3)
+    aigc.fit(model, data, steps=150, batch_size=64)
+    drawn = model.sample(8, seed=0, labels=torch.arange(8) % 4).mean((1, 2, 3))
+    expected = torch.tensor([-1, -1 / 3, 1 / 3, 1]).repeat(2)
+    torch.testing.assert_close(drawn, expected, atol=0.25, rtol=0)
+    alike = model.sample(8, seed=0, labels=2).mean((1, 2, 3))
+    assert (alike - 1 / 3).abs().max() < 0.25
+
+
+def test_conditional_samples_and_saving(tmp_path):
+    model = conditional()
+    model.start_averaging()
+    x = model.sample(3, seed=1)
+    assert x.shape == (3, 1, 8, 8)
+    assert x.abs().max() <= 1
+    assert torch.equal(x, model.sample(3, seed=1))
+    assert not torch.equal(x, model.sample(3, seed=2))
+    twin = load(model.save(tmp_path / "model.safetensors"))
+    assert type(twin) is ConditionalVAE
+    assert twin.classes == 4
+    assert torch.equal(x, twin.sample(3, seed=1))
+
+
+# ---- with a discriminator -----------------------------------------------------------
+
+
+class Probe:
+    """An ``update`` that takes no step and keeps whom each loss reaches."""
+
+    def __init__(self, model):
+        self.reached = {}
+        players = {
+            "encoder": [*model.encoder.parameters(), model.log_std],
+            "generator": list(model.generator.parameters()),
+            "discriminator": list(model.discriminator.parameters()),
+        }
+        self.players = players
+
+    def __call__(self, name, loss):
+        self.reached[name] = {
+            player: torch.autograd.grad(
+                loss, parameters, retain_graph=True, allow_unused=True
+            )
+            for player, parameters in self.players.items()
+        }
+
+
+def test_each_loss_reaches_its_player_and_no_one_it_must_not():
+    model = vae_gan()
+    probe = Probe(model)
+    model.training_step(torch.rand(6, 1, 8, 8) * 2 - 1, probe)
+    for name, gradients in probe.reached.items():
+        own = gradients[name]
+        if name == "discriminator":
+            own = own[:-2] + own[-1:]  # the last bias cancels in a hinge not yet met
+        assert all(g is not None and g.abs().sum() > 0 for g in own), name
+    assert not any(g is not None for g in probe.reached["discriminator"]["encoder"])
+    assert not any(g is not None for g in probe.reached["discriminator"]["generator"])
+    # what deceives the discriminator is none of the encoder's business
+    reached = probe.reached["generator"]["encoder"][:-1]
+    assert not any(g is not None for g in reached)
+
+
+def test_fakes_are_decoded_codes_and_draws_from_the_prior():
+    model, seen = vae_gan(), []
+    model.discriminator_loss = lambda real, fake: seen.append(fake) or fake.sum()
+    real = torch.rand(5, 1, 8, 8)
+    model.training_step(real, lambda name, loss: None)
+    assert seen[0].shape == (10, 1, 8, 8)
+    assert not seen[0].requires_grad
+
+
+def test_distortion_is_that_of_torch_on_the_features():
+    model = vae_gan().eval()
+    nn.init.constant_(model.log_std, -0.4)
+    x, rebuilt = torch.rand(2, 3, 1, 8, 8)
+    h, g = (model.discriminator.features(v) for v in (x, rebuilt))
+    expected = -Normal(g, torch.tensor(-0.4).exp()).log_prob(h).sum(1)
+    torch.testing.assert_close(model.distortion(x, rebuilt), expected)
+    assert (model.distortion(x, x) < model.distortion(x, rebuilt)).all()
+
+
+def test_vae_gan_rebuilds_what_it_saw_and_draws():
+    data = labelled(256)
+    model = vae_gan(similarity=0.1)
+    history = aigc.fit(model, data.x, steps=150, batch_size=32)
+    assert set(history.losses) == {"encoder", "generator", "discriminator"}
+    state = torch.get_rng_state()
+    rebuilt = model.reconstruct(data.x[:8]).mean((1, 2, 3))
+    brightness = data.x[:8].mean((1, 2, 3))
+    assert torch.corrcoef(torch.stack([rebuilt, brightness]))[0, 1] > 0.9
+    images = model.sample(3, seed=1)
+    assert images.shape == (3, 1, 8, 8)
+    assert images.abs().max() <= 1
+    assert torch.equal(images, model.sample(3, seed=1))
+    assert torch.equal(state, torch.get_rng_state())
+
+
+def test_vae_gan_comes_back_from_its_file(tmp_path):
+    model = vae_gan(similarity=0.5)
+    twin = load(model.save(tmp_path / "model.safetensors"))
+    assert type(twin) is VAEGAN
+    assert twin.similarity == 0.5
+    x = torch.rand(3, 1, 8, 8)
+    assert torch.equal(model.reconstruct(x), twin.reconstruct(x))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ConditionalVAE(classes=1), "classes=1"),
+        (lambda: ConditionalVAE(body="vit"), "body='vit'"),
+        (lambda: conditional().sample(0), "n=0"),
+        (lambda: conditional().sample(2, labels=4), "labels=4"),
+        (lambda: conditional().sample(2, labels=torch.tensor([0])), "n=2"),
+        (lambda: VAEGAN(30), "image_size=30"),
+        (lambda: VAEGAN(similarity=-1), "similarity=-1"),
+        (lambda: vae_gan().sample(0), "n=0"),
+    ],
+)
+def test_bad_arguments(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()
+
+
+def test_both_are_registered():
+    assert MODELS["conditional_vae"] is ConditionalVAE
+    assert MODELS["vae_gan"] is VAEGAN
