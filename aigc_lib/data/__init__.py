@@ -4,16 +4,24 @@ from .catalog import CATALOG, Card, File
 from .dataset import Dataset, load
 from .download import CorruptFile, DataUnavailable
 from .store import cache_dir, find, obtain
+from .text import Texts
+from .tokenizers import BytePairs, Characters
+from .tokens import Windows, prompted
 
 __all__ = [
     "CATALOG",
+    "BytePairs",
     "Card",
+    "Characters",
     "CorruptFile",
     "DataUnavailable",
     "Dataset",
     "File",
+    "Texts",
+    "Windows",
     "cache_dir",
     "find",
     "load",
     "obtain",
+    "prompted",
 ]

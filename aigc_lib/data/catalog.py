@@ -31,7 +31,8 @@ class Card:
 
     ``shape`` is that of one sample, ``splits`` maps a split to its number of samples,
     ``reader`` names the function that reads it, ``parameters`` are those of a toy's
-    formula. A set without ``files`` is made on the spot and always at hand.
+    formula. A set without ``files`` is made on the spot and always at hand. Texts have
+    the shape () and are counted in ``unit``, a Chinese measure word.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Card:
     mirrors: tuple[str, ...] = ()
     files: tuple[File, ...] = ()
     parameters: dict = field(default_factory=dict)
+    unit: str = "张"
 
     @classmethod
     def read(cls, path: Path) -> Card:
@@ -65,7 +67,7 @@ class Card:
     def markdown(self) -> str:
         """The card as a page for readers."""
         splits = "，".join(f"{name} {n:,}" for name, n in self.splits.items())
-        shape = "×".join(map(str, self.shape))
+        shape = "×".join(map(str, self.shape)) or f"文本，单位：{self.unit}"
         rows = {
             "加载": f'`aigc.data.load("{self.name}")`',
             "样本": f"{shape}；{splits}",
@@ -82,8 +84,11 @@ class Card:
         if self.files:
             lines += ["", "## 文件", "", "| 路径 | 字节 | sha256 |", "|---|---|---|"]
             lines += [f"| {f.path} | {f.bytes:,} | `{f.sha256}` |" for f in self.files]
-            lines += ["", "依次从这些地址下载：", ""]
-            lines += [f"- <{mirror}>" for mirror in self.mirrors]
+            if self.mirrors:
+                lines += ["", "依次从这些地址下载：", ""]
+                lines += [f"- <{mirror}>" for mirror in self.mirrors]
+            else:
+                lines += ["", "没有下载地址：请自行把文件放进 `AIGC_DATA_DIR`。"]
         return "\n".join(lines) + "\n"
 
     def _repr_markdown_(self) -> str:

@@ -12,6 +12,14 @@ from .catalog import CATALOG, Card, lookup, unknown
 from .download import CorruptFile, DataUnavailable
 from .images import read_cifar10, read_digits, read_idx_pair
 from .store import obtain
+from .text import (
+    Texts,
+    collect,
+    read_dialogues,
+    read_poems,
+    read_questions,
+    read_whole,
+)
 from .toy import read_toy
 
 READERS = {
@@ -19,6 +27,12 @@ READERS = {
     "cifar10": read_cifar10,
     "digits": read_digits,
     "toy": read_toy,
+}
+TEXT_READERS = {
+    "whole": read_whole,
+    "poems": read_poems,
+    "questions": read_questions,
+    "dialogues": read_dialogues,
 }
 
 
@@ -67,12 +81,15 @@ class Dataset:
         )
 
 
-def load(name: str, *, split: str = "train", standin: str | None = None) -> Dataset:
+def load(
+    name: str, *, split: str = "train", standin: str | None = None
+) -> Dataset | Texts:
     """Load one split of a data set; see ``CATALOG`` for the names.
 
     Looks in ``$AIGC_DATA_DIR``, then in the cache, then downloads. If all that fails
-    and ``standin`` names a set that is always at hand ("digits"), returns that one in
-    the shape of the set asked for, and says so in a banner.
+    and ``standin`` names a set of the same kind that is always at hand ("digits" for
+    images), returns that one in the shape of the set asked for, and says so in a
+    banner. Sets of texts come as ``Texts``, all others as ``Dataset``.
 
     Raises:
         ValueError: unknown ``name``, ``split`` or ``standin``.
@@ -82,8 +99,8 @@ def load(name: str, *, split: str = "train", standin: str | None = None) -> Data
     card = lookup(name)
     if split not in card.splits:
         raise unknown("split", split, card.splits)
-    if standin is not None and standin not in standins():
-        raise unknown("standin", standin, standins())
+    if standin is not None and standin not in standins(card):
+        raise unknown("standin", standin, standins(card))
     try:
         return _read(card, split)
     except DataUnavailable:
@@ -95,13 +112,16 @@ def load(name: str, *, split: str = "train", standin: str | None = None) -> Data
     return data
 
 
-def standins() -> list[str]:
-    """The names that can stand in for other image sets: those that need no files."""
-    return [c.name for c in CATALOG.values() if len(c.shape) == 3 and not c.files]
+def standins(card: Card) -> list[str]:
+    """The names of those sets of the same kind that need no files."""
+    kind = len(card.shape)
+    return [c.name for c in CATALOG.values() if len(c.shape) == kind and not c.files]
 
 
-def _read(card: Card, split: str) -> Dataset:
+def _read(card: Card, split: str) -> Dataset | Texts:
     """Read a split and check it against the card."""
+    if reader := TEXT_READERS.get(card.reader):
+        return collect(card, split, reader(card, split, obtain(card, split)))
     x, y, *modes = READERS[card.reader](card, split, obtain(card, split))
     shape = (card.splits[split], *card.shape)
     if tuple(x.shape) != shape or tuple(y.shape) != shape[:1]:
@@ -117,11 +137,12 @@ def _read(card: Card, split: str) -> Dataset:
     return Dataset(x, y, card.name, split, card, *modes)
 
 
-def _announce(data: Dataset, card: Card) -> None:
+def _announce(data: Dataset | Texts, card: Card) -> None:
     """Tell the reader, in a notebook by a banner, else by a line on stderr."""
     text = (
         f"替身数据：本机没有 {card.title}，也无法下载，以下改用 {data.card.title}"
-        f"（{len(data):,} 张）。图与数值都来自替身，不能与正文引用的结果比较。"
+        f"（{len(data):,} {data.card.unit}）。"
+        "图与数值都来自替身，不能与正文引用的结果比较。"
     )
     remedy = f"python -m aigc_lib data {card.name}"
     if _in_notebook():

@@ -97,11 +97,14 @@ def _explain(card: Card, tried: list[str]) -> str:
         f"{card.name} is not on this machine and could not be downloaded. Tried:",
         *(f"  {line}" for line in tried),
         "What to do, one of:",
-        f"  with internet:    python -m aigc_lib data {card.name}",
+    ]
+    if card.mirrors:
+        lines.append(f"  with internet:    python -m aigc_lib data {card.name}")
+    lines += [
         f"  from a copy:      put it at FOLDER/{card.files[0].path} and set "
         "AIGC_DATA_DIR=FOLDER",
         "  read-only cache:  set AIGC_CACHE_DIR to a folder that you can write to",
     ]
-    if len(card.shape) == 3:  # an image set
-        lines.append('  only to try out:  ask for the stand-in "digits"')
+    if example := {0: "product_copy", 3: "digits"}.get(len(card.shape)):
+        lines.append(f'  only to try out:  ask for the stand-in "{example}"')
     return "\n".join(lines)

@@ -1,0 +1,88 @@
+"""Tokens in the shape that a language model trains on.
+
+A sample is a run of tokens: the model reads all but the last and learns all but the
+first. A negative entry ``~t`` (-1 - t) is token ``t``, to be read and not learned: so
+prompts and padding are marked, with no second tensor to carry along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor
+
+from .tokenizers import Tokenizer
+
+
+class Windows:
+    """All runs of ``length`` consecutive tokens of one long text, by where they start.
+
+    They overlap and are cut out only when asked for: N tokens take the memory of N.
+    With ``step`` every so-manieth start is taken. ``Windows(tokens, 65, step=64)`` asks
+    for each token but the first exactly once, as a test of a model should.
+
+    Raises:
+        ValueError: tokens that are not (N,) whole numbers, or fewer than ``length``.
+    """
+
+    dtype = torch.long
+
+    def __init__(self, tokens: Tensor, length: int, *, step: int = 1):
+        if tokens.dim() != 1 or tokens.dtype != torch.long:
+            raise ValueError(
+                f"tokens {tuple(tokens.shape)} {tokens.dtype}: give (N,) int64, such "
+                "as tokenizer.encode(text)"
+            )
+        for name, value in {"length": length, "step": step}.items():
+            if value < 1:
+                raise ValueError(f"{name}={value}: give a number above 0")
+        if len(tokens) < length:
+            raise ValueError(
+                f"length={length}: there are only {len(tokens)} tokens, choose a "
+                "smaller context or take more text"
+            )
+        self.tokens, self.length, self.step = tokens, length, step
+
+    def to(self, device: torch.device | str) -> Windows:
+        """Return the same windows on ``device``."""
+        return Windows(self.tokens.to(device), self.length, step=self.step)
+
+    def __len__(self) -> int:
+        return (len(self.tokens) - self.length) // self.step + 1
+
+    def __getitem__(self, chosen: Tensor | slice) -> Tensor:
+        """Return windows (B, length) by their numbers."""
+        return self.tokens.unfold(0, self.length, self.step)[chosen]
+
+    def __repr__(self) -> str:
+        return f"Windows({len(self):,} of {self.length} tokens)"
+
+
+def prompted(
+    pairs: Iterable[tuple[str, str]],
+    tokenizer: Tokenizer,
+    *,
+    length: int,
+    end: str = "\n",
+) -> Tensor:
+    """Encode (prompt, answer) pairs as samples (N, length): only answers are learned.
+
+    ``end`` closes each answer and fills the row; the filling is not learned.
+
+    Raises:
+        ValueError: a pair is longer than ``length``, or ``end`` is not one token.
+    """
+    last = tokenizer.encode(end)
+    if len(last) != 1:
+        raise ValueError(f"end={end!r} is {len(last)} tokens: choose one that is one")
+    rows = []
+    for prompt, answer in pairs:
+        read, learned = tokenizer.encode(prompt), tokenizer.encode(answer)
+        row = torch.cat([~read, learned, last])
+        if len(row) > length:
+            raise ValueError(
+                f"length={length}: {prompt + answer!r} takes {len(row)} tokens"
+            )
+        rows.append(torch.cat([row, (~last).expand(length - len(row))]))
+    return torch.stack(rows)
