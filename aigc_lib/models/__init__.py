@@ -11,6 +11,7 @@ from .gan_growing import GrowingGAN
 from .gan_style import StyleGAN
 from .vae import VAE, BetaVAE
 from .vae_conditional import ConditionalVAE
+from .vae_flow_prior import FlowPriorVAE
 from .vae_gan import VAEGAN
 
 MODELS: dict[str, type[GenerativeModel]] = {
@@ -19,6 +20,7 @@ MODELS: dict[str, type[GenerativeModel]] = {
     "vae": VAE,
     "beta_vae": BetaVAE,
     "conditional_vae": ConditionalVAE,
+    "flow_prior_vae": FlowPriorVAE,
     "vae_gan": VAEGAN,
     "ddpm": DDPM,
     "flow": FlowMatching,
@@ -40,6 +42,7 @@ __all__ = [
     "ConditionalGAN",
     "ConditionalVAE",
     "FlowMatching",
+    "FlowPriorVAE",
     "GenerativeModel",
     "GrowingGAN",
     "InfoGAN",

@@ -114,7 +114,6 @@ class VAE(GenerativeModel):
     """
 
     sampled = ("decoder",)
-    tolerates_bf16 = False  # a bound is a sum over 784 pixels: 8 bits are too few
 
     def __init__(
         self,
@@ -172,19 +171,29 @@ class VAE(GenerativeModel):
 
     def encode(self, x: Tensor, labels: Labels = None) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z | x): images -> twice (B, latent_dim)."""
-        mu, log_var = self.encoder(*given(x, labels)).chunk(2, -1)
+        # a bound is a sum over 784 pixels: no place for bfloat16, unlike the networks
+        mu, log_var = self.encoder(*given(x, labels)).float().chunk(2, -1)
         return mu, log_var.clamp(-12, 12)
 
     def decode(self, z: Tensor, labels: Labels = None) -> Tensor:
         """Return expected images in [-1, 1]: (B, latent_dim) -> (B, C, S, S)."""
-        return self.likelihood.mean(self.decoder(*given(z, labels)))
+        return self.likelihood.mean(self.decoded(z, labels))
+
+    def decoded(self, z: Tensor, labels: Labels = None) -> Tensor:
+        """Return what the likelihood reads, (B, latent_dim) -> (B, C, S, S)."""
+        return self.decoder(*given(z, labels)).float()
+
+    def log_prior(self, z: Tensor) -> Tensor:
+        """log p(z) in nats, p = N(0, I): (..., latent_dim) -> (...)."""
+        zero = torch.zeros(1, device=z.device)
+        return normal_log_density(z, zero, zero)
 
     def rate_distortion(
         self, x: Tensor, labels: Labels = None
     ) -> tuple[Tensor, Tensor]:
         """Return KL and -log p(x | z) in nats per image, each (B,), from one z each."""
         mu, log_var = self.encode(x, labels)
-        decoded = self.decoder(*given(reparameterize(mu, log_var), labels))
+        decoded = self.decoded(reparameterize(mu, log_var), labels)
         return kl_to_standard_normal(mu, log_var), -self.likelihood.log_prob(x, decoded)
 
     def elbo(self, x: Tensor, labels: Labels = None) -> Tensor:
@@ -212,12 +221,10 @@ class VAE(GenerativeModel):
         mu, log_var = (v.expand(k, *v.shape) for v in self.encode(x, labels))
         z = reparameterize(mu, log_var, generator)  # (k, B, d)
         repeated = None if labels is None else labels.repeat(k)
-        decoded = self.decoder(*given(z.flatten(0, 1), repeated))
-        decoded = decoded.unflatten(0, (k, len(x)))
-        zero = torch.zeros(1, device=x.device)
+        decoded = self.decoded(z.flatten(0, 1), repeated).unflatten(0, (k, len(x)))
         log_weight = (
             self.likelihood.log_prob(x, decoded)
-            + normal_log_density(z, zero, zero)
+            + self.log_prior(z)
             - normal_log_density(z, mu, log_var)
         )  # (k, B)
         return log_weight.logsumexp(0) - math.log(k)

@@ -1,4 +1,4 @@
-"""The VAE with labels, and the one with a discriminator."""
+"""VAEs with labels, with a learned prior, and with a discriminator."""
 
 import pytest
 import torch
@@ -7,7 +7,8 @@ from torch.distributions import Normal
 
 import aigc_lib as aigc
 from aigc_lib.data.dataset import Dataset
-from aigc_lib.models import MODELS, VAEGAN, ConditionalVAE, load
+from aigc_lib.models import MODELS, VAEGAN, ConditionalVAE, FlowPriorVAE, load
+from aigc_lib.nets.coupling import CouplingFlow
 
 BODIES = pytest.mark.parametrize("body", ["mlp", "conv"])
 
@@ -89,6 +90,79 @@ def test_conditional_samples_and_saving(tmp_path):
     assert type(twin) is ConditionalVAE
     assert twin.classes == 4
     assert torch.equal(x, twin.sample(3, seed=1))
+
+
+# ---- with a learned prior -----------------------------------------------------------
+
+
+def flow_prior(**options):
+    torch.manual_seed(0)
+    model = FlowPriorVAE(8, 1, 2, 32, couplings=3, body="mlp", **options)
+    for parameter in model.flow.parameters():  # away from the identity
+        nn.init.normal_(parameter, std=0.15)
+    return model
+
+
+def test_coupling_flow_inverts_and_knows_its_volume():
+    torch.manual_seed(0)
+    flow = CouplingFlow(4, 3, 8)
+    for parameter in flow.parameters():
+        nn.init.normal_(parameter, std=0.5)
+    x = torch.randn(5, 4)
+    y = flow(x)
+    back, log_volume = flow.inverse(y)
+    torch.testing.assert_close(back, x, atol=1e-4, rtol=1e-4)
+    jacobian = torch.autograd.functional.jacobian(flow, x[0])
+    expected = -torch.linalg.slogdet(jacobian)[1]
+    torch.testing.assert_close(log_volume[0], expected, atol=1e-4, rtol=1e-4)
+    assert flow.inverse(y.view(5, 1, 4))[1].shape == (5, 1)
+
+
+def test_learned_prior_is_a_density_and_draws_from_it():
+    model = flow_prior()
+    line = torch.linspace(-12, 12, 400)
+    plane = torch.cartesian_prod(line, line)
+    with torch.no_grad():
+        density = model.log_prior(plane).exp()
+    cell = (line[1] - line[0]).square()
+    assert (density.sum() * cell).item() == pytest.approx(1, abs=0.01)
+    mean = (density[:, None] * plane).sum(0) * cell
+    torch.testing.assert_close(model.prior(50_000).mean(0), mean, atol=0.05, rtol=0)
+
+
+def test_rate_of_a_learned_prior_is_its_monte_carlo_estimate():
+    model = flow_prior()
+    x = torch.rand(1, 1, 8, 8)
+    with torch.no_grad():
+        mu, log_var = model.encode(x)
+        rate, _ = model.rate_distortion(x.expand(20_000, 1, 8, 8))
+        z = Normal(mu, (log_var / 2).exp()).sample((20_000,)).squeeze(1)
+        q = Normal(mu, (log_var / 2).exp()).log_prob(z).sum(1)
+        expected = (q - model.log_prior(z)).mean().item()
+    assert rate.mean().item() == pytest.approx(expected, abs=0.05)
+
+
+def test_flow_prior_learns_and_its_average_draws():
+    model = flow_prior()
+    before = model.flow.nets[0][0].weight.clone()
+    aigc.fit(model, labelled(64).x, steps=3, batch_size=16)
+    assert not torch.equal(before, model.flow.nets[0][0].weight)
+    assert set(model.averages) == {"decoder", "flow"}
+    images = model.sample(3, seed=1)
+    assert images.shape == (3, 1, 8, 8)
+    assert torch.equal(images, model.sample(3, seed=1))
+
+
+def test_untrained_flow_prior_is_the_plain_model(tmp_path):
+    torch.manual_seed(0)
+    model = FlowPriorVAE(8, 1, 2, 32, couplings=2)
+    z = torch.randn(6, 2)
+    plain = Normal(0.0, 1.0).log_prob(z).sum(1)
+    torch.testing.assert_close(model.log_prior(z), plain)
+    twin = load(model.save(tmp_path / "model.safetensors"))
+    assert type(twin) is FlowPriorVAE
+    assert len(twin.flow.nets) == 2
+    assert torch.equal(model.sample(3, seed=1), twin.sample(3, seed=1))
 
 
 # ---- with a discriminator -----------------------------------------------------------
@@ -183,6 +257,7 @@ def test_vae_gan_comes_back_from_its_file(tmp_path):
         (lambda: conditional().sample(0), "n=0"),
         (lambda: conditional().sample(2, labels=4), "labels=4"),
         (lambda: conditional().sample(2, labels=torch.tensor([0])), "n=2"),
+        (lambda: FlowPriorVAE(latent_dim=3), "dim=3"),
         (lambda: VAEGAN(30), "image_size=30"),
         (lambda: VAEGAN(similarity=-1), "similarity=-1"),
         (lambda: vae_gan().sample(0), "n=0"),
@@ -193,6 +268,7 @@ def test_bad_arguments(call, message):
         call()
 
 
-def test_both_are_registered():
+def test_all_are_registered():
     assert MODELS["conditional_vae"] is ConditionalVAE
+    assert MODELS["flow_prior_vae"] is FlowPriorVAE
     assert MODELS["vae_gan"] is VAEGAN
