@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from torch import Tensor
 
+from .audio import read_sound
 from .catalog import CATALOG, Card, lookup, unknown
 from .download import CorruptFile, DataUnavailable
 from .images import read_cifar10, read_digits, read_idx_pair
@@ -27,6 +28,7 @@ READERS = {
     "cifar10": read_cifar10,
     "digits": read_digits,
     "toy": read_toy,
+    "sound": read_sound,
 }
 TEXT_READERS = {
     "whole": read_whole,
@@ -40,7 +42,8 @@ TEXT_READERS = {
 class Dataset:
     """One split of a data set, whole in memory, on the CPU.
 
-    ``x`` is (N, C, H, W) uint8 for images, (N, 2) float32 for toys; ``y`` (N,) int64.
+    ``x`` is (N, C, H, W) uint8 for images, (N, 2) float32 for toys, (N, T) float32 for
+    sounds; ``y`` is (N,) int64.
     ``modes`` (K, 2) and ``std`` are the centres and the width of a mixture's parts.
     ``stands_for`` names the set that this one replaces, if it is a stand-in.
     """

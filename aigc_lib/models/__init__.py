@@ -13,6 +13,7 @@ from .vae import VAE, BetaVAE
 from .vae_conditional import ConditionalVAE
 from .vae_flow_prior import FlowPriorVAE
 from .vae_gan import VAEGAN
+from .wavenet import WaveNet
 
 MODELS: dict[str, type[GenerativeModel]] = {
     "mlp_gan": MLPGAN,
@@ -28,6 +29,7 @@ MODELS: dict[str, type[GenerativeModel]] = {
     "info_gan": InfoGAN,
     "growing_gan": GrowingGAN,
     "style_gan": StyleGAN,
+    "wavenet": WaveNet,
 }
 
 __all__ = [
@@ -47,6 +49,7 @@ __all__ = [
     "GrowingGAN",
     "InfoGAN",
     "StyleGAN",
+    "WaveNet",
     "load",
 ]
 

@@ -13,6 +13,8 @@ onnxruntime = pytest.importorskip("onnxruntime")
 
 from aigc_lib.export import OPSET, to_onnx  # noqa: E402
 
+AT_ONCE = {"images", "points"}
+
 
 def run(path, *inputs):
     session = onnxruntime.InferenceSession(path)
@@ -22,7 +24,8 @@ def run(path, *inputs):
     return torch.from_numpy(output)
 
 
-@pytest.mark.parametrize("name", MODELS)
+# what makes sounds or text runs step by step, with a memory that ONNX does not have
+@pytest.mark.parametrize("name", [n for n, k in MODELS.items() if k.makes in AT_ONCE])
 def test_every_model_gives_torchs_values(name, tmp_path):
     """``to_onnx`` itself compares; it must find a network and agree."""
     torch.manual_seed(0)

@@ -1,0 +1,149 @@
+"""WaveNet: sound, one sample after the other (van den Oord et al. 2016)."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy, one_hot, pad
+from torch.optim import Adam, Optimizer
+from tqdm import tqdm
+
+from .. import runtime
+from ..data.audio import mu_law_decode, mu_law_encode
+from ..nets.wavenet import WaveNetStack
+from .base import Batch, GenerativeModel, Update, codes_for, noise_source
+
+
+class WaveNet(GenerativeModel):
+    """Autoregressive model of waveforms: a 256-way softmax for each next sample.
+
+    Trains on sounds (N, T) in [-1, 1]. The dilations double from 1 to 2 ** (``depth``
+    - 1), ``stacks`` times; they see ``receptive_field`` samples back. With ``classes``
+    it is conditional: one label for a whole sound.
+
+    Raises:
+        ValueError: ``depth``, ``stacks``, ``channels`` or ``classes`` below 1, or
+            fewer than 2 ``levels``.
+    """
+
+    sampled = ("net",)
+    makes = "sounds"
+    recipe: ClassVar = {"batch_size": 8}
+
+    def __init__(
+        self,
+        *,
+        channels: int = 32,
+        skip_channels: int = 128,
+        depth: int = 9,
+        stacks: int = 2,
+        levels: int = 256,
+        classes: int | None = None,
+        lr: float = 2e-3,
+    ):
+        super().__init__(
+            channels=channels,
+            skip_channels=skip_channels,
+            depth=depth,
+            stacks=stacks,
+            levels=levels,
+            classes=classes,
+            lr=lr,
+        )
+        sizes = {"channels": channels, "depth": depth, "stacks": stacks}
+        for name, value in (sizes | {"classes": classes}).items():
+            if value is not None and value < 1:
+                raise ValueError(f"{name}={value}: give at least 1")
+        if levels < 2:
+            raise ValueError(f"levels={levels}: a sound needs at least 2, 256 is usual")
+        self.levels, self.classes, self.lr = levels, classes, lr
+        self.conditional = classes is not None
+        self.net = WaveNetStack(
+            levels=levels,
+            channels=channels,
+            skip_channels=skip_channels,
+            dilations=tuple(2**k for k in range(depth)) * stacks,
+            conditions=classes or 1,
+        )
+
+    @property
+    def receptive_field(self) -> int:
+        """How many samples back the next one depends on."""
+        return self.net.receptive_field
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        return {"net": Adam(self.net.parameters(), lr=self.lr)}
+
+    def training_step(self, batch: Batch, update: Update) -> None:
+        x, labels = batch if self.conditional else (batch, None)
+        update("net", self.nll(x, labels))
+
+    def nll(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Mean negative log-likelihood of the codes of x (B, T), in nats a sample."""
+        codes = mu_law_encode(x, self.levels)
+        # each sample is predicted from those before it, the first one from silence
+        before = pad(codes[:, :-1], (1, 0), value=self.levels // 2)
+        logits = self.net(before, self._condition(len(x), labels))
+        return cross_entropy(logits, codes)  # (B, levels, T), (B, T)
+
+    def sample(
+        self,
+        n: int,
+        *,
+        seed: int | None = None,
+        labels: int | Tensor | None = None,
+        length: int = 2_000,
+        temperature: float = 1.0,
+        cached: bool = True,
+    ) -> Tensor:
+        """Draw ``n`` sounds (n, length) in [-1, 1].
+
+        ``labels``: a class, (n,) classes, or None for random ones. ``temperature``
+        below 1 prefers likely samples, 0 takes the likeliest. With ``cached`` every
+        layer keeps its past inputs; without, each sample computes the whole receptive
+        field anew: the same sounds, much later.
+
+        Raises:
+            ValueError: ``n`` or ``length`` below 1, negative ``temperature``, labels of
+                an unconditional model, or classes that it lacks.
+        """
+        for name, value in {"n": n, "length": length}.items():
+            if value < 1:
+                raise ValueError(f"{name}={value}: give at least 1")
+        if temperature < 0:
+            raise ValueError(f"temperature={temperature}: give 0 or more")
+        noise = noise_source(seed)
+        if self.conditional:
+            labels = codes_for(labels, n, self.classes, noise).to(self.device)
+        elif labels is not None:
+            raise ValueError(f"labels={labels!r}: the model was made without classes")
+        uniform = torch.rand(length, n, generator=noise)
+        codes = torch.full((n, length + 1), self.levels // 2, device=self.device)
+        with self.for_sampling("net") as net:
+            condition = self._condition(n, labels)  # (n, K, 1)
+            memory, conditions = net.silence(n), net.project(condition[:, :, 0])
+            for t in tqdm(range(length), disable=runtime.quiet(), unit=" samples"):
+                if cached:
+                    logits = net.step(codes[:, t], t, memory, conditions)
+                else:
+                    seen = codes[:, max(0, t + 1 - net.receptive_field) : t + 1]
+                    logits = net(seen, condition)[:, :, -1]
+                codes[:, t + 1] = draw(logits, temperature, uniform[t].to(self.device))
+        return mu_law_decode(codes[:, 1:], self.levels).cpu()
+
+    def _condition(self, n: int, labels: Tensor | None) -> Tensor:
+        """One-hot labels (n, classes, 1), or zeros (n, 1, 1) where there are none."""
+        if self.classes is None:
+            return torch.zeros(n, 1, 1, device=self.device)
+        return one_hot(labels, self.classes).float()[:, :, None]
+
+
+def draw(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:
+    """Draw codes (B,) from logits (B, levels) by numbers (B,) uniform in [0, 1)."""
+    if temperature == 0:
+        return logits.argmax(1)
+    shares = (logits.float() / temperature).softmax(1).cumsum(1)
+    # rounding may leave the last share below 1
+    return (shares <= uniform[:, None]).sum(1).clamp(max=logits.shape[1] - 1)

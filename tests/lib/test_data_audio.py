@@ -1,0 +1,119 @@
+"""Sounds follow the formulas on their cards; the mu-law code; WAV files."""
+
+import wave
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch.nn.functional import avg_pool1d
+
+import aigc_lib as aigc
+from aigc_lib.data import CATALOG
+from aigc_lib.data.audio import (
+    C4,
+    FORMANTS,
+    NOTES,
+    SAMPLE_RATE,
+    harmonic_sound,
+    mu_law_decode,
+    mu_law_encode,
+    write_wav,
+)
+
+
+def spectrum(x):
+    """Magnitudes of x (T,), by frequencies in Hz."""
+    magnitude = torch.fft.rfft(x * torch.hann_window(len(x))).abs()
+    return torch.fft.rfftfreq(len(x), 1 / SAMPLE_RATE), magnitude
+
+
+@pytest.mark.parametrize("name", ["tones", "vowels"])
+def test_what_a_sound_set_holds(name):
+    data = aigc.data.load(name)
+    seconds = CATALOG[name].parameters["seconds"]
+    assert data.x.shape == (len(data), seconds * SAMPLE_RATE)
+    assert data.x.dtype == torch.float32
+    assert data.x.abs().max() < 0.801
+    assert set(data.y.tolist()) == set(range(len(data.classes)))
+    assert torch.equal(data.x, aigc.data.load(name).x)
+    assert len(data.x.unique(dim=0)) == len(data)
+
+
+def test_each_note_has_the_pitch_of_its_name():
+    data = aigc.data.load("tones", split="test")
+    assert data.classes == tuple(NOTES)
+    assert pytest.approx(440) == C4 * 2 ** (NOTES["A4"] / 12)
+    for label, semitones in enumerate(NOTES.values()):
+        frequency, magnitude = spectrum(data.x[data.y == label][0])
+        strongest = frequency[magnitude.argmax()]
+        assert abs(strongest - C4 * 2 ** (semitones / 12)) <= 4  # the bins' distance
+
+
+def test_a_vowel_is_loud_where_its_formants_are():
+    """The power per harmonic, without the fall of the buzz, peaks at F1."""
+    data = aigc.data.load("vowels")
+    assert data.classes == tuple(FORMANTS)
+    frequency = spectrum(data.x[0])[0]
+    for label, (first, *_) in enumerate(FORMANTS.values()):
+        power = sum(spectrum(x)[1].square() for x in data.x[data.y == label])
+        colour = power * frequency**2  # the buzz falls by 6 dB an octave
+        smooth = avg_pool1d(colour[None], 41, stride=1, padding=20)[0]
+        low = frequency < 1_000
+        assert abs(frequency[low][smooth[low].argmax()] - first) < 80
+
+
+def test_nothing_comes_back_from_above_half_the_sample_rate():
+    """A pitch of 1,500 Hz has two harmonics below 4,000 Hz; aliases would be others."""
+    generator = torch.Generator().manual_seed(0)
+    pitch = torch.tensor([[1_500.0]])
+    x = harmonic_sound(pitch, 0.5, torch.ones_like, generator)[0]
+    frequency, magnitude = spectrum(x[400:])  # after the fade-in
+    loud = frequency[magnitude > 0.02 * magnitude.max()]
+    assert all(min(abs(f - 1_500), abs(f - 3_000)) < 20 for f in loud.tolist())
+
+
+@given(st.integers(0, 255))
+def test_every_code_comes_back(code):
+    code = torch.tensor(code)
+    assert mu_law_encode(mu_law_decode(code)) == code
+
+
+@given(st.floats(-1, 1, width=32))
+def test_codes_are_fine_where_it_is_quiet(x):
+    """Half a step of the compressed scale: at most ln(256) (1/255 + |x|) / 255."""
+    x = torch.tensor(x)
+    error = (mu_law_decode(mu_law_encode(x)) - x).abs()
+    assert error <= 1.02 * np.log(256) * (1 / 255 + x.abs()) / 255 + 1e-7
+
+
+def test_codes_follow_the_formula_and_clip():
+    x = torch.tensor([-2.0, -1.0, 0.0, 0.5, 1.0, 2.0])
+    half = (np.log1p(255 * 0.5) / np.log(256) + 1) / 2 * 255
+    assert mu_law_encode(x).tolist() == [0, 0, 128, round(half), 255, 255]
+    assert mu_law_encode(x, levels=2).tolist() == [0, 0, 0, 1, 1, 1]
+
+
+def test_a_wav_file_is_what_python_reads(tmp_path):
+    x = torch.linspace(-1, 1, 100)
+    path = write_wav(tmp_path / "ramp.wav", x)
+    with wave.open(str(path)) as file:
+        assert file.getparams()[:4] == (1, 2, SAMPLE_RATE, 100)
+        samples = np.frombuffer(file.readframes(100), "<i2") / 32_767
+    np.testing.assert_allclose(samples, x, atol=1 / 65_000)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (torch.zeros(2, 10), r"x has shape \(2, 10\)"),
+        (torch.zeros(0), r"x has shape \(0,\)"),
+        (torch.tensor([0.0, 1.5]), "x reaches 1.5: divide by its peak"),
+        (torch.tensor([0.0, float("nan")]), "x reaches nan"),
+    ],
+)
+def test_no_file_from_bad_sound(x, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        write_wav(tmp_path / "bad.wav", x)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,159 @@
+"""WaveNet: what it can see, what it says, and two ways to the same sound."""
+
+import math
+
+import pytest
+import torch
+from torch.nn.functional import cross_entropy
+
+import aigc_lib as aigc
+from aigc_lib.data.audio import mu_law_encode
+from aigc_lib.models import WaveNet
+from aigc_lib.models.wavenet import draw
+
+SMALL = {"channels": 6, "skip_channels": 12, "depth": 3, "stacks": 2, "levels": 16}
+
+
+def restless(**options):
+    """A small net whose logits are not all alike, as they are before training."""
+    torch.manual_seed(0)
+    model = WaveNet(**SMALL | options)
+    with torch.no_grad():
+        for weight in model.net.parameters():
+            weight.normal_(0, 0.4)
+    return model
+
+
+def logits_of(model, codes, condition=None):
+    if condition is None:
+        condition = torch.zeros(len(codes), 1, 1)
+    with torch.no_grad():
+        return model.net(codes, condition)
+
+
+def test_the_future_is_not_seen():
+    model = restless()
+    codes = torch.randint(16, (1, 40))
+    changed = codes.clone()
+    changed[:, 20:] = (changed[:, 20:] + 1) % 16
+    before, after = logits_of(model, codes), logits_of(model, changed)
+    torch.testing.assert_close(before[..., :20], after[..., :20])
+    assert (before[..., 20] != after[..., 20]).any()
+
+
+def test_the_receptive_field_is_exact():
+    """Two stacks of 1 + 2 + 4: the last sample sees 15 codes, the 16th back no more."""
+    model = restless()
+    assert model.receptive_field == 15
+    codes = torch.randint(16, (1, 40))
+    last = logits_of(model, codes)[..., -1]
+    for back, seen in ((15, True), (16, False)):
+        changed = codes.clone()
+        changed[:, -back] = (changed[:, -back] + 1) % 16
+        assert (logits_of(model, changed)[..., -1] != last).any() == seen
+
+
+def test_the_loss_is_that_of_the_next_sample():
+    """By hand: for each sample, the codes before it go in and its own is asked."""
+    model = restless()
+    x = torch.rand(2, 12) * 2 - 1
+    codes = mu_law_encode(x, 16)
+    losses = []
+    for t in range(12):
+        silence = torch.full((2, 1), 8)
+        past = torch.cat([silence, codes[:, :t]], 1)
+        losses.append(cross_entropy(logits_of(model, past)[..., -1], codes[:, t]))
+    torch.testing.assert_close(model.nll(x), torch.stack(losses).mean())
+
+
+def test_training_starts_at_chance():
+    loss = WaveNet().nll(torch.rand(2, 100) * 2 - 1)
+    assert loss.item() == pytest.approx(math.log(256))
+
+
+@pytest.mark.parametrize("classes", [None, 3])
+def test_the_memory_gives_the_same_sounds(classes):
+    model = restless(classes=classes)
+    draw = {"seed": 1, "length": 50, "labels": None if classes is None else 2}
+    fast = model.sample(4, **draw)
+    slow = model.sample(4, **draw, cached=False)
+    assert fast.shape == (4, 50)
+    assert torch.equal(fast, slow)
+    assert fast.std() > 0
+
+
+def test_one_step_gives_the_logits_of_the_whole():
+    model = restless(classes=3).double()
+    codes = torch.randint(16, (2, 30))
+    condition = torch.rand(2, 3, 1, dtype=torch.float64)
+    whole = logits_of(model, codes, condition)
+    memory, conditions = model.net.silence(2), model.net.project(condition[..., 0])
+    with torch.no_grad():
+        for t in range(30):
+            step = model.net.step(codes[:, t], t, memory, conditions)
+            torch.testing.assert_close(step, whole[..., t])
+
+
+def test_a_label_changes_the_sound_and_a_seed_repeats_it():
+    model = restless(classes=3)
+    first = model.sample(2, seed=0, length=20, labels=torch.tensor([0, 1]))
+    assert torch.equal(first, model.sample(2, seed=0, length=20, labels=[0, 1]))
+    assert not torch.equal(first, model.sample(2, seed=0, length=20, labels=[0, 2]))
+    assert model.sample(2, seed=0, length=20).shape == (2, 20)
+
+
+def test_it_learns_to_hold_a_tone():
+    """A wave that repeats every 10 samples: as certain as can be after 150 steps."""
+    wave = 0.5 * torch.sin(2 * math.pi * torch.arange(110) / 10)
+    x = torch.stack([wave[k : k + 100] for k in range(10)])
+    torch.manual_seed(0)
+    model = WaveNet(channels=8, skip_channels=16, depth=4, stacks=1, levels=32, lr=1e-2)
+    history = aigc.fit(model, x, steps=150, batch_size=8, ema=0.9)
+    assert history.losses["net"][-1] < 0.5 < math.log(32)
+    sound = model.sample(1, seed=0, length=200, temperature=0)[0]
+    assert (sound[100:190] - sound[110:]).abs().max() < 0.15
+
+
+def test_drawing_follows_the_shares():
+    logits = torch.tensor([0.5, 0.3, 0.2]).log().expand(4, 3)
+    uniform = torch.tensor([0.0, 0.49, 0.51, 0.99999])
+    assert draw(logits, 1.0, uniform).tolist() == [0, 0, 1, 2]
+    # shares squared and normalised: .25 .09 .04 of .38
+    assert draw(logits, 0.5, uniform).tolist() == [0, 0, 0, 2]
+    assert draw(logits, 0, uniform).tolist() == [0, 0, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"channels": 0}, "channels=0: give at least 1"),
+        ({"depth": 0}, "depth=0"),
+        ({"stacks": -1}, "stacks=-1"),
+        ({"classes": 0}, "classes=0"),
+        ({"levels": 1}, "levels=1: a sound needs at least 2"),
+    ],
+)
+def test_bad_models(option, message):
+    with pytest.raises(ValueError, match=message):
+        WaveNet(**SMALL | option)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ({"n": 0}, "n=0: give at least 1"),
+        ({"length": 0}, "length=0"),
+        ({"temperature": -0.5}, r"temperature=-0.5: give 0 or more"),
+        ({"labels": 3}, r"labels=3: choose numbers from 0 to 2"),
+        ({"labels": torch.zeros(3)}, r"labels=\(3,\): give one"),
+        ({"labels": torch.zeros(3).long()}, r"labels=\(3,\): give one"),
+    ],
+)
+def test_bad_sampling(option, message):
+    with pytest.raises(ValueError, match=message):
+        restless(classes=3).sample(**{"n": 2, "length": 5} | option)
+
+
+def test_labels_without_classes():
+    with pytest.raises(ValueError, match="labels=1: the model was made without"):
+        restless().sample(2, labels=1)
