@@ -12,6 +12,7 @@ from .audio import read_sound
 from .catalog import CATALOG, Card, lookup, unknown
 from .download import CorruptFile, DataUnavailable
 from .images import read_cifar10, read_digits, read_idx_pair
+from .product_copy import read_product_copy
 from .store import obtain
 from .text import (
     Texts,
@@ -35,6 +36,7 @@ TEXT_READERS = {
     "poems": read_poems,
     "questions": read_questions,
     "dialogues": read_dialogues,
+    "product_copy": read_product_copy,
 }
 
 
