@@ -12,6 +12,7 @@ from tqdm import tqdm
 
 from .. import runtime
 from ..data.audio import mu_law_decode, mu_law_encode
+from ..data.spectrum import HOP, log_mel
 from ..nets.wavenet import WaveNetStack
 from .base import Batch, GenerativeModel, Update, codes_for, noise_source
 
@@ -21,11 +22,12 @@ class WaveNet(GenerativeModel):
 
     Trains on sounds (N, T) in [-1, 1]. The dilations double from 1 to 2 ** (``depth``
     - 1), ``stacks`` times; they see ``receptive_field`` samples back. With ``classes``
-    it is conditional: one label for a whole sound.
+    it is conditional: one label for a whole sound. With ``bands`` it is a vocoder: told
+    the log-mel spectrogram, of so many bands, of the sound that it is to make.
 
     Raises:
-        ValueError: ``depth``, ``stacks``, ``channels`` or ``classes`` below 1, or
-            fewer than 2 ``levels``.
+        ValueError: ``channels``, ``depth``, ``stacks``, ``classes`` or ``bands`` below
+            1, fewer than 2 ``levels``, or both ``classes`` and ``bands``.
     """
 
     sampled = ("net",)
@@ -37,10 +39,11 @@ class WaveNet(GenerativeModel):
         *,
         channels: int = 32,
         skip_channels: int = 128,
-        depth: int = 9,
+        depth: int = 10,
         stacks: int = 2,
         levels: int = 256,
         classes: int | None = None,
+        bands: int | None = None,
         lr: float = 2e-3,
     ):
         super().__init__(
@@ -50,22 +53,25 @@ class WaveNet(GenerativeModel):
             stacks=stacks,
             levels=levels,
             classes=classes,
+            bands=bands,
             lr=lr,
         )
         sizes = {"channels": channels, "depth": depth, "stacks": stacks}
-        for name, value in (sizes | {"classes": classes}).items():
+        for name, value in (sizes | {"classes": classes, "bands": bands}).items():
             if value is not None and value < 1:
                 raise ValueError(f"{name}={value}: give at least 1")
         if levels < 2:
             raise ValueError(f"levels={levels}: a sound needs at least 2, 256 is usual")
-        self.levels, self.classes, self.lr = levels, classes, lr
+        if classes and bands:
+            raise ValueError(f"classes={classes}, bands={bands}: give one of the two")
+        self.levels, self.classes, self.bands, self.lr = levels, classes, bands, lr
         self.conditional = classes is not None
         self.net = WaveNetStack(
             levels=levels,
             channels=channels,
             skip_channels=skip_channels,
             dilations=tuple(2**k for k in range(depth)) * stacks,
-            conditions=classes or 1,
+            conditions=classes or bands or 1,
         )
 
     @property
@@ -85,7 +91,8 @@ class WaveNet(GenerativeModel):
         codes = mu_law_encode(x, self.levels)
         # each sample is predicted from those before it, the first one from silence
         before = pad(codes[:, :-1], (1, 0), value=self.levels // 2)
-        logits = self.net(before, self._condition(len(x), labels))
+        mel = log_mel(x, bands=self.bands) if self.bands else None
+        logits = self.net(before, self._condition(len(x), x.shape[1], labels, mel))
         return cross_entropy(logits, codes)  # (B, levels, T), (B, T)
 
     def sample(
@@ -94,20 +101,22 @@ class WaveNet(GenerativeModel):
         *,
         seed: int | None = None,
         labels: int | Tensor | None = None,
+        mel: Tensor | None = None,
         length: int = 2_000,
         temperature: float = 1.0,
         cached: bool = True,
     ) -> Tensor:
         """Draw ``n`` sounds (n, length) in [-1, 1].
 
-        ``labels``: a class, (n,) classes, or None for random ones. ``temperature``
-        below 1 prefers likely samples, 0 takes the likeliest. With ``cached`` every
-        layer keeps its past inputs; without, each sample computes the whole receptive
-        field anew: the same sounds, much later.
+        ``labels``: a class, (n,) classes, or None for random ones. ``mel``, for a
+        vocoder: (n, bands, F) from ``log_mel``. ``temperature`` below 1 prefers likely
+        samples, 0 takes the likeliest. With ``cached`` every layer keeps its past
+        inputs; without, each sample computes the whole receptive field anew: the same
+        sounds, much later.
 
         Raises:
-            ValueError: ``n`` or ``length`` below 1, negative ``temperature``, labels of
-                an unconditional model, or classes that it lacks.
+            ValueError: ``n`` or ``length`` below 1, negative ``temperature``, labels or
+                ``mel`` that the model does not take or that do not fit.
         """
         for name, value in {"n": n, "length": length}.items():
             if value < 1:
@@ -119,22 +128,45 @@ class WaveNet(GenerativeModel):
             labels = codes_for(labels, n, self.classes, noise).to(self.device)
         elif labels is not None:
             raise ValueError(f"labels={labels!r}: the model was made without classes")
-        uniform = torch.rand(length, n, generator=noise)
+        self._check_mel(mel, n, length)
+        uniform = torch.rand(length, n, generator=noise).to(self.device)
         codes = torch.full((n, length + 1), self.levels // 2, device=self.device)
         with self.for_sampling("net") as net:
-            condition = self._condition(n, labels)  # (n, K, 1)
-            memory, conditions = net.silence(n), net.project(condition[:, :, 0])
+            condition = self._condition(n, length, labels, mel)
+            memory, projected = net.silence(n), net.project(condition)
             for t in tqdm(range(length), disable=runtime.quiet(), unit=" samples"):
                 if cached:
-                    logits = net.step(codes[:, t], t, memory, conditions)
+                    logits = net.step(codes[:, t], t, memory, projected)
                 else:
-                    seen = codes[:, max(0, t + 1 - net.receptive_field) : t + 1]
-                    logits = net(seen, condition)[:, :, -1]
-                codes[:, t + 1] = draw(logits, temperature, uniform[t].to(self.device))
+                    seen = slice(max(0, t + 1 - net.receptive_field), t + 1)
+                    now = condition[:, :, seen] if self.bands else condition
+                    logits = net(codes[:, seen], now)[:, :, -1]
+                codes[:, t + 1] = draw(logits, temperature, uniform[t])
         return mu_law_decode(codes[:, 1:], self.levels).cpu()
 
-    def _condition(self, n: int, labels: Tensor | None) -> Tensor:
-        """One-hot labels (n, classes, 1), or zeros (n, 1, 1) where there are none."""
+    def _check_mel(self, mel: Tensor | None, n: int, length: int) -> None:
+        if self.bands is None and mel is not None:
+            raise ValueError("mel is given: the model was made without bands")
+        if self.bands is None:
+            return
+        shape = None if mel is None else tuple(mel.shape)
+        frames = (length - 1) // HOP + 1
+        if shape is None or shape[:-1] != (n, self.bands) or shape[-1] < frames:
+            raise ValueError(
+                f"mel has shape {shape}: {length} samples of n={n} sounds need "
+                f"({n}, {self.bands}, F) with F >= {frames}"
+            )
+
+    def _condition(
+        self, n: int, length: int, labels: Tensor | None, mel: Tensor | None
+    ) -> Tensor:
+        """What the net is told: (n, K, length), or (n, K, 1) for the whole sound."""
+        if mel is not None:  # each sample hears of the nearest frame
+            nearest = ((torch.arange(length) + HOP // 2) // HOP).clamp(
+                max=mel.shape[2] - 1
+            )
+            # ln(1e-4) is silence: brought to about [-2, 2], as a net likes it
+            return (mel.to(self.device)[:, :, nearest] + 4) / 2.5
         if self.classes is None:
             return torch.zeros(n, 1, 1, device=self.device)
         return one_hot(labels, self.classes).float()[:, :, None]

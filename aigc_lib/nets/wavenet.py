@@ -91,24 +91,25 @@ class WaveNetStack(nn.Module):
         return [weight.new_zeros(la.dilation, n, weight.shape[1]) for la in self.layers]
 
     def step(
-        self, codes: Tensor, time: int, memory: Memory, conditions: list[Tensor]
+        self, codes: Tensor, time: int, memory: Memory, projected: list[Tensor]
     ) -> Tensor:
         """Codes (B,) of moment ``time`` -> logits (B, levels) of the next.
 
         ``memory`` holds each layer's last inputs in a ring and is written to: one step
-        costs the same however long the sound is (Le Paine et al. 2016). ``conditions``
-        are each layer's, as ``project`` gives them.
+        costs the same however long the sound is (Le Paine et al. 2016). ``projected``
+        is the condition as each layer sees it, from ``project``.
         """
         x = self.embedding(codes)  # (B,) -> (B, C)
         every_gated = []
-        for layer, ring, condition in zip(self.layers, memory, conditions, strict=True):
+        for layer, ring, condition in zip(self.layers, memory, projected, strict=True):
             place = time % layer.dilation
             past = ring[place].clone()  # written `dilation` steps ago
             ring[place] = x
-            x, gated = layer.step(x, past, condition)
+            now = condition[:, :, time if condition.shape[2] > 1 else 0]
+            x, gated = layer.step(x, past, now)
             every_gated.append(gated)
         return self.head(torch.cat(every_gated, 1)[:, :, None])[:, :, 0]
 
     def project(self, condition: Tensor) -> list[Tensor]:
-        """Condition (B, K) of one moment -> each layer's (B, 2C)."""
-        return [linear(condition, la.condition.weight[:, :, 0]) for la in self.layers]
+        """Condition (B, K, T or 1) -> (B, 2C, T or 1) for each layer."""
+        return [layer.condition(condition) for layer in self.layers]

@@ -71,13 +71,20 @@ def test_training_starts_at_chance():
     assert loss.item() == pytest.approx(math.log(256))
 
 
-@pytest.mark.parametrize("classes", [None, 3])
-def test_the_memory_gives_the_same_sounds(classes):
-    model = restless(classes=classes)
-    draw = {"seed": 1, "length": 50, "labels": None if classes is None else 2}
-    fast = model.sample(4, **draw)
-    slow = model.sample(4, **draw, cached=False)
-    assert fast.shape == (4, 50)
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({}, {}),
+        ({"classes": 3}, {"labels": 2}),
+        ({"bands": 5}, {"mel": torch.linspace(-9, 1, 60).reshape(4, 5, 3)}),
+    ],
+    ids=["unconditional", "classes", "vocoder"],
+)
+def test_the_memory_gives_the_same_sounds(option, told):
+    model = restless(**option)
+    fast = model.sample(4, seed=1, length=150, **told)
+    slow = model.sample(4, seed=1, length=150, **told, cached=False)
+    assert fast.shape == (4, 150)
     assert torch.equal(fast, slow)
     assert fast.std() > 0
 
@@ -87,7 +94,7 @@ def test_one_step_gives_the_logits_of_the_whole():
     codes = torch.randint(16, (2, 30))
     condition = torch.rand(2, 3, 1, dtype=torch.float64)
     whole = logits_of(model, codes, condition)
-    memory, conditions = model.net.silence(2), model.net.project(condition[..., 0])
+    memory, conditions = model.net.silence(2), model.net.project(condition)
     with torch.no_grad():
         for t in range(30):
             step = model.net.step(codes[:, t], t, memory, conditions)
@@ -100,6 +107,17 @@ def test_a_label_changes_the_sound_and_a_seed_repeats_it():
     assert torch.equal(first, model.sample(2, seed=0, length=20, labels=[0, 1]))
     assert not torch.equal(first, model.sample(2, seed=0, length=20, labels=[0, 2]))
     assert model.sample(2, seed=0, length=20).shape == (2, 20)
+
+
+def test_a_vocoder_hears_of_the_nearest_frame():
+    """Frames change halfway between their centres, 64 samples apart."""
+    model = restless(bands=5)
+    frames = torch.zeros(1, 5, 3)
+    frames[:, :, 1] = 2.5
+    condition = model._condition(1, 150, None, frames)[0, 0]
+    changes = condition.diff().nonzero().flatten() + 1
+    assert changes.tolist() == [32, 96]
+    assert model.nll(torch.rand(2, 300) * 2 - 1).isfinite()
 
 
 def test_it_learns_to_hold_a_tone():
@@ -130,6 +148,8 @@ def test_drawing_follows_the_shares():
         ({"depth": 0}, "depth=0"),
         ({"stacks": -1}, "stacks=-1"),
         ({"classes": 0}, "classes=0"),
+        ({"bands": 0}, "bands=0"),
+        ({"bands": 4, "classes": 2}, "classes=2, bands=4: give one of the two"),
         ({"levels": 1}, "levels=1: a sound needs at least 2"),
     ],
 )
@@ -152,6 +172,18 @@ def test_bad_models(option, message):
 def test_bad_sampling(option, message):
     with pytest.raises(ValueError, match=message):
         restless(classes=3).sample(**{"n": 2, "length": 5} | option)
+
+
+@pytest.mark.parametrize("shape", [None, (1, 5, 3), (2, 4, 3), (2, 5, 2)])
+def test_a_vocoder_needs_a_spectrogram_that_fits(shape):
+    mel = None if shape is None else torch.zeros(shape)
+    with pytest.raises(ValueError, match=r"need \(2, 5, F\) with F >= 3"):
+        restless(bands=5).sample(2, length=150, mel=mel)
+
+
+def test_a_spectrogram_for_no_vocoder():
+    with pytest.raises(ValueError, match="mel is given: the model was made without"):
+        restless().sample(2, mel=torch.zeros(2, 5, 3))
 
 
 def test_labels_without_classes():
