@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import linear, pad
 
-Memory = list[Tensor]
+Memory = list[deque[Tensor]]
 
 
 class GatedLayer(nn.Module):
@@ -86,25 +88,26 @@ class WaveNetStack(nn.Module):
         return self.head(torch.cat(every_gated, 1))  # (B, L C, T) -> (B, levels, T)
 
     def silence(self, n: int) -> Memory:
-        """The memory of ``n`` sounds that begin: per layer (dilation, n, C) zeros."""
-        weight = self.embedding.weight
-        return [weight.new_zeros(la.dilation, n, weight.shape[1]) for la in self.layers]
+        """The memory of ``n`` sounds that begin: per layer its last inputs, zeros."""
+        zeros = self.embedding.weight.new_zeros(n, self.embedding.embedding_dim)
+        return [deque([zeros] * la.dilation, la.dilation) for la in self.layers]
 
     def step(
         self, codes: Tensor, time: int, memory: Memory, projected: list[Tensor]
     ) -> Tensor:
         """Codes (B,) of moment ``time`` -> logits (B, levels) of the next.
 
-        ``memory`` holds each layer's last inputs in a ring and is written to: one step
-        costs the same however long the sound is (Le Paine et al. 2016). ``projected``
-        is the condition as each layer sees it, from ``project``.
+        ``memory`` holds each layer's last inputs and is written to: one step costs the
+        same however long the sound is (Le Paine et al. 2016). ``projected`` is the
+        condition as each layer sees it, from ``project``.
         """
         x = self.embedding(codes)  # (B,) -> (B, C)
         every_gated = []
-        for layer, ring, condition in zip(self.layers, memory, projected, strict=True):
-            place = time % layer.dilation
-            past = ring[place].clone()  # written `dilation` steps ago
-            ring[place] = x
+        for layer, inputs, condition in zip(
+            self.layers, memory, projected, strict=True
+        ):
+            past = inputs[0]  # from `dilation` steps ago
+            inputs.append(x)  # and the oldest falls out
             now = condition[:, :, time if condition.shape[2] > 1 else 0]
             x, gated = layer.step(x, past, now)
             every_gated.append(gated)
