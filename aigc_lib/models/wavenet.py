@@ -93,7 +93,8 @@ class WaveNet(GenerativeModel):
         before = pad(codes[:, :-1], (1, 0), value=self.levels // 2)
         mel = log_mel(x, bands=self.bands) if self.bands else None
         logits = self.net(before, self._condition(len(x), x.shape[1], labels, mel))
-        return cross_entropy(logits, codes)  # (B, levels, T), (B, T)
+        # the levels last: four times as fast as (B, levels, T)
+        return cross_entropy(logits.flatten(0, 1).float(), codes.flatten())
 
     def sample(
         self,
@@ -139,8 +140,8 @@ class WaveNet(GenerativeModel):
                     logits = net.step(codes[:, t], t, memory, projected)
                 else:
                     seen = slice(max(0, t + 1 - net.receptive_field), t + 1)
-                    now = condition[:, :, seen] if self.bands else condition
-                    logits = net(codes[:, seen], now)[:, :, -1]
+                    now = condition[:, seen] if self.bands else condition
+                    logits = net(codes[:, seen], now)[:, -1]
                 codes[:, t + 1] = draw(logits, temperature, uniform[t])
         return mu_law_decode(codes[:, 1:], self.levels).cpu()
 
@@ -160,16 +161,15 @@ class WaveNet(GenerativeModel):
     def _condition(
         self, n: int, length: int, labels: Tensor | None, mel: Tensor | None
     ) -> Tensor:
-        """What the net is told: (n, K, length), or (n, K, 1) for the whole sound."""
+        """What the net is told: (n, length, K), or (n, 1, K) for the whole sound."""
         if mel is not None:  # each sample hears of the nearest frame
-            nearest = ((torch.arange(length) + HOP // 2) // HOP).clamp(
-                max=mel.shape[2] - 1
-            )
-            # ln(1e-4) is silence: brought to about [-2, 2], as a net likes it
-            return (mel.to(self.device)[:, :, nearest] + 4) / 2.5
+            nearest = (torch.arange(length) + HOP // 2) // HOP
+            frames = mel.to(self.device).transpose(1, 2)
+            frames = frames[:, nearest.clamp(max=mel.shape[2] - 1)]
+            return (frames + 4) / 2.5  # ln(1e-4) is silence: about [-2, 2]
         if self.classes is None:
             return torch.zeros(n, 1, 1, device=self.device)
-        return one_hot(labels, self.classes).float()[:, :, None]
+        return one_hot(labels, self.classes).float()[:, None]
 
 
 def draw(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:

@@ -6,47 +6,41 @@ from collections import deque
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, pad
+from torch.nn.functional import pad
 
 Memory = list[deque[Tensor]]
 
 
 class GatedLayer(nn.Module):
-    """One dilated causal convolution with a gate and a way around it.
+    """One causal convolution of width 2 with a gate and a way around it.
 
-    At time t it sees its input at t and at t - ``dilation``, and nothing later.
+    A convolution of width 2 is a linear map of two moments: of now, and of
+    ``dilation`` samples ago. So the same few lines serve a whole sound and one moment.
     """
 
     def __init__(self, channels: int, dilation: int, conditions: int):
         super().__init__()
         self.dilation = dilation
-        self.conv = nn.Conv1d(channels, 2 * channels, 2, dilation=dilation)
-        self.condition = nn.Conv1d(conditions, 2 * channels, 1, bias=False)
-        self.out = nn.Conv1d(channels, channels, 1)
+        self.conv = nn.Linear(2 * channels, 2 * channels)
+        self.condition = nn.Linear(conditions, 2 * channels, bias=False)
+        self.out = nn.Linear(channels, channels)
 
-    def forward(self, x: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """x (B, C, T), condition (B, K, T or 1) -> output and gated, both (B, C, T)."""
-        # the past of the first samples is silence: zeros on the left alone
-        mixed = self.conv(pad(x, (self.dilation, 0))) + self.condition(condition)
-        filtered, gate = mixed.chunk(2, 1)
+    def forward(
+        self, x: Tensor, past: Tensor, condition: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """x, past (..., C), condition (..., 2C) -> output and gated, both (..., C)."""
+        mixed = self.conv(torch.cat([past, x], -1)) + condition
+        filtered, gate = mixed.chunk(2, -1)
         gated = filtered.tanh() * gate.sigmoid()
         return x + self.out(gated), gated
 
-    def step(self, x: Tensor, past: Tensor, condition: Tensor) -> tuple[Tensor, Tensor]:
-        """The same for one moment: x, past (B, C), condition (B, 2C) -> two (B, C)."""
-        before, now = self.conv.weight.unbind(2)
-        mixed = linear(past, before) + linear(x, now, self.conv.bias) + condition
-        filtered, gate = mixed.chunk(2, 1)
-        gated = filtered.tanh() * gate.sigmoid()
-        return x + linear(gated, self.out.weight[:, :, 0], self.out.bias), gated
-
 
 class WaveNetStack(nn.Module):
-    """Codes (B, T) -> logits (B, levels, T) of the code that follows each.
+    """Codes (B, T) -> logits (B, T, levels) of the code that follows each.
 
-    ``condition`` is (B, conditions, T), or (B, conditions, 1) for the whole sound.
-    All layers' gated outputs meet in one 1 x 1 convolution: the sum of the paper's
-    skip connections, computed at once.
+    ``condition`` is (B, T, conditions), or (B, 1, conditions) for the whole sound. All
+    layers' gated outputs meet in one linear map: the sum of the paper's skip
+    connections, computed at once.
     """
 
     def __init__(
@@ -64,11 +58,11 @@ class WaveNetStack(nn.Module):
             GatedLayer(channels, dilation, conditions) for dilation in dilations
         )
         self.head = nn.Sequential(
-            nn.Conv1d(channels * len(dilations), skip_channels, 1),
+            nn.Linear(channels * len(dilations), skip_channels),
             nn.ReLU(),
-            nn.Conv1d(skip_channels, skip_channels, 1),
+            nn.Linear(skip_channels, skip_channels),
             nn.ReLU(),
-            nn.Conv1d(skip_channels, levels, 1),
+            nn.Linear(skip_channels, levels),
         )
         # at first no code is preferred, so that training starts at ln(levels)
         nn.init.zeros_(self.head[-1].weight)
@@ -80,17 +74,23 @@ class WaveNetStack(nn.Module):
         return 1 + sum(layer.dilation for layer in self.layers)
 
     def forward(self, codes: Tensor, condition: Tensor) -> Tensor:
-        x = self.embedding(codes).transpose(1, 2)  # (B, T) -> (B, C, T)
+        x = self.embedding(codes)  # (B, T) -> (B, T, C)
         every_gated = []
         for layer in self.layers:
-            x, gated = layer(x, condition)
+            # before the first sample there was silence: zeros on the left alone
+            past = pad(x, (0, 0, layer.dilation, 0))[:, : x.shape[1]]
+            x, gated = layer(x, past, layer.condition(condition))
             every_gated.append(gated)
-        return self.head(torch.cat(every_gated, 1))  # (B, L C, T) -> (B, levels, T)
+        return self.head(torch.cat(every_gated, -1))  # (B, T, L C) -> (B, T, levels)
 
     def silence(self, n: int) -> Memory:
         """The memory of ``n`` sounds that begin: per layer its last inputs, zeros."""
         zeros = self.embedding.weight.new_zeros(n, self.embedding.embedding_dim)
         return [deque([zeros] * la.dilation, la.dilation) for la in self.layers]
+
+    def project(self, condition: Tensor) -> list[Tensor]:
+        """Condition (B, T or 1, K) -> (B, T or 1, 2C) for each layer."""
+        return [layer.condition(condition) for layer in self.layers]
 
     def step(
         self, codes: Tensor, time: int, memory: Memory, projected: list[Tensor]
@@ -108,11 +108,7 @@ class WaveNetStack(nn.Module):
         ):
             past = inputs[0]  # from `dilation` steps ago
             inputs.append(x)  # and the oldest falls out
-            now = condition[:, :, time if condition.shape[2] > 1 else 0]
-            x, gated = layer.step(x, past, now)
+            now = condition[:, time if condition.shape[1] > 1 else 0]
+            x, gated = layer(x, past, now)
             every_gated.append(gated)
-        return self.head(torch.cat(every_gated, 1)[:, :, None])[:, :, 0]
-
-    def project(self, condition: Tensor) -> list[Tensor]:
-        """Condition (B, K, T or 1) -> (B, 2C, T or 1) for each layer."""
-        return [layer.condition(condition) for layer in self.layers]
+        return self.head(torch.cat(every_gated, -1))
