@@ -55,8 +55,9 @@ def to_onnx(
     Of a ``GenerativeModel`` goes the network that ``sample`` uses (``network`` names
     it where there are several), with its averaged weights and with the inputs that
     ``sample`` gives it. Any other module needs ``inputs``, an example of at least two
-    rows. The first axis of every input is the batch and may have any length. Computes
-    in float32 on the CPU.
+    rows. That of a text model reads whole windows (B, context) of tokens; whoever has
+    less fills up behind, for no logit looks ahead. The first axis of every input is the
+    batch and may have any length. Computes in float32 on the CPU.
 
     Raises:
         ModuleNotFoundError: onnx, onnxscript or onnxruntime is missing.
@@ -113,6 +114,10 @@ def _as_sampled(
             f"network={name!r}: {type(model).__name__} samples from "
             f"{', '.join(model.sampled) or 'none'}"
         )
+    if model.makes == "text":  # it samples token by token; a file reads a window
+        with model.for_sampling(name) as network:
+            window = torch.arange(2 * model.context).view(2, -1) % network.vocab_size
+            return network, {"tokens": window}
     seen: dict[str, Tensor] = {}
 
     def look(network: nn.Module, args: tuple, kwargs: dict[str, Any]) -> None:

@@ -9,6 +9,8 @@ from .gan import DCGAN, GAN, MLPGAN
 from .gan_conditional import ConditionalGAN, InfoGAN
 from .gan_growing import GrowingGAN
 from .gan_style import StyleGAN
+from .gpt import GPT
+from .gpt2 import load_gpt2
 from .vae import VAE, BetaVAE
 from .vae_conditional import ConditionalVAE
 from .vae_flow_prior import FlowPriorVAE
@@ -29,6 +31,7 @@ MODELS: dict[str, type[GenerativeModel]] = {
     "info_gan": InfoGAN,
     "growing_gan": GrowingGAN,
     "style_gan": StyleGAN,
+    "gpt": GPT,
     "wavenet": WaveNet,
 }
 
@@ -36,6 +39,7 @@ __all__ = [
     "DCGAN",
     "DDPM",
     "GAN",
+    "GPT",
     "MLPGAN",
     "MODELS",
     "VAE",
@@ -51,6 +55,7 @@ __all__ = [
     "StyleGAN",
     "WaveNet",
     "load",
+    "load_gpt2",
 ]
 
 

@@ -30,9 +30,10 @@ class GenerativeModel(nn.Module):
     ``sample``. ``sampled`` names the networks that ``sample`` uses: ``fit`` keeps an
     exponential moving average of their weights. ``tolerates_bf16`` is False for a
     model whose results need more than the 8 significant bits of bfloat16. ``makes``
-    says of what: "images" models have defaults for (N, 1, 28, 28) in [-1, 1]. The
-    batches of a ``conditional`` model are pairs (samples, labels), labels (B,) int64.
-    ``recipe`` holds arguments of ``fit`` that suit the model better than its defaults.
+    says of what: "images" (with defaults for (N, 1, 28, 28) in [-1, 1]), "points",
+    "text" or "sounds". The batches of a ``conditional`` model are pairs (samples,
+    labels), labels (B,) int64. ``recipe`` holds arguments of ``fit`` that suit the
+    model better than its defaults.
     """
 
     sampled: tuple[str, ...] = ()

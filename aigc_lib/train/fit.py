@@ -16,6 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import runtime
+from ..data.tokens import Windows
 from ..models.base import GenerativeModel
 from . import checkpoint as checkpoints
 from .average import move_average, warmed_up
@@ -42,10 +43,10 @@ def fit(
 ) -> History:
     """Train ``model`` on ``data`` for ``steps`` steps or ``seconds`` seconds.
 
-    ``data`` is a data set of ``aigc_lib.data`` or a tensor (N, ...); uint8 is scaled to
-    [-1, 1]. A conditional model also gets the labels of the data set. The whole set
-    lies on the device and batches are picked by index: for data that fits into memory
-    this is many times faster than a ``DataLoader``.
+    ``data`` is a data set of ``aigc_lib.data``, a tensor (N, ...) or ``Windows`` of a
+    text; uint8 is scaled to [-1, 1]. A conditional model also gets the labels of the
+    data set. The whole set lies on the device and batches are picked by index: for data
+    that fits into memory this is many times faster than a ``DataLoader``.
 
     ``ema`` is the decay of the moving average that ``model.sample`` uses, 0 for none.
     Over the last share ``cooldown`` of the run the learning rates fall linearly to 0.
@@ -206,12 +207,14 @@ class Clock:
         self.start += time.perf_counter() - before
 
 
-def as_tensor(data: Any) -> Tensor:
-    """Return the samples of a data set, or the tensor itself.
+def as_tensor(data: Any) -> Tensor | Windows:
+    """Return the samples of a data set, or the tensor or the windows themselves.
 
     Raises:
         ValueError: no tensor, no batch axis, or values that are not finite.
     """
+    if isinstance(data, Windows):
+        return data
     x = getattr(data, "x", data)
     if not isinstance(x, Tensor) or x.dim() < 2:
         raise ValueError(

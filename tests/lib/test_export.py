@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from aigc_lib.models import DCGAN, MLPGAN, MODELS
+from aigc_lib.models import DCGAN, GPT, MLPGAN, MODELS
 
 pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -22,6 +22,17 @@ def run(path, *inputs):
     tensors = [tensor.numpy() for tensor in inputs]
     (output,) = session.run(None, dict(zip(names, tensors, strict=True)))
     return torch.from_numpy(output)
+
+
+def test_a_language_model_reads_whole_windows(tmp_path):
+    torch.manual_seed(0)
+    model = GPT(vocab_size=9, context=8, depth=1, heads=2, width=8)
+    export = to_onnx(model, tmp_path / "gpt.onnx")
+    assert export.inputs == {"tokens": ["batch", 8]}
+    assert export.outputs[next(iter(export.outputs))] == ["batch", 8, 9]
+    tokens = torch.arange(24).view(3, 8) % 9
+    with torch.no_grad():
+        torch.testing.assert_close(run(export.path, tokens), model.net(tokens))
 
 
 # what makes sounds or text runs step by step, with a memory that ONNX does not have

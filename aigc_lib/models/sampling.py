@@ -1,0 +1,88 @@
+"""From logits to the next token: temperature, top-k, top-p, repetition penalty."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import one_hot
+
+
+@dataclass(frozen=True)
+class Sampling:
+    """How the next token is chosen; the rules apply in the order of the fields.
+
+    ``repetition_penalty`` makes what is already there less likely (Keskar et al. 2019,
+    section 4.1). ``temperature`` divides the logits; 0 always takes the likeliest
+    token ("greedy"). ``top_k`` keeps the k likeliest tokens, ``top_p`` the smallest set
+    that holds at least that probability (Holtzman et al. 2020).
+
+    Raises:
+        ValueError: a number out of range.
+    """
+
+    repetition_penalty: float = 1.0
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float | None = None
+
+    def __post_init__(self) -> None:
+        if not self.repetition_penalty > 0:
+            raise ValueError(
+                f"repetition_penalty={self.repetition_penalty}: give a number above 0, "
+                "1 for none"
+            )
+        if not self.temperature >= 0:
+            raise ValueError(f"temperature={self.temperature}: give 0 or more")
+        if self.top_k is not None and self.top_k < 1:
+            raise ValueError(f"top_k={self.top_k}: keep at least one token")
+        if self.top_p is not None and not 0 < self.top_p <= 1:
+            raise ValueError(f"top_p={self.top_p}: a probability lies in (0, 1]")
+
+    def probabilities(self, logits: Tensor, seen: Tensor | None = None) -> Tensor:
+        """Return the probabilities (B, V) of the next token after ``seen`` (B, T)."""
+        if seen is not None and self.repetition_penalty != 1:
+            logits = penalized(logits, seen, self.repetition_penalty)
+        if self.temperature == 0:
+            return one_hot(logits.argmax(-1), logits.shape[-1]).float()
+        logits = logits / self.temperature
+        if self.top_k is not None:
+            logits = keep_top_k(logits, self.top_k)
+        if self.top_p is not None:
+            logits = keep_top_p(logits, self.top_p)
+        return logits.softmax(-1)
+
+    def draw(
+        self,
+        logits: Tensor,
+        seen: Tensor | None = None,
+        generator: torch.Generator | None = None,
+    ) -> Tensor:
+        """Draw the next token (B,); ``generator`` lives on the CPU."""
+        probabilities = self.probabilities(logits, seen)
+        if self.temperature == 0:
+            return probabilities.argmax(-1)
+        drawn = torch.multinomial(probabilities.cpu(), 1, generator=generator)
+        return drawn[:, 0].to(logits.device)
+
+
+def penalized(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
+    """Divide positive logits (B, V) of tokens ``seen`` (B, T), multiply negative."""
+    old = logits.gather(1, seen)
+    return logits.scatter(1, seen, torch.where(old > 0, old / penalty, old * penalty))
+
+
+def keep_top_k(logits: Tensor, k: int) -> Tensor:
+    """Set all but the ``k`` largest logits (B, V) to minus infinity."""
+    least = logits.topk(min(k, logits.shape[-1])).values[:, -1:]
+    return logits.masked_fill(logits < least, -torch.inf)
+
+
+def keep_top_p(logits: Tensor, p: float) -> Tensor:
+    """Keep the likeliest tokens until their probability reaches ``p``: at least one."""
+    values, order = logits.sort(descending=True)
+    probabilities = values.softmax(-1)
+    before = probabilities.cumsum(-1) - probabilities  # of all that are likelier
+    values = values.masked_fill(before >= p, -torch.inf)
+    return torch.empty_like(logits).scatter(1, order, values)

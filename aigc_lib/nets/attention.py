@@ -1,0 +1,199 @@
+"""Causal self-attention and the Transformer made of it (Vaswani et al. 2017)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import linear, scaled_dot_product_attention
+
+POSITIONS = ("rotary", "learned")
+
+
+class KVCache:
+    """Keys and values of the tokens that a Transformer has read, per layer.
+
+    The room for a whole context is taken at once, so that a new token costs no copy of
+    the old ones.
+    """
+
+    def __init__(self, net: Transformer, rows: int):
+        weight = net.token.weight
+        depth, heads = len(net.blocks), net.blocks[0].attention.heads
+        size = net.token.embedding_dim // heads
+        # (depth, key and value, B, H, context, C / H)
+        self.pairs = weight.new_zeros(depth, 2, rows, heads, net.context, size)
+        self.length = 0
+
+    def clear(self) -> None:
+        """Forget all tokens."""
+        self.length = 0
+
+
+class Transformer(nn.Module):
+    """Tokens (B, T) int64 -> logits (B, T, vocab_size) float32 of each next token.
+
+    Layer norm comes before each half of a block, as in GPT-2 (Radford et al. 2019).
+    The output layer is the token embedding itself (Press & Wolf 2017). Positions are
+    "learned" vectors, one per place, or "rotary": queries and keys are turned by an
+    angle that grows with the place, so that their product sees only distances (Su et
+    al. 2021). With a ``cache`` the tokens follow those that it holds.
+
+    Raises ``ValueError`` for arguments that do not fit together, and for more tokens
+    than ``context``.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        context: int,
+        *,
+        depth: int,
+        heads: int,
+        width: int,
+        dropout: float = 0.0,
+        positions: str = "rotary",
+    ):
+        super().__init__()
+        sizes = {"vocab_size": vocab_size, "context": context, "depth": depth}
+        for name, value in (sizes | {"heads": heads, "width": width}).items():
+            if value < 1:
+                raise ValueError(f"{name}={value}: give a number above 0")
+        if positions not in POSITIONS:
+            raise ValueError(f"positions={positions!r}: choose one of {POSITIONS}")
+        if width % heads or (positions == "rotary" and width // heads % 2):
+            raise ValueError(
+                f"width={width}, heads={heads}: give a multiple of heads, and for "
+                "rotary positions an even one"
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout={dropout}: a share lies in [0, 1)")
+        self.vocab_size, self.context = vocab_size, context
+        self.token = nn.Embedding(vocab_size, width)
+        self.position = nn.Embedding(context, width) if positions == "learned" else None
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        if positions == "rotary":
+            self.register_buffer(
+                "turns", rotations(context, width // heads), persistent=False
+            )
+        self.apply(initialize)
+        for block in self.blocks:  # 2 depth of them add up on the way to the output
+            for layer in (block.attention.mix, block.mlp[2]):
+                nn.init.normal_(layer.weight, std=0.02 / math.sqrt(2 * depth))
+
+    def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        start = cache.length if cache else 0
+        end = start + tokens.shape[1]
+        if end > self.context:
+            raise ValueError(
+                f"tokens: {end} of them are more than context={self.context}"
+            )
+        x = self.token(tokens)  # (B, T, C)
+        if self.position:
+            x = x + self.position.weight[start:end]
+        turns = None if self.position else self.turns[:, start:end]
+        x = self.dropout(x)
+        for i, block in enumerate(self.blocks):
+            x = block(x, turns, cache.pairs[i] if cache else None, start)
+        if cache:
+            cache.length = end
+        return linear(self.norm(x), self.token.weight).float()
+
+
+def initialize(module: nn.Module) -> None:
+    """Draw weights as GPT-2 does: N(0, 0.02²), no bias."""
+    if isinstance(module, nn.Linear | nn.Embedding):
+        nn.init.normal_(module.weight, std=0.02)
+    if isinstance(module, nn.Linear):
+        nn.init.zeros_(module.bias)
+
+
+class Block(nn.Module):
+    """Attention between tokens, then a perceptron on each, both added to the input."""
+
+    def __init__(self, width: int, heads: int, dropout: float):
+        super().__init__()
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.attention = CausalSelfAttention(width, heads, dropout)
+        self.mlp = nn.Sequential(
+            nn.Linear(width, 4 * width),
+            nn.GELU(approximate="tanh"),
+            nn.Linear(4 * width, width),
+            nn.Dropout(dropout),
+        )
+
+    def forward(
+        self,
+        x: Tensor,
+        turns: Tensor | None = None,
+        memory: Tensor | None = None,
+        start: int = 0,
+    ) -> Tensor:
+        x = x + self.attention(self.norm1(x), turns, memory, start)
+        return x + self.mlp(self.norm2(x))
+
+
+class CausalSelfAttention(nn.Module):
+    """(B, T, C) -> (B, T, C): each token gathers from those before it, and from itself.
+
+    ``turns`` (2, T, C / 2H) are the rotations of the places. ``memory`` (2, B, H,
+    context, C / H) holds keys and values of the first ``start`` tokens, and gets those
+    of these.
+    """
+
+    def __init__(self, width: int, heads: int, dropout: float = 0.0):
+        super().__init__()
+        self.heads, self.p = heads, dropout
+        self.qkv = nn.Linear(width, 3 * width)
+        self.mix = nn.Linear(width, width)
+        self.dropout = nn.Dropout(dropout)
+
+    def forward(
+        self,
+        x: Tensor,
+        turns: Tensor | None = None,
+        memory: Tensor | None = None,
+        start: int = 0,
+    ) -> Tensor:
+        # (B, T, 3 C) -> (3, B, H, T, C / H)
+        qkv = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        q, k, v = qkv
+        if turns is not None:
+            q, k = rotated(qkv[:2], turns)
+        length = x.shape[1]
+        if memory is not None:
+            memory[0, :, :, start : start + length] = k
+            memory[1, :, :, start : start + length] = v
+            k, v = memory[:, :, :, : start + length]
+        mask = None
+        if start and length > 1:  # token t sees the first start + t + 1
+            mask = x.new_ones(length, start + length, dtype=torch.bool).tril(start)
+        mixed = scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=mask,
+            is_causal=start == 0,
+            dropout_p=self.p if self.training else 0.0,
+        )  # (B, H, T, C / H)
+        return self.dropout(self.mix(mixed.transpose(1, 2).flatten(2)))
+
+
+def rotations(context: int, size: int) -> Tensor:
+    """Return cosines and sines (2, context, size / 2) for vectors of ``size`` numbers.
+
+    Pair i turns by 10,000^(-2i / size) radians from one place to the next.
+    """
+    speeds = 10_000 ** (-torch.arange(0, size, 2) / size)
+    angles = torch.arange(context)[:, None] * speeds
+    return torch.stack([angles.cos(), angles.sin()])
+
+
+def rotated(x: Tensor, turns: Tensor) -> Tensor:
+    """Turn the pairs (x[i], x[i + size / 2]) of (..., T, size) by their place."""
+    cos, sin = turns.to(x.dtype)
+    a, b = x.chunk(2, -1)
+    return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)

@@ -1,0 +1,381 @@
+"""GPT: the numbers of transformers' GPT-2, the same text with and without cache."""
+
+import math
+
+import pytest
+import torch
+
+import aigc_lib as aigc
+from aigc_lib.data import BytePairs, Characters, Windows, prompted
+from aigc_lib.models import GPT, load_gpt2
+from aigc_lib.models.gpt import next_token_loss, readable, until
+from aigc_lib.models.gpt2 import converted
+from aigc_lib.nets.attention import (
+    POSITIONS,
+    KVCache,
+    Transformer,
+    rotated,
+    rotations,
+)
+
+every_position = pytest.mark.parametrize("positions", POSITIONS)
+SIZES = {"context": 16, "depth": 2, "heads": 2, "width": 16}
+TEXT = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n" * 4
+
+
+def tiny(*arguments, **options):
+    """A GPT whose logits differ visibly from token to token."""
+    torch.manual_seed(0)
+    model = GPT(*arguments, **{"vocab_size": 11} | SIZES | options)
+    for p in model.net.parameters():
+        p.data.add_(0.3 * torch.randn_like(p))
+    return model.eval()
+
+
+def some_tokens(*shape, below=11):
+    generator = torch.Generator().manual_seed(1)
+    return torch.randint(below, shape, generator=generator)
+
+
+@pytest.fixture(scope="module")
+def poet():
+    torch.manual_seed(0)
+    return GPT(Characters.train([TEXT]), **SIZES)
+
+
+# ---- the network --------------------------------------------------------------------
+
+
+@every_position
+def test_no_token_sees_what_follows(positions):
+    net, tokens = tiny(positions=positions).net, some_tokens(2, 16)
+    before = net(tokens)
+    for t in range(16):
+        changed = tokens.clone()
+        changed[:, t:] = (changed[:, t:] + 3) % 11
+        after = net(changed)
+        torch.testing.assert_close(after[:, :t], before[:, :t])
+        assert not torch.allclose(after[:, t], before[:, t])
+
+
+@every_position
+@pytest.mark.parametrize("parts", [[1] * 16, [5, 1, 1, 9], [16], [3, 4, 6, 3]])
+def test_read_in_parts_with_a_cache(positions, parts):
+    net, tokens = tiny(positions=positions).net, some_tokens(3, 16)
+    cache = KVCache(net, 3)
+    logits = [net(part, cache) for part in tokens.split(parts, 1)]
+    torch.testing.assert_close(torch.cat(logits, 1), net(tokens), atol=1e-5, rtol=1e-5)
+    assert cache.length == 16
+    with pytest.raises(ValueError, match="17 of them are more than context=16"):
+        net(tokens[:, :1], cache)
+    cache.clear()
+    torch.testing.assert_close(net(tokens[:, :4], cache), net(tokens[:, :4]))
+
+
+@every_position
+@pytest.mark.parametrize("vocab_size", [65, 1000])
+def test_the_first_loss_is_that_of_guessing(positions, vocab_size):
+    torch.manual_seed(0)
+    net = GPT(vocab_size=vocab_size, positions=positions).net
+    tokens = some_tokens(8, 65, below=vocab_size)
+    loss = next_token_loss(net(tokens[:, :-1]), tokens[:, 1:])
+    assert abs(loss.item() - math.log(vocab_size)) < 0.1
+
+
+def test_what_returns_to_the_sum_starts_smaller():
+    torch.manual_seed(0)
+    net = GPT(width=256, depth=8).net
+    block = net.blocks[3]
+    for layer in (block.attention.mix, block.mlp[2]):
+        assert layer.weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)
+    assert block.attention.qkv.weight.std().item() == pytest.approx(0.02, rel=0.05)
+    assert not block.mlp[0].bias.any()
+
+
+def test_one_tensor_reads_and_writes_the_tokens():
+    net = tiny().net
+    wide = [p for p in net.parameters() if 11 in p.shape]
+    assert [p.data_ptr() for p in wide] == [net.token.weight.data_ptr()]
+    before = net(torch.tensor([[1]]))[0, 0]
+    net.token.weight.data[7] += 1.0  # token 7 is not read: only its own logit moves
+    moved = (net(torch.tensor([[1]]))[0, 0] - before).abs() > 1e-6
+    assert moved.nonzero().flatten().tolist() == [7]
+
+
+def test_rotary_products_depend_on_distance_only():
+    q, k = torch.randn(2, 1, 8)
+    turns = rotations(50, 8)
+    q, k = rotated(q.expand(50, 8), turns), rotated(k.expand(50, 8), turns)
+    products = q @ k.T
+    for shift in (-7, 0, 20):
+        diagonal = products.diagonal(shift)
+        torch.testing.assert_close(diagonal, diagonal[:1].expand_as(diagonal))
+    torch.testing.assert_close(q.norm(dim=1), q[:1].norm(dim=1).expand(50))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"width": 15}, "width=15, heads=2"),
+        ({"width": 6}, "for rotary positions an even one"),
+        ({"positions": "sine"}, "positions='sine': choose one of"),
+        ({"dropout": 1.0}, "dropout=1.0"),
+        ({"depth": 0}, "depth=0: give a number above 0"),
+        ({"vocab_size": 0}, "vocab_size=0"),
+    ],
+)
+def test_bad_arguments(options, message):
+    with pytest.raises(ValueError, match=message):
+        GPT(**{"vocab_size": 11} | SIZES | options)
+
+
+def test_a_vocabulary_must_hold_the_tokenizer():
+    with pytest.raises(ValueError, match="the tokenizer has 3 tokens"):
+        GPT(Characters("abc"), vocab_size=2)
+    assert GPT(Characters("abc"), vocab_size=8).net.vocab_size == 8
+
+
+# ---- against transformers -----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def gpt2():
+    transformers = pytest.importorskip("transformers")
+    torch.manual_seed(0)
+    config = transformers.GPT2Config(
+        vocab_size=300, n_positions=24, n_embd=32, n_layer=3, n_head=4
+    )
+    model = transformers.GPT2LMHeadModel(config).eval()
+    for p in model.parameters():  # biases and norms too, and far from linear
+        p.data.add_(0.2 * torch.randn_like(p))
+    return model
+
+
+def test_the_logits_of_gpt2(gpt2):
+    ours = Transformer(300, 24, depth=3, heads=4, width=32, positions="learned").eval()
+    ours.load_state_dict(converted(gpt2.state_dict(), 3))
+    tokens = some_tokens(5, 24, below=300)
+    with torch.no_grad():
+        expected = gpt2(tokens).logits
+        torch.testing.assert_close(ours(tokens), expected, atol=1e-4, rtol=0)
+    assert expected.std() > 0.5
+
+
+def test_gpt2_from_a_folder(gpt2, tmp_path):
+    gpt2.save_pretrained(tmp_path)
+    tokenizer = BytePairs.train([TEXT], vocab_size=280)
+    (tmp_path / "tokenizer.json").write_text(tokenizer.description, encoding="utf-8")
+    model = load_gpt2(tmp_path)
+    tokens = some_tokens(2, 5, below=280)
+    theirs = gpt2.generate(
+        tokens,
+        attention_mask=torch.ones_like(tokens),
+        max_new_tokens=10,
+        do_sample=False,
+        eos_token_id=None,
+        pad_token_id=0,
+    )
+    assert torch.equal(model.generate(tokens, 10, temperature=0), theirs)
+    assert len(model.tokenizer) == 280
+    again = GPT.load(model.save(tmp_path / "gpt2.safetensors"))
+    assert again.complete("明月", 3, temperature=0) == model.complete(
+        "明月", 3, temperature=0
+    )
+
+
+def test_what_is_no_gpt2_is_refused(gpt2, tmp_path):
+    with pytest.raises(OSError, match="no such folder with a model in it"):
+        load_gpt2(tmp_path / "none")
+    gpt2.config.activation_function, kept = "relu", gpt2.config.activation_function
+    gpt2.save_pretrained(tmp_path)
+    gpt2.config.activation_function = kept
+    with pytest.raises(ValueError, match="not built like GPT-2"):
+        load_gpt2(tmp_path)
+
+
+# ---- training -----------------------------------------------------------------------
+
+
+def test_the_loss_counts_what_is_to_be_learned():
+    logits = torch.randn(2, 3, 5)
+    tokens = torch.tensor([[1, 4, ~2], [~0, ~0, 3]])
+    log_p = logits.log_softmax(-1)
+    expected = -(log_p[0, 0, 1] + log_p[0, 1, 4] + log_p[1, 2, 3]) / 3
+    torch.testing.assert_close(next_token_loss(logits, tokens), expected)
+    assert readable(tokens).tolist() == [[1, 4, 2], [0, 0, 3]]
+
+
+def test_only_matrices_decay():
+    (optimizer,) = GPT(weight_decay=0.2).optimizers().values()
+    decays, rests = optimizer.param_groups
+    assert (decays["weight_decay"], rests["weight_decay"]) == (0.2, 0.0)
+    assert {p.dim() for p in decays["params"]} == {2}
+    assert {p.dim() for p in rests["params"]} == {1}
+    both = [*decays["params"], *rests["params"]]
+    assert len({id(p) for p in both}) == len(both) == len([*GPT().net.parameters()])
+
+
+def test_it_learns_a_text_by_heart_and_recites_it():
+    torch.manual_seed(0)
+    tokenizer = Characters.train([TEXT])
+    model = GPT(tokenizer, context=16, depth=2, heads=2, width=32)
+    windows = Windows(tokenizer.encode(TEXT), 17)
+    before = model.nats_per_token(windows)
+    history = aigc.fit(model, windows, steps=150, batch_size=16, ema=0.9)
+    assert model.nats_per_token(windows) < 0.5 < math.log(len(tokenizer)) < before + 0.5
+    assert history.losses["net"][-1] < 0.5
+    assert model.complete("床前", 4, temperature=0) == "明月光，"
+
+
+def test_prompts_teach_answers_only():
+    tokenizer = Characters("\nab→")
+    samples = prompted([("a→", "b"), ("b→", "a")] * 8, tokenizer, length=4)
+    torch.manual_seed(0)
+    model = GPT(tokenizer, context=8, depth=1, heads=1, width=16)
+    aigc.fit(model, samples, steps=120, batch_size=8, ema=0.9)
+    for prompt, answer in (("a→", "b"), ("b→", "a")):
+        assert model.complete(prompt, 5, stop="\n", temperature=0) == answer
+    # after "a" comes "→" in every sample, but it was only read
+    p = model.net(tokenizer.encode("a")[None]).softmax(-1)[0, 0]
+    assert p[tokenizer.encode("→")] < 0.9
+
+
+def test_the_mean_loss_weighs_every_token_alike():
+    model = tiny()
+    runs = some_tokens(7, 9)
+    runs[3:, 4:] = ~runs[3:, 4:]
+    whole = model.nats_per_token(runs)
+    assert model.nats_per_token(runs, batch_size=2) == pytest.approx(whole, rel=1e-5)
+    with torch.no_grad():
+        loss = next_token_loss(model.net(readable(runs[:, :-1])), runs[:, 1:])
+    assert whole == pytest.approx(loss.item(), rel=1e-5)
+    with pytest.raises(ValueError, match="no token to be learned"):
+        model.nats_per_token(~runs.abs())
+
+
+# ---- writing ------------------------------------------------------------------------
+
+
+@every_position
+@pytest.mark.parametrize("length", [1, 5, 16, 23])
+@pytest.mark.parametrize("options", [{"temperature": 0}, {"top_p": 0.9, "top_k": 5}])
+def test_cached_equals_uncached_beyond_the_context(positions, length, options):
+    model, prompt = tiny(positions=positions), some_tokens(3, length)
+    options |= {"seed": 0}
+    cached = model.generate(prompt, 40, **options)
+    assert cached.shape == (3, length + 40)
+    assert torch.equal(cached[:, :length], prompt)
+    assert torch.equal(cached, model.generate(prompt, 40, cache=False, **options))
+
+
+def test_a_seed_is_a_text():
+    model, prompt = tiny(), some_tokens(4, 2)
+    first = model.generate(prompt, 20, seed=5)
+    assert torch.equal(first, model.generate(prompt, 20, seed=5))
+    assert not torch.equal(first, model.generate(prompt, 20, seed=6))
+    samples = model.sample(3, seed=0)
+    assert samples.shape == (3, 16)
+    assert torch.equal(samples, model.sample(3, seed=0))
+
+
+def test_a_row_ends_with_its_stop_token():
+    model = tiny()
+    rows = model.generate(some_tokens(6, 2), 30, seed=0, stop_token=4)[:, 2:]
+    for row in rows.tolist():
+        if 4 in row:
+            assert set(row[row.index(4) :]) == {4}
+    always = lambda tokens, logits: logits.index_fill(1, torch.tensor([4]), 1e9)  # noqa: E731
+    short = model.generate(some_tokens(6, 2), 30, stop_token=4, constraint=always)
+    assert short.shape == (6, 3)
+
+
+def test_a_constraint_decides_what_may_come():
+    def even(tokens, logits):
+        assert len(tokens) == len(logits) == 2
+        forbidden = torch.arange(11) % 2 == 1
+        return logits.masked_fill(forbidden, -torch.inf)
+
+    written = tiny().generate(some_tokens(2, 3), 30, seed=0, constraint=even)[:, 3:]
+    assert not (written % 2).any()
+
+
+def test_a_stream_is_the_same_text_in_pieces(poet):
+    pieces = list(poet.stream("明月", 30, seed=1))
+    assert len(pieces) == 30
+    tokens = poet.generate(poet.tokenizer.encode("明月")[None], 30, seed=1)[0, 2:]
+    assert "".join(pieces) == poet.tokenizer.decode(tokens)
+    assert poet.complete("明月", 30, seed=1) == "".join(pieces)
+    assert poet.complete("", 5, seed=1)
+
+
+def test_a_stream_leaves_gradients_alone_while_it_waits(poet):
+    stream = poet.stream("明月", 3)
+    next(stream)
+    assert torch.is_grad_enabled()
+
+
+def test_pieces_are_whole_characters():
+    torch.manual_seed(0)
+    model = GPT(BytePairs.train(["无关"], vocab_size=257), **SIZES)
+    spelled = iter("月🙂a".encode())
+
+    def dictate(tokens, logits):
+        byte = next(spelled)
+        letter = {v: k for k, v in byte_letters().items()}[byte]
+        number = model.tokenizer.tokenizer.token_to_id(letter)
+        return torch.full_like(logits, -torch.inf).index_fill(
+            1, torch.tensor([number]), 0
+        )
+
+    assert list(model.stream("x", 8, constraint=dictate)) == ["月", "🙂", "a"]
+
+
+def byte_letters():
+    """The printable letter that byte-level tokenizers write for each byte."""
+    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
+    others = [byte for byte in range(256) if byte not in plain]
+    letters = {chr(byte): byte for byte in plain}
+    return letters | {chr(256 + i): byte for i, byte in enumerate(others)}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "stops", "expected"),
+    [
+        (["ab", "c"], [], ["ab", "c"]),
+        (["ab", "cd", "e"], ["c"], ["ab"]),
+        (["a", "b", "c", "d"], ["bc"], ["a"]),
+        (["a", "b", "d"], ["bc"], ["a", "bd"]),
+        (["a", "b"], ["bc"], ["a", "b"]),
+        (["xaab"], ["ab", "xa"], []),
+        (["a", "a", "b"], ["aab"], []),
+    ],
+)
+def test_stop_strings(pieces, stops, expected):
+    assert list(until(pieces, stops)) == expected
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda m: m.generate(torch.zeros(1, 0, dtype=torch.long), 3), "prompt .1, 0."),
+        (lambda m: m.generate(torch.zeros(3, dtype=torch.long), 3), "prompt .3,."),
+        (lambda m: m.generate(some_tokens(1, 1), 0), "n=0"),
+        (lambda m: m.sample(0), "n=0"),
+        (lambda m: m.complete("明", 3), "tokenizer=None"),
+        (lambda m: m.generate(some_tokens(1, 1), 3, top_k=0), "top_k=0"),
+    ],
+)
+def test_bad_requests(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(tiny())
+
+
+def test_an_empty_stop_string(poet):
+    with pytest.raises(ValueError, match="stop=''"):
+        poet.stream("明月", 3, stop="")
+
+
+def test_the_tokenizer_is_saved_with_the_model(poet, tmp_path):
+    loaded = aigc.models.load(poet.save(tmp_path / "poet.safetensors"))
+    assert loaded.tokenizer.alphabet == poet.tokenizer.alphabet
+    assert loaded.complete("明月", 9, seed=3) == poet.complete("明月", 9, seed=3)

@@ -1,0 +1,104 @@
+"""Sampling rules against distributions worked out by hand."""
+
+import pytest
+import torch
+
+from aigc_lib.models.sampling import Sampling, keep_top_k, keep_top_p, penalized
+
+P = torch.tensor([[0.5, 0.25, 0.15, 0.1]])
+LOGITS = P.log() + 3  # a constant changes nothing
+
+
+def check(got, expected):
+    torch.testing.assert_close(got, torch.tensor([expected]))
+
+
+def test_plain_sampling_is_softmax():
+    check(Sampling().probabilities(LOGITS), P[0].tolist())
+
+
+def test_temperature_is_a_power():
+    squares = P[0] ** 2
+    check(
+        Sampling(temperature=0.5).probabilities(LOGITS),
+        (squares / squares.sum()).tolist(),
+    )
+    check(Sampling(temperature=0).probabilities(LOGITS), [1.0, 0.0, 0.0, 0.0])
+
+
+@pytest.mark.parametrize(
+    ("k", "expected"),
+    [(1, [1, 0, 0, 0]), (2, [2 / 3, 1 / 3, 0, 0]), (9, [0.5, 0.25, 0.15, 0.1])],
+)
+def test_top_k(k, expected):
+    check(Sampling(top_k=k).probabilities(LOGITS), [float(e) for e in expected])
+
+
+@pytest.mark.parametrize(
+    ("p", "expected"),
+    [
+        (0.1, [1, 0, 0, 0]),
+        (0.49, [1, 0, 0, 0]),
+        (0.6, [2 / 3, 1 / 3, 0, 0]),
+        (0.8, [5 / 9, 2.5 / 9, 1.5 / 9, 0]),
+        (1.0, [0.5, 0.25, 0.15, 0.1]),
+    ],
+)
+def test_top_p(p, expected):
+    order = torch.tensor([2, 0, 3, 1])  # they need not come sorted
+    got = Sampling(top_p=p).probabilities(LOGITS[:, order])
+    check(got, torch.tensor(expected, dtype=torch.float)[order].tolist())
+
+
+def test_rows_are_apart():
+    logits = torch.stack([LOGITS[0], LOGITS[0].flip(0)])
+    for kept in (keep_top_k(logits, 2), keep_top_p(logits, 0.6)):
+        assert kept.isinf().tolist() == [
+            [False, False, True, True],
+            [True, True, False, False],
+        ]
+
+
+def test_penalty_makes_the_seen_less_likely():
+    logits = torch.tensor([[2.0, -2.0, 1.0, 0.5]])
+    seen = torch.tensor([[0, 1, 0]])
+    assert penalized(logits, seen, 2.0).tolist() == [[1.0, -4.0, 1.0, 0.5]]
+    expected = torch.tensor([[1.0, -4.0, 1.0, 0.5]]).softmax(-1)
+    rule = Sampling(repetition_penalty=2.0)
+    torch.testing.assert_close(rule.probabilities(logits, seen), expected)
+    torch.testing.assert_close(rule.probabilities(logits), logits.softmax(-1))
+
+
+def test_rules_apply_in_their_order():
+    """First the temperature, then top-k, then top-p of what is left."""
+    squares = P[0] ** 2 / (P[0] ** 2).sum()
+    kept = squares[:3] / squares[:3].sum()
+    assert kept[0] < 0.8 < kept[:2].sum()
+    expected = [*(kept[:2] / kept[:2].sum()).tolist(), 0.0, 0.0]
+    check(Sampling(temperature=0.5, top_k=3, top_p=0.8).probabilities(LOGITS), expected)
+
+
+def test_draws_follow_the_probabilities():
+    logits = LOGITS.expand(20_000, -1)
+    generator = torch.Generator().manual_seed(0)
+    drawn = Sampling(top_k=3).draw(logits, generator=generator)
+    shares = drawn.bincount(minlength=4) / len(drawn)
+    expected = torch.tensor([5 / 9, 2.5 / 9, 1.5 / 9, 0])
+    torch.testing.assert_close(shares, expected, atol=0.015, rtol=0)
+    assert (Sampling(temperature=0).draw(logits) == 0).all()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"temperature": -1}, "temperature=-1"),
+        ({"temperature": float("nan")}, "temperature=nan"),
+        ({"top_k": 0}, "top_k=0"),
+        ({"top_p": 0.0}, "top_p=0.0"),
+        ({"top_p": 1.1}, "top_p=1.1"),
+        ({"repetition_penalty": 0}, "repetition_penalty=0"),
+    ],
+)
+def test_bad_options(options, message):
+    with pytest.raises(ValueError, match=message):
+        Sampling(**options)
