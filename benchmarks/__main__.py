@@ -22,6 +22,7 @@ NAMES = [
     "loop",
     "ring8",
     "dcgan",
+    "gan_remedies",
     "image_models",
     "chapters",
 ]
