@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from itertools import pairwise
+
 import torch
 from torch import Tensor
 
-from .base import Batch, Update
+from .base import Batch, Update, noise_source
 from .denoiser import Denoiser
 from .solvers import SOLVERS, uniform_times
 
@@ -25,6 +28,19 @@ class StraightPath:
     def velocity(self, noise: Tensor, data: Tensor) -> Tensor:
         """Return d x_t / dt, the same all along the line."""
         return data - noise
+
+    def back(
+        self, data: Tensor, x: Tensor, t: float, after: float, fresh: Tensor
+    ) -> Tensor:
+        """Draw x at ``after`` > t given x at t and the data, with noise ``fresh``.
+
+        The posterior of a diffusion that has this path's signal and noise at each time
+        (Ho et al. 2020, equation 7, for signal t and noise 1 - t).
+        """
+        kept = t * (1 - after) / (after * (1 - t))  # share of the noise in x
+        noise = (x - t * data) / (1 - t)
+        noise = kept * noise + math.sqrt(1 - kept**2) * fresh
+        return after * data + (1 - after) * noise
 
 
 class FlowMatching(Denoiser):
@@ -87,8 +103,14 @@ class FlowMatching(Denoiser):
             ValueError: ``n`` or ``steps`` < 1, unknown ``solver``, labels or guidance
                 that the model does not know.
         """
+        if solver not in SOLVERS:
+            raise ValueError(f"solver={solver!r}: choose one of {', '.join(SOLVERS)}")
+        times = self.times(steps)
         noise = self.noise(n, seed)
-        return self._follow(noise, seed, labels, guidance, steps, solver)
+        labels = self.labels_for(labels, n, seed)
+        with self.for_sampling("net") as net:
+            velocity = self.field(net, labels, guidance)
+            return SOLVERS[solver](velocity, noise, times).clamp_(-1, 1)
 
     def inpaint(
         self,
@@ -99,41 +121,38 @@ class FlowMatching(Denoiser):
         labels: int | Tensor | None = None,
         guidance: float = 1.0,
         steps: int = 20,
-        solver: str = "heun",
     ) -> Tensor:
         """Draw anew what is not ``known`` of images x (N, C, S, S) in [-1, 1].
 
-        ``known`` is a boolean mask that broadcasts to x. Where the image is known the
-        velocity is, too: straight from the noise to x, which is reached exactly. The
-        net decides the rest, and sees both parts at the same time t. As with all such
-        replacement, the rest is only roughly drawn from the model's conditional.
+        ``known`` is a boolean mask that broadcasts to x. Each step guesses the image,
+        puts in what is known of it, and goes back to noise at the next time. Most of
+        that noise is fresh, as in ``DDPM.inpaint``: the plain flow, whose noise stays,
+        leaves a seam, for nothing drawn early is drawn again. The rest is only roughly
+        a draw from the model's conditional; the known part equals x exactly.
 
         Raises:
             ValueError: x of another shape, ``known`` not boolean; else as ``sample``.
         """
-        x, known = self.masked(x, known)
-        noise = self.noise(len(x), seed)
-        return self._follow(noise, seed, labels, guidance, steps, solver, (x, known))
-
-    def _follow(
-        self, noise, seed, labels, guidance, steps, solver, given=None
-    ) -> Tensor:
-        """Carry noise (N, ...) along the flow; ``given``: (images, known mask)."""
-        if solver not in SOLVERS:
-            raise ValueError(f"solver={solver!r}: choose one of {', '.join(SOLVERS)}")
-        if steps < 1:
-            raise ValueError(f"steps={steps}: give at least 1")
-        labels = self.labels_for(labels, len(noise), seed)
-        times = uniform_times(steps, self.device)
+        image, known = self.masked(x, known)
+        times = self.times(steps).tolist()
+        labels = self.labels_for(labels, len(image), seed)
+        x = self.noise(len(image), seed)
+        source = noise_source(None if seed is None else seed + 1)
         with self.for_sampling("net") as net:
             velocity = self.field(net, labels, guidance)
-            if given is None:
-                return SOLVERS[solver](velocity, noise, times).clamp_(-1, 1)
-            image, known = given
-            line = self.path.velocity(noise, image)
+            for t, after in pairwise(times):
+                guess = x + (1 - t) * velocity(x, x.new_full((len(x),), t))
+                data = torch.where(known, image, guess)
+                fresh = torch.randn(x.shape, generator=source).to(x.device)
+                x = self.path.back(data, x, t, after, fresh)
+        return torch.where(known, image, x.clamp(-1, 1))
 
-            def partly(x: Tensor, t: Tensor) -> Tensor:
-                return torch.where(known, line, velocity(x, t))
+    def times(self, steps: int) -> Tensor:
+        """Return the times of ``steps`` steps from 0 to 1, (steps + 1,).
 
-            made = SOLVERS[solver](partly, noise, times).clamp_(-1, 1)
-        return torch.where(known, image, made)  # without the solver's rounding
+        Raises:
+            ValueError: ``steps`` < 1.
+        """
+        if steps < 1:
+            raise ValueError(f"steps={steps}: give at least 1")
+        return uniform_times(steps, self.device)
