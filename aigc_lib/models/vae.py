@@ -14,6 +14,7 @@ from torch.optim import Adam, Optimizer
 
 from ..nets.autoencoder import BODIES
 from .base import Batch, GenerativeModel, Update, standard_normal
+from .vae_pixels import Autoregressive
 
 # ---- pure functions ------------------------------------------------------------------
 
@@ -53,6 +54,8 @@ class Bernoulli(nn.Module):
     them the sum is a surrogate, no likelihood.
     """
 
+    maps = 1  # channels of the decoder per channel of the image
+
     def log_prob(self, x: Tensor, decoded: Tensor) -> Tensor:
         """log p(x | z) in nats, x in {-1, 1}: (..., C, S, S) -> (...)."""
         white = (x + 1) / 2
@@ -71,6 +74,8 @@ class Gaussian(nn.Module):
     likelihood; a fixed one would be a hidden weight (Rybkin et al. 2021).
     """
 
+    maps = 1
+
     def __init__(self):
         super().__init__()
         self.log_std = nn.Parameter(torch.zeros(()))
@@ -87,7 +92,11 @@ class Gaussian(nn.Module):
         return torch.tanh(decoded)
 
 
-LIKELIHOODS = {"bernoulli": Bernoulli, "gaussian": Gaussian}
+LIKELIHOODS = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+    "autoregressive": Autoregressive,
+}
 
 # ---- models --------------------------------------------------------------------------
 
@@ -108,9 +117,10 @@ class VAE(GenerativeModel):
     the tighter bound of the IWAE (Burda et al. 2016) instead.
 
     Raises:
-        ValueError: unknown ``body`` or ``likelihood``, an ``image_size`` that is no
-            multiple of 4, negative ``beta``, fewer than one importance sample, or
-            ``beta`` other than 1 together with several samples.
+        ValueError: unknown ``body`` or ``likelihood``, several channels with the
+            autoregressive one, an ``image_size`` that is no multiple of 4, negative
+            ``beta``, fewer than one importance sample, or ``beta`` other than 1
+            together with several samples.
     """
 
     sampled = ("decoder",)
@@ -136,6 +146,8 @@ class VAE(GenerativeModel):
                 raise ValueError(f"{name}={value!r}: choose one of {', '.join(known)}")
         if image_size % 4:
             raise ValueError(f"image_size={image_size}: give a multiple of 4")
+        if likelihood == "autoregressive" and channels != 1:
+            raise ValueError(f"channels={channels}: an autoregressive decoder takes 1")
         if beta < 0:
             raise ValueError(f"beta={beta}: a weight is >= 0")
         if importance_samples < 1 or (importance_samples > 1 and beta != 1):
@@ -157,8 +169,9 @@ class VAE(GenerativeModel):
         shape = (channels, image_size, image_size)
         encoder, decoder = BODIES[body]
         self.encoder = encoder(shape, hidden, 2 * latent_dim)
-        self.decoder = decoder(latent_dim, hidden, shape)
         self.likelihood = LIKELIHOODS[likelihood]()
+        maps = (channels * self.likelihood.maps, image_size, image_size)
+        self.decoder = decoder(latent_dim, hidden, maps)
         self.latent_dim = latent_dim
         self.beta = beta
         self.importance_samples = importance_samples

@@ -36,7 +36,8 @@ class ConditionalVAE(VAE):
         self.config["classes"] = classes
         body, shape = self.config["body"], (channels, image_size, image_size)
         self.encoder = LabelledEncoder(body, shape, hidden, 2 * latent_dim, classes)
-        self.decoder = LabelledDecoder(body, latent_dim, hidden, shape, classes)
+        maps = (channels * self.likelihood.maps, image_size, image_size)
+        self.decoder = LabelledDecoder(body, latent_dim, hidden, maps, classes)
         self.classes = classes
 
     def sample(

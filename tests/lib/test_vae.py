@@ -135,10 +135,12 @@ def test_nll_corrects_a_bad_encoder_where_the_elbo_cannot():
 
 
 @pytest.mark.parametrize("body", ["mlp", "conv"])
-@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
+@pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "autoregressive"])
 @pytest.mark.parametrize("samples", [1, 3])
 def test_gradients_reach_every_parameter(body, likelihood, samples):
     model = tiny(body=body, likelihood=likelihood, importance_samples=samples)
+    if likelihood == "autoregressive":  # its last layer begins at 0
+        nn.init.normal_(model.likelihood.net[-1].weight)
     model.training_step(torch.rand(4, 1, 8, 8), lambda name, loss: loss.backward())
     assert all(p.grad.abs().sum() > 0 for p in model.parameters())
     mean, log_var = model.encoder[-1].weight.grad.chunk(2)
@@ -189,6 +191,7 @@ def test_samples_and_saving(kind, body, tmp_path):
         (lambda: VAE(body="vit"), "body='vit'"),
         (lambda: VAE(likelihood="poisson"), "likelihood='poisson'"),
         (lambda: VAE(30), "image_size=30"),
+        (lambda: VAE(channels=3, likelihood="autoregressive"), "channels=3"),
         (lambda: VAE(beta=-1), "beta=-1"),
         (lambda: VAE(importance_samples=0), "importance_samples=0"),
         (lambda: VAE(importance_samples=5, beta=2), "beta=2"),

@@ -1,4 +1,4 @@
-"""VAEs with labels, with a learned prior, and with a discriminator."""
+"""VAEs with labels, a learned prior, an autoregressive decoder, a discriminator."""
 
 import pytest
 import torch
@@ -8,6 +8,7 @@ from torch.distributions import Normal
 import aigc_lib as aigc
 from aigc_lib.data.dataset import Dataset
 from aigc_lib.models import MODELS, VAEGAN, ConditionalVAE, FlowPriorVAE, load
+from aigc_lib.models.vae_pixels import Autoregressive
 from aigc_lib.nets.coupling import CouplingFlow
 
 BODIES = pytest.mark.parametrize("body", ["mlp", "conv"])
@@ -163,6 +164,53 @@ def test_untrained_flow_prior_is_the_plain_model(tmp_path):
     assert type(twin) is FlowPriorVAE
     assert len(twin.flow.nets) == 2
     assert torch.equal(model.sample(3, seed=1), twin.sample(3, seed=1))
+
+
+# ---- with neighbours ----------------------------------------------------------------
+
+
+def neighbours():
+    torch.manual_seed(0)
+    likelihood = Autoregressive(hidden=8)
+    for parameter in likelihood.parameters():
+        nn.init.normal_(parameter, std=0.4)
+    return likelihood
+
+
+def test_probabilities_of_all_images_add_up_to_one():
+    every = torch.cartesian_prod(*9 * [torch.tensor([-1.0, 1.0])]).view(-1, 1, 3, 3)
+    decoded = torch.randn(1, 4, 3, 3)
+    total = neighbours().log_prob(every, decoded).exp().sum()
+    assert total.item() == pytest.approx(1, abs=1e-4)
+
+
+def test_a_pixel_sees_those_before_it_and_no_other():
+    likelihood, decoded = neighbours(), torch.randn(1, 4, 12, 12)
+    x = torch.randint(0, 2, (1, 1, 12, 12)) * 2.0 - 1
+    flipped = x.clone()
+    flipped[0, 0, 5, 6] *= -1
+    changed = likelihood.logits(x, decoded) != likelihood.logits(flipped, decoded)
+    seen = torch.zeros(12, 12, dtype=torch.bool)
+    seen[5, 7:11] = True
+    seen[6:10, 2:11] = True
+    assert torch.equal(changed[0, 0], seen)
+
+
+def test_drawing_takes_the_probable_value_of_each_pixel():
+    likelihood, decoded = neighbours(), torch.randn(3, 4, 6, 6)
+    image = likelihood.mean(decoded)
+    assert image.shape == (3, 1, 6, 6)
+    assert torch.equal(image, likelihood.logits(image, decoded).sign())
+    assert 0.1 < image.gt(0).float().mean() < 0.9
+
+
+def test_many_codes_for_one_image_are_judged_as_one_by_one():
+    likelihood, decoded = neighbours(), torch.randn(3, 2, 4, 6, 6)
+    x = torch.randint(0, 2, (2, 1, 6, 6)) * 2.0 - 1
+    together = likelihood.log_prob(x, decoded)
+    assert together.shape == (3, 2)
+    alone = torch.stack([likelihood.log_prob(x, part) for part in decoded])
+    torch.testing.assert_close(together, alone)
 
 
 # ---- with a discriminator -----------------------------------------------------------
