@@ -24,6 +24,7 @@ NAMES = [
     "dcgan",
     "gan_remedies",
     "image_models",
+    "vae_nll",
     "chapters",
 ]
 

@@ -114,13 +114,15 @@ class VAE(GenerativeModel):
     The encoder gives mean and log-variance of q(z | x), the decoder what ``likelihood``
     needs of p(x | z). ``beta`` weighs the KL term: 1 is the evidence lower bound,
     anything else is a beta-VAE (Higgins et al. 2017). ``importance_samples`` > 1 trains
-    the tighter bound of the IWAE (Burda et al. 2016) instead.
+    the tighter bound of the IWAE (Burda et al. 2016) instead. A mean rate below
+    ``free_nats`` earns nothing: a decoder that does without z at first does not empty
+    it (free bits, Kingma et al. 2016).
 
     Raises:
         ValueError: unknown ``body`` or ``likelihood``, several channels with the
             autoregressive one, an ``image_size`` that is no multiple of 4, negative
-            ``beta``, fewer than one importance sample, or ``beta`` other than 1
-            together with several samples.
+            ``beta`` or ``free_nats``, fewer than one importance sample, or several
+            together with another ``beta`` than 1 or with ``free_nats``.
     """
 
     sampled = ("decoder",)
@@ -136,6 +138,7 @@ class VAE(GenerativeModel):
         likelihood: str = "gaussian",
         beta: float = 1.0,
         importance_samples: int = 1,
+        free_nats: float = 0.0,
         learning_rate: float = 2e-3,
     ):
         for name, value, known in (
@@ -148,12 +151,15 @@ class VAE(GenerativeModel):
             raise ValueError(f"image_size={image_size}: give a multiple of 4")
         if likelihood == "autoregressive" and channels != 1:
             raise ValueError(f"channels={channels}: an autoregressive decoder takes 1")
-        if beta < 0:
-            raise ValueError(f"beta={beta}: a weight is >= 0")
-        if importance_samples < 1 or (importance_samples > 1 and beta != 1):
+        for name, value in {"beta": beta, "free_nats": free_nats}.items():
+            if value < 0:
+                raise ValueError(f"{name}={value}: give a number >= 0")
+        plain = (beta, free_nats) == (1, 0)
+        if importance_samples < 1 or (importance_samples > 1 and not plain):
             raise ValueError(
-                f"importance_samples={importance_samples}, beta={beta}: give at least "
-                "1 sample, and beta=1 with more than one"
+                f"importance_samples={importance_samples}, beta={beta}, "
+                f"free_nats={free_nats}: give at least 1 sample, and beta=1, "
+                "free_nats=0 with more than one"
             )
         super().__init__(
             image_size=image_size,
@@ -164,6 +170,7 @@ class VAE(GenerativeModel):
             likelihood=likelihood,
             beta=beta,
             importance_samples=importance_samples,
+            free_nats=free_nats,
             learning_rate=learning_rate,
         )
         shape = (channels, image_size, image_size)
@@ -175,6 +182,7 @@ class VAE(GenerativeModel):
         self.latent_dim = latent_dim
         self.beta = beta
         self.importance_samples = importance_samples
+        self.free_nats = free_nats
         self.learning_rate = learning_rate
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -250,7 +258,8 @@ class VAE(GenerativeModel):
             update("elbo", -bound.mean())
         else:
             rate, distortion = self.rate_distortion(x, labels)
-            update("elbo", (distortion + self.beta * rate).mean())
+            paid = rate.mean().clamp_min(self.free_nats)
+            update("elbo", distortion.mean() + self.beta * paid)
 
     @torch.no_grad()
     def nll(

@@ -169,6 +169,22 @@ def test_beta_weighs_the_rate():
     assert tiny(BetaVAE).beta == 4
 
 
+def test_a_rate_below_the_free_one_has_no_price():
+    x = torch.rand(4, 1, 8, 8)
+
+    def gradient(free_nats):
+        model = tiny(free_nats=free_nats)
+        model.decode_alone = model.decoded
+        model.decoded = lambda z, labels=None: model.decode_alone(z.detach())
+        model.training_step(x, lambda name, loss: loss.backward())
+        return model.encoder[-1].weight.grad  # of the rate alone
+
+    rate = tiny().rate_distortion(x)[0].mean().item()
+    assert gradient(rate * 2).abs().sum() == 0
+    assert torch.equal(gradient(rate / 2), gradient(0.0))
+    assert gradient(0.0).abs().sum() > 0
+
+
 @pytest.mark.parametrize("kind", [VAE, BetaVAE])
 @pytest.mark.parametrize("body", ["mlp", "conv"])
 def test_samples_and_saving(kind, body, tmp_path):
@@ -195,6 +211,8 @@ def test_samples_and_saving(kind, body, tmp_path):
         (lambda: VAE(beta=-1), "beta=-1"),
         (lambda: VAE(importance_samples=0), "importance_samples=0"),
         (lambda: VAE(importance_samples=5, beta=2), "beta=2"),
+        (lambda: VAE(importance_samples=5, free_nats=2), "free_nats=2"),
+        (lambda: VAE(free_nats=-2), "free_nats=-2"),
         (lambda: tiny().sample(0), "n=0"),
         (lambda: tiny().iwae_bound(torch.zeros(1, 1, 8, 8), 0), "k=0"),
     ],
