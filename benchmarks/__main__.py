@@ -23,6 +23,7 @@ NAMES = [
     "ring8",
     "dcgan",
     "gan_remedies",
+    "infogan",
     "image_models",
     "vae_nll",
     "chapters",

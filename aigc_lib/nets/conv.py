@@ -63,6 +63,26 @@ class ConvDiscriminator(nn.Sequential):
         return super().forward(images).float()  # losses are no place for bfloat16
 
 
+class ConvReader(nn.Sequential):
+    """Images (B, channels, S, S) -> logits (B, classes)."""
+
+    def __init__(self, image_size: int, channels: int, width: int, classes: int):
+        slope = nn.LeakyReLU(0.2)
+        super().__init__(
+            nn.Conv2d(channels, 2 * width, 4, stride=2, padding=1),
+            nn.BatchNorm2d(2 * width),
+            slope,
+            nn.Conv2d(2 * width, 4 * width, 4, stride=2, padding=1),
+            nn.BatchNorm2d(4 * width),
+            slope,
+            nn.Flatten(),
+            nn.Linear(4 * width * (image_size // 4) ** 2, 128),
+            nn.BatchNorm1d(128),
+            slope,
+            nn.Linear(128, classes),
+        )
+
+
 class ProjectionDiscriminator(nn.Module):
     """Images (B, channels, S, S) and labels (B,) -> logits (B,) in float32.
 

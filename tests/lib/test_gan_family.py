@@ -8,8 +8,13 @@ from torch.nn.functional import conv2d
 
 import aigc_lib as aigc
 from aigc_lib.data.dataset import Dataset
+from aigc_lib.metrics.codes import matched_accuracy
 from aigc_lib.models import MODELS, ConditionalGAN, GrowingGAN, InfoGAN, StyleGAN
-from aigc_lib.models.gan_conditional import distorted, information_bound
+from aigc_lib.models.gan_conditional import (
+    distorted,
+    information_bound,
+    shared_information,
+)
 from aigc_lib.models.gan_growing import growth, shrunk
 from aigc_lib.nets.conv import ProjectionDiscriminator
 from aigc_lib.nets.growing import GrowingDiscriminator, GrowingGenerator, enlarged
@@ -108,6 +113,7 @@ def test_bad_sizes_and_nothing_are_refused(kind):
         (lambda: ConditionalGAN(classes=1), "classes=1"),
         (lambda: InfoGAN(num_codes=1), "num_codes=1"),
         (lambda: InfoGAN(information=-1.0), r"information=-1\.0"),
+        (lambda: InfoGAN(agreement=-0.5), r"agreement=-0\.5"),
         (lambda: InfoGAN(distortion=-0.1), r"distortion=-0\.1"),
         (lambda: ConditionalGAN(**TINY).sample(2, labels=10), "labels=10"),
         (lambda: ConditionalGAN(**TINY).sample(2, labels=-1), "labels=-1"),
@@ -154,6 +160,35 @@ def test_information_bound_of_a_known_joint():
     assert information_bound(1e4 * torch.eye(10), torch.arange(10)).item() == (
         pytest.approx(math.log(10))
     )
+
+
+def test_shared_information_of_known_tables():
+    """Sure and alike: log K. A channel that flips: log 2 - H. Independent: nothing."""
+    sure = 1e4 * torch.eye(10)
+    assert shared_information(sure, sure).item() == pytest.approx(math.log(10))
+    codes = torch.tensor([0] * 10 + [1] * 10)
+    flipped = codes.clone()
+    flipped[[0, 10]] = 1 - flipped[[0, 10]]
+    exact = math.log(2) + 0.9 * math.log(0.9) + 0.1 * math.log(0.1)
+    first, second = 1e4 * torch.eye(2)[codes], 1e4 * torch.eye(2)[flipped]
+    assert shared_information(first, second).item() == pytest.approx(exact, abs=1e-4)
+    one = 1e4 * torch.eye(2)[torch.zeros(20).long()]  # always the same code
+    assert shared_information(one, one).item() == pytest.approx(0, abs=1e-4)
+    assert shared_information(0 * first, second).item() == pytest.approx(0, abs=1e-4)
+    # a weight above 1 on the two marginal entropies
+    gain = shared_information(first, second, 1.5) - shared_information(first, second)
+    assert gain.item() == pytest.approx(math.log(2), abs=1e-4)
+
+
+def test_reader_sorts_unlabelled_images_by_what_survives_distortion():
+    torch.manual_seed(0)
+    kinds = torch.arange(256) % 2
+    x = torch.full((256, 1, 8, 8), -1.0)
+    x[:, :, 2:6, 2:6] = 1
+    x[kinds == 1, :, 3:5, 3:5] = -1  # half of the squares have a hole
+    model = InfoGAN(8, width=4, latent_dim=2, num_codes=2)
+    aigc.fit(model, x, steps=60, batch_size=64, ema=0)
+    assert matched_accuracy(model.code(x), kinds)[0] > 0.95  # chance: about 0.5
 
 
 def test_reader_learns_the_code_and_reads_image_by_image():
