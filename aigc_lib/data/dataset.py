@@ -11,8 +11,10 @@ from torch import Tensor
 from .audio import read_sound
 from .catalog import CATALOG, Card, lookup, unknown
 from .download import CorruptFile, DataUnavailable
+from .headlines import read_headlines
 from .images import read_cifar10, read_digits, read_idx_pair
 from .product_copy import read_product_copy
+from .service import read_service
 from .store import obtain
 from .text import (
     Texts,
@@ -37,6 +39,8 @@ TEXT_READERS = {
     "questions": read_questions,
     "dialogues": read_dialogues,
     "product_copy": read_product_copy,
+    "service": read_service,
+    "headlines": read_headlines,
 }
 
 

@@ -7,6 +7,7 @@ import re
 from functools import cache
 from itertools import product
 from pathlib import Path
+from random import Random
 from typing import Any
 
 CHOICE = re.compile(r"\[([^\[\]]*)\]")
@@ -29,6 +30,11 @@ def expanded(pattern: str) -> list[str]:
 def slots(pattern: str) -> list[str]:
     """Return the names of the gaps, in order."""
     return SLOT.findall(pattern)
+
+
+def filled(pattern: str, words: dict[str, list[str]], random: Random) -> str:
+    """Put a word drawn from ``words[slot]`` into every gap."""
+    return SLOT.sub(lambda gap: random.choice(words[gap[1]]), pattern)
 
 
 @cache

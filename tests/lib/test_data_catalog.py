@@ -14,7 +14,7 @@ def test_the_sets_of_the_course_are_there():
     images = {"fashion_mnist", "mnist", "cifar10", "digits"}
     toys = {"ring8", "grid25", "two_moons", "blob"}
     texts = {"tinyshakespeare", "chinese_poetry", "banking77", "crosswoz"}
-    made = {"product_copy"}
+    made = {"product_copy", "service", "finance_headlines"}
     assert images | toys | texts | made <= set(CATALOG)
 
 
