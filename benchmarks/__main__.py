@@ -24,6 +24,7 @@ NAMES = [
     "dcgan",
     "gan_remedies",
     "infogan",
+    "style_mixing",
     "image_models",
     "vae_nll",
     "chapters",

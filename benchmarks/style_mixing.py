@@ -1,0 +1,62 @@
+"""Style mixing drawn: a small StyleGAN, two sources and their mixtures.
+
+Counted in steps, so that it may be measured on a busy machine.
+"""
+
+from __future__ import annotations
+
+import matplotlib.pyplot as plt
+import torch
+from torch import Tensor
+
+import aigc_lib as aigc
+from aigc_lib.files import replacing
+from aigc_lib.metrics import images as metrics
+from benchmarks.image_quality import RESULTS, quality
+from benchmarks.record import record
+
+STEPS, SAMPLES, SEED = 1_200, 5_000, 0
+
+
+def mixtures(model: aigc.models.StyleGAN, crossover: int) -> Tensor:
+    """Six coarse sources down, eight fine ones across: (63, C, S, S), 9 a row.
+
+    The first row shows the fine sources, the first column the coarse ones; the corner
+    is white.
+    """
+    coarse, fine = model.prior(6, seed=1), model.prior(8, seed=2)
+    across = model.mix(fine, fine)
+    rows = [torch.cat([torch.ones_like(across[:1]), across])]
+    for source in coarse.split(1):
+        own = model.mix(source, source)
+        rows.append(torch.cat([own, model.mix(source.expand(8, -1), fine, crossover)]))
+    return torch.cat(rows)
+
+
+def main() -> None:
+    aigc.start(seed=SEED)
+    train = aigc.data.load("fashion_mnist")
+    test = aigc.data.load("fashion_mnist", split="test")
+    model = aigc.models.StyleGAN()
+    aigc.fit(model, train, steps=STEPS, seed=SEED)
+    _, axes = aigc.plots.figure(1, 2, width=4.2, height=3.3)
+    for ax, crossover in zip(axes, (1, 2), strict=True):
+        title = f"styles change after layer {crossover}"
+        aigc.plots.grid(mixtures(model, crossover).cpu(), columns=9, title=title, ax=ax)
+    with replacing(RESULTS / "style_mixing.png") as path:
+        plt.savefig(path, format="png", dpi=150, bbox_inches="tight")
+    real = metrics.features(test.x)
+    record(
+        "style_mixing",
+        quality(real, model.sample(SAMPLES, seed=SEED)),
+        data="fashion_mnist",
+        split="train for training, test for judging",
+        n=f"{SAMPLES} samples against {len(test.x)} images",
+        metric="Fréchet distance on the features of aigc_lib.metrics (64)",
+        steps=STEPS,
+        seeds=[SEED],
+    )
+
+
+if __name__ == "__main__":
+    main()
