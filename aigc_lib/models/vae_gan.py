@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from ..nets.autoencoder import conv_encoder
 from ..nets.conv import ConvDiscriminator, ConvGenerator
 from .base import Update
 from .gan import HingeGAN, check_image_size
-from .vae import kl_to_standard_normal, normal_log_density, reparameterize
+from .vae import kl_to_standard_normal, reparameterize
 
 
 class VAEGAN(HingeGAN):
@@ -20,9 +22,9 @@ class VAEGAN(HingeGAN):
     reconstruction error is a Gaussian -log p(h(x) | z) of the features h that the
     discriminator has learned, and the decoder must also deceive it. Fakes are both
     decoded codes of images and decoded draws from the prior. The decoder is called
-    ``generator``, as in every GAN; the game is that of ``HingeGAN``. One deviation of
-    the features is learned with the encoder, in place of the paper's 1: spectral
-    normalisation makes features small.
+    ``generator``, as in every GAN; the game is that of ``HingeGAN``. The deviation of
+    the features is the most likely one for each batch, in place of the paper's 1, so
+    that their scale does not matter (Rybkin et al. 2021).
 
     ``similarity`` weighs the reconstruction against the game in the decoder's
     objective (gamma in algorithm 1 of the paper).
@@ -60,14 +62,13 @@ class VAEGAN(HingeGAN):
         )
         shape = (channels, image_size, image_size)
         self.encoder = conv_encoder(shape, 16 * width, 2 * latent_dim)
-        self.log_std = nn.Parameter(torch.zeros(()))  # of the features
         self.similarity = similarity
         self.encoder_learning_rate = encoder_learning_rate
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam per player: encoder, generator, discriminator."""
-        players = [*self.encoder.parameters(), self.log_std]
-        encoder = Adam(players, self.encoder_learning_rate, fused=True)
+        parameters = self.encoder.parameters()
+        encoder = Adam(parameters, self.encoder_learning_rate, fused=True)
         return {"encoder": encoder, **super().optimizers()}
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -83,24 +84,34 @@ class VAEGAN(HingeGAN):
         update("discriminator", self.discriminator_loss(real, fakes.detach()))
 
         deception = self.loss.generator(self.discriminator(fakes))
-        distortion = self.distortion(real, fakes[: len(real)]).mean()
+        distortion = self.distortion(real, fakes[: len(real)])
         update("generator", self.similarity * distortion + deception)
 
         rate = kl_to_standard_normal(mu, log_var).mean()
-        distortion = self.distortion(real, self.generator(z)).mean()
+        distortion = self.distortion(real, self.generator(z))
         update("encoder", rate + distortion)
 
     def distortion(self, x: Tensor, rebuilt: Tensor) -> Tensor:
-        """Return -log p(h(x) | z) in nats of the features h, twice images -> (B,)."""
-        features = self.discriminator.features
-        log_var = (2 * self.log_std).view(1)
-        return -normal_log_density(
-            features(x).float(), features(rebuilt).float(), log_var
-        )
+        """Return -log p(h(x) | z) in nats per image, a scalar, of two image batches.
 
-    def reconstruct(self, x: Tensor) -> Tensor:
-        """Return the decoded means of the codes of ``x``, images (N, C, S, S)."""
+        Where the mean squared error e of D features is their variance, it is
+        D (log 2 pi e + 1) / 2. D counts the pixels instead: there are more features, but
+        they overlap and are no independent witnesses. Counting them all, codes of 160
+        nats came out that the prior cannot draw.
+        """
+        h = self.discriminator.features(torch.cat([x, rebuilt])).float()
+        real, fake = h.chunk(2)  # (B, D) each
+        error = (real - fake).square().mean()
+        return 0.5 * x[0].numel() * ((2 * math.pi * error).log() + 1)
+
+    def reconstruct(self, x: Tensor, *, seed: int | None = None) -> Tensor:
+        """Decode one draw of q(z | x) for each image (N, C, S, S) in [-1, 1].
+
+        A draw, for the decoder has learned from nothing else: most means lie nearer to
+        the origin than any code that it has seen.
+        """
         with self.for_sampling("encoder") as encoder:
-            mu, _ = encoder(x.to(self.device)).chunk(2, -1)
+            mu, log_var = encoder(x.to(self.device)).chunk(2, -1)
+        eps = self.prior(len(x), seed=seed)
         with self.for_sampling("generator") as generator:
-            return generator(mu)
+            return generator(mu + (0.5 * log_var.clamp(-12, 12)).exp() * eps)
