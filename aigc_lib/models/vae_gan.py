@@ -95,9 +95,9 @@ class VAEGAN(HingeGAN):
         """Return -log p(h(x) | z) in nats per image, a scalar, of two image batches.
 
         Where the mean squared error e of D features is their variance, it is
-        D (log 2 pi e + 1) / 2. D counts the pixels instead: there are more features, but
-        they overlap and are no independent witnesses. Counting them all, codes of 160
-        nats came out that the prior cannot draw.
+        D (log 2 pi e + 1) / 2. D counts the pixels instead: there are more features,
+        but they overlap and are no independent witnesses. Counting them all, codes of
+        160 nats came out that the prior cannot draw.
         """
         h = self.discriminator.features(torch.cat([x, rebuilt])).float()
         real, fake = h.chunk(2)  # (B, D) each
