@@ -7,15 +7,17 @@ from itertools import repeat
 
 import torch
 from torch import Tensor, nn
-from torch.optim import AdamW, Optimizer
+from torch.optim import Optimizer
 
 from .. import runtime
 from ..nets.dit import DiT
 from ..nets.unet import UNet
 from .base import Batch, GenerativeModel, noise_source, standard_normal
+from .muon import Muon
 
 NETS: dict[str, type[nn.Module]] = {"unet": UNet, "dit": DiT}
 
+MATRIX_RATE = 10  # times the rate of the other parameters
 PART = 250  # images at a time: what a processor's cache holds
 Field = Callable[[Tensor, Tensor], Tensor]  # (x (B, ...), t (B,)) -> (B, ...)
 
@@ -67,14 +69,17 @@ class Denoiser(GenerativeModel):
         self.learning_rate = learning_rate
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """One AdamW for the one network."""
+        """Muon for the matrices inside the network, AdamW for all else."""
+        inner, others = [], []
+        for name, parameter in self.net.named_parameters():
+            inside = name.startswith(self.net.inner) and parameter.dim() > 1
+            (inner if inside else others).append(parameter)
         return {
-            "net": AdamW(
-                self.net.parameters(),
-                self.learning_rate,
-                betas=(0.9, 0.99),
-                weight_decay=0.0,
-                fused=True,
+            "net": Muon(
+                inner,
+                others,
+                matrix_rate=MATRIX_RATE * self.learning_rate,
+                other_rate=self.learning_rate,
             )
         }
 

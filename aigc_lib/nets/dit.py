@@ -20,6 +20,8 @@ class DiT(nn.Module):
     Raises ``ValueError`` if S is no multiple of ``patch``.
     """
 
+    inner = ("blocks",)  # layers whose matrices Muon may train
+
     def __init__(
         self,
         image_size: int,
