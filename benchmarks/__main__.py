@@ -25,6 +25,7 @@ NAMES = [
     "gan_remedies",
     "infogan",
     "style_mixing",
+    "flow",
     "image_models",
     "vae_nll",
     "chapters",
