@@ -6,6 +6,7 @@ import argparse
 import ast
 import inspect
 import json
+import math
 import os
 import sys
 import time
@@ -21,6 +22,7 @@ EXAMPLES = {
     "fit": """
   python -m aigc_lib fit mlp_gan ring8 --steps 5000
   python -m aigc_lib fit dcgan fashion_mnist --seconds 120 --set loss=hinge
+  python -m aigc_lib fit gpt product_copy --seconds 120 --set context=128
   python -m aigc_lib fit dcgan mnist --steps 20000 --checkpoint run.pt
       (the same again after an interruption goes on where run.pt stops)""",
     "sample": """
@@ -102,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--n", type=int, default=64, help=f"samples {default}")
     p.add_argument("--columns", type=int, default=8, help=default)
     p.add_argument("--seed", **seed)
-    p.add_argument("--out", type=Path, default="samples.png", help=default)
+    p.add_argument("--out", type=Path, help="(default: samples.png, samples.txt)")
 
     p = command(evaluate)
     p.add_argument("model", **model_file)
@@ -133,7 +135,7 @@ def fit(arguments: argparse.Namespace) -> None:
     from accelerate import PartialState
 
     from . import start
-    from .data import load
+    from .data import Texts, load
     from .data.catalog import unknown
     from .models import MODELS
     from .train import fit
@@ -144,11 +146,14 @@ def fit(arguments: argparse.Namespace) -> None:
     _check_writable(arguments.out)  # before the training, not after it
     run = start(seed=arguments.seed)
     data = load(arguments.data, standin=arguments.standin)
-    model = _build(arguments.model, data.x.shape[1:], options)
+    if isinstance(data, Texts):
+        model, samples = _build_for_text(arguments.model, data, options)
+    else:
+        model, samples = _build(arguments.model, data.x.shape[1:], options), data
     print(run, data, sep="\n", file=sys.stderr)
     history = fit(
         model,
-        data,
+        samples,
         steps=arguments.steps,
         seconds=arguments.seconds,
         batch_size=arguments.batch_size,
@@ -162,16 +167,24 @@ def fit(arguments: argparse.Namespace) -> None:
 
 
 def sample(arguments: argparse.Namespace) -> None:
-    """Draw samples from a saved model into a PNG file."""
+    """Draw samples from a saved model into a PNG file, texts into a text file."""
     from .files import replacing
     from .models import load
 
     if arguments.columns < 1:
         raise ValueError(f"--columns {arguments.columns}: give a number above 0")
-    _check_writable(arguments.out)
-    samples = load(arguments.model).sample(arguments.n, seed=arguments.seed).cpu()
-    with replacing(arguments.out) as temporary:
-        if samples.dim() == 4:
+    if arguments.out:
+        _check_writable(arguments.out)
+    model = load(arguments.model)
+    ending = "txt" if model.makes == "text" else "png"
+    out = arguments.out or Path(f"samples.{ending}")
+    _check_writable(out)
+    samples = model.sample(arguments.n, seed=arguments.seed).cpu()
+    with replacing(out) as temporary:
+        if model.makes == "text":
+            pages = (f"--- {i} ---\n{t}\n" for i, t in enumerate(model.texts(samples)))
+            temporary.write_text("".join(pages), encoding="utf-8")
+        elif samples.dim() == 4:
             from torchvision.utils import save_image
 
             shades = {"normalize": True, "value_range": (-1, 1), "pad_value": 1.0}
@@ -187,18 +200,21 @@ def sample(arguments: argparse.Namespace) -> None:
             limit = 1.1 * samples.abs().max().item()
             figure = plots.points(fake=samples, limit=limit).figure
             figure.savefig(temporary, format="png")
-    print(f"saved {arguments.out}")
+    print(f"saved {out}")
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
-    """Compare samples of a saved model with one split of real data."""
+    """Compare a saved model with one split of real data."""
     from . import runtime
-    from .data import load
+    from .data import Texts, load
     from .metrics import images as metrics
     from .models import load as load_model
 
     model = load_model(arguments.model).to(runtime.pick_device())
     data = load(arguments.data, split=arguments.split, standin=arguments.standin)
+    if isinstance(data, Texts):
+        _show(_evaluate_text(model, data, arguments), arguments.json)
+        return
     began = time.perf_counter()
     samples = model.sample(arguments.n, seed=arguments.seed).cpu()
     sampling = time.perf_counter() - began
@@ -233,12 +249,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         "hardware": runtime.describe_device(model.device),
         "versions": runtime.describe_versions(),
     }
-    if arguments.json:
-        print(json.dumps(result, ensure_ascii=False))
-        return
-    for name, value in result.items():
-        text = f"{value:.4g}" if isinstance(value, float) else value
-        print(f"{name.replace('_', ' '):32}{text}")
+    _show(result, arguments.json)
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -295,6 +306,63 @@ def _build(name: str, shape: tuple[int, ...], options: dict):
         if option not in accepted:
             raise unknown("--set", option, accepted)
     return MODELS[name](**fitting | options)
+
+
+def _build_for_text(name: str, data, options: dict):
+    """Make model ``name`` with the characters of ``data``; return its samples too."""
+    from .data import Characters, Windows
+    from .data.catalog import unknown
+    from .models import MODELS
+
+    if MODELS[name].makes != "text":
+        raise ValueError(f"model={name!r} is not made for texts: choose gpt")
+    accepted = inspect.signature(MODELS[name]).parameters
+    for option in options:
+        if option not in accepted:
+            raise unknown("--set", option, accepted)
+    text = data.joined() + "\n"
+    tokenizer = Characters.train([text], min_count=2)
+    model = MODELS[name](tokenizer, **options)
+    return model, Windows(tokenizer.encode(text), model.context + 1)
+
+
+def _evaluate_text(model, data, arguments: argparse.Namespace) -> dict:
+    """Ask ``model`` for every character of ``data`` once."""
+    from . import runtime
+    from .data import Windows
+
+    if model.makes != "text" or model.tokenizer is None:
+        raise ValueError(
+            f"data={arguments.data!r} holds texts: evaluate a model that was trained "
+            "on texts"
+        )
+    began = time.perf_counter()
+    tokens = model.tokenizer.encode(data.joined() + "\n")
+    length = model.context + 1
+    windows = Windows(tokens, length, step=model.context)
+    nats = model.nats_per_token(windows)
+    return {
+        "model": f"{type(model).__name__} from {arguments.model}",
+        "data": data.name,
+        "split": data.split,
+        "tokens": len(windows) * model.context,
+        "tokenizer": repr(model.tokenizer),
+        "nats_per_token": nats,
+        "perplexity": math.exp(nats),
+        "seconds": round(time.perf_counter() - began, 2),
+        "hardware": runtime.describe_device(model.device),
+        "versions": runtime.describe_versions(),
+    }
+
+
+def _show(result: dict, as_json: bool) -> None:
+    """Print a result, as one JSON object or as lines."""
+    if as_json:
+        print(json.dumps(result, ensure_ascii=False))
+        return
+    for name, value in result.items():
+        text = f"{value:.4g}" if isinstance(value, float) else value
+        print(f"{name.replace('_', ' '):32}{text}")
 
 
 def _options(pairs: list[str]) -> dict:

@@ -230,6 +230,11 @@ class GPT(GenerativeModel):
         """Return as one text what ``stream`` writes."""
         return "".join(self.stream(prompt, n, **options))
 
+    def texts(self, tokens: Tensor) -> list[str]:
+        """Decode tokens (N, T), such as those of ``sample``, to N texts."""
+        tokenizer = self._tokenizer()
+        return [tokenizer.decode(row) for row in tokens]
+
     def _tokenizer(self) -> Tokenizer:
         if self.tokenizer is None:
             raise ValueError(

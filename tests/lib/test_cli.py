@@ -141,6 +141,27 @@ def test_sample_draws_points(ring, tmp_path):
     assert Image.open(out).format == "PNG"
 
 
+def test_a_text_model_from_fit_to_evaluate(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    small = ["context=16", "depth=1", "heads=2", "width=8"]
+    words = ["fit", "gpt", "product_copy", "--steps", 2, "--out", "gpt.safetensors"]
+    assert run(*words, *[w for s in small for w in ("--set", s)]) == 0
+    assert run("sample", "gpt.safetensors", "--n", 3) == 0
+    text = (tmp_path / "samples.txt").read_text(encoding="utf-8")
+    assert [line for line in text.splitlines() if line.startswith("---")] == [
+        f"--- {i} ---" for i in range(3)
+    ]
+    capsys.readouterr()
+    assert run("evaluate", "gpt.safetensors", "product_copy", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["perplexity"] == pytest.approx(np.exp(result["nats_per_token"]))
+    assert 0 < result["nats_per_token"] < np.log(2_000)
+    assert run("evaluate", "gpt.safetensors", "digits") == 2
+    assert run("fit", "gpt", "digits", "--steps", 1) == 2
+    assert run("fit", "dcgan", "product_copy", "--steps", 1) == 2
+    assert "is not made for texts" in capsys.readouterr().err
+
+
 def test_evaluate_says_how_the_numbers_were_made(ring, capsys):
     assert run("evaluate", ring, "ring8", "--n", 200, "--seed", 3, "--json") == 0
     result = json.loads(capsys.readouterr().out)
