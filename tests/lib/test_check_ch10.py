@@ -1,0 +1,120 @@
+"""Checkers of chapter 10: right answers pass, each likely mistake gets its hint."""
+
+import numpy as np
+import pytest
+import torch
+from torch.distributions import Binomial
+
+from aigc_lib.check import ch10
+from aigc_lib.metrics.intervals import bootstrap_interval, proportion_interval
+
+
+def leaked_right(train, test):
+    known = {image.numpy().tobytes() for image in train}
+    return torch.tensor([image.numpy().tobytes() in known for image in test])
+
+
+def leaked_by_sum(train, test):
+    sums = train.flatten(1).sum(1)
+    return torch.isin(test.flatten(1).sum(1), sums)
+
+
+def fool_right(real):
+    axes = torch.linalg.cholesky(real.T.cov())
+    corners = torch.tensor([[1.0, 0], [-1, 0], [0, 1], [0, -1]]) * 2**0.5
+    fake = real.mean(0) + corners @ axes.T
+    return fake.repeat(-(-len(real) // 4), 1)[: len(real)]
+
+
+def fool_by_normal(real):
+    z = torch.randn(real.shape, generator=torch.Generator().manual_seed(1))
+    z = (z - z.mean(0)) @ torch.linalg.inv(torch.linalg.cholesky(z.T.cov())).T
+    return real.mean(0) + z @ torch.linalg.cholesky(real.T.cov()).T
+
+
+def limit_right(sizes, distances):
+    return np.polyfit(1 / sizes, distances, 1)[1]
+
+
+def limit_of_two(sizes, distances):
+    return limit_right(sizes[[0, -1]], distances[[0, -1]])
+
+
+def tail(n, p):
+    mass = Binomial(n, torch.tensor(p, dtype=torch.float64))
+    mass = mass.log_prob(torch.arange(n + 1).double()).exp()
+    return torch.cat([mass.flip(0).cumsum(0).flip(0), torch.zeros(1)])
+
+
+def power(n, p, alpha, later=0):
+    return tail(n, p)[int((tail(n, 0.5) > alpha).sum()) + later].item()
+
+
+def preference_right(n, p, alpha=0.05):
+    return power(n, p, alpha / 2) + power(n, 1 - p, alpha / 2)
+
+
+def rater_right(hits, axis=1, root=True):
+    means = hits.double().mean(axis)
+    reach = 1.96 * means.std() / (len(means) ** 0.5 if root else 1)
+    return means.mean() - reach, means.mean() + reach
+
+
+CASES = [
+    ("leaked", leaked_right, None),
+    ("leaked", leaked_by_sum, "冤枉"),
+    ("leaked", lambda a, b: leaked_right(b, a), "测试图"),
+    ("leaked", lambda a, b: torch.zeros(len(b), dtype=torch.bool), "漏了"),
+    ("leaked", lambda a, b: torch.arange(len(b)) < 8, "多报"),
+    ("leaked", lambda a, b: leaked_right(a, b).nonzero(), "形状"),
+    ("leaked", lambda a, b: leaked_right(a, b).int(), "布尔"),
+    ("fool", fool_right, None),
+    ("fool", fool_by_normal, None),
+    ("fool", lambda x: x, "精确率"),
+    ("fool", lambda x: x.mean(0).expand_as(x), "协方差"),
+    ("fool", lambda x: fool_right(x) + 1, "均值"),
+    ("fool", lambda x: fool_right(x)[:4], "形状"),
+    ("fool", lambda x: x / 0, "nan"),
+    ("fd_at_infinity", limit_right, None),
+    ("fd_at_infinity", lambda n, d: np.polyfit(1 / n, d, 1)[0], "斜率"),
+    ("fd_at_infinity", lambda n, d: d.min(), "外推"),
+    ("fd_at_infinity", lambda n, d: np.polyfit(n, d, 1)[1], "外推"),
+    ("fd_at_infinity", lambda n, d: 0.0, "应得到"),
+    ("fd_at_infinity", limit_of_two, "全部"),
+    ("preference_power", preference_right, None),
+    ("preference_power", lambda n, p: power(n, p, 0.05), "单侧"),
+    ("preference_power", lambda n, p: preference_right(n, p, 0.1), "太松"),
+    ("preference_power", lambda n, p: power(n, p, 0.025), "少了一头"),
+    ("preference_power", lambda n, p: power(n, p, 0.025, later=1), "应为"),
+    ("rater_interval", rater_right, None),
+    (
+        "rater_interval",
+        lambda h: bootstrap_interval(h.double().mean(1), torch.mean),
+        None,
+    ),
+    (
+        "rater_interval",
+        lambda h: proportion_interval(int(h.sum()), h.numel()),
+        "太窄",
+    ),
+    ("rater_interval", lambda h: rater_right(h, root=False), "太宽"),
+    ("rater_interval", lambda h: rater_right(h)[::-1], "小的在前"),
+    ("rater_interval", lambda h: [e + 0.1 for e in rater_right(h)], "中间"),
+]
+
+
+@pytest.mark.parametrize(("name", "answer", "hint"), CASES)
+def test_hint(name, answer, hint):
+    result = getattr(ch10, name)(answer)
+    assert result.finished
+    if hint is None:
+        assert result, repr(result)
+    else:
+        assert not result
+        assert hint in result.message, repr(result)
+
+
+@pytest.mark.parametrize("name", sorted({name for name, *_ in CASES}))
+@pytest.mark.parametrize("answer", [None, ..., lambda *a, **k: None, 3, lambda: 1])
+def test_nothing_raises(name, answer):
+    assert not getattr(ch10, name)(answer)
