@@ -23,7 +23,8 @@ KINDS = {"flow": FlowMatching, "ddpm": DDPM}
 SAMPLERS = {
     "flow": {
         "euler": ({"solver": "euler"}, 1, (1, 2, 3, 5, 10, 20, 50)),
-        "heun": ({"solver": "heun"}, 2, (1, 2, 3, 5, 10, 20)),
+        "heun": ({"solver": "heun"}, 2, (1, 2, 3, 5, 10)),
+        "midpoint": ({"solver": "midpoint"}, 2, (1, 2, 3, 5, 8, 10)),
     },
     "ddpm": {"ddim": ({}, 1, (1, 2, 3, 5, 10, 20, 50))},
 }

@@ -92,8 +92,8 @@ class FlowMatching(Denoiser):
         seed: int | None = None,
         labels: int | Tensor | None = None,
         guidance: float = 1.0,
-        steps: int = 10,
-        solver: str = "heun",
+        steps: int = 8,
+        solver: str = "midpoint",
     ) -> Tensor:
         """Draw ``n`` images in [-1, 1] by following the flow in ``steps`` steps.
 

@@ -27,7 +27,19 @@ def heun(velocity: Velocity, x: Tensor, times: Tensor) -> Tensor:
     return x
 
 
-SOLVERS = {"euler": euler, "heun": heun}
+def midpoint(velocity: Velocity, x: Tensor, times: Tensor) -> Tensor:
+    """As ``euler``, with the velocity half a step ahead: two evaluations, order 2.
+
+    Unlike ``heun`` it never asks for the velocity at the very end.
+    """
+    for t, after in pairwise(times):
+        half = (after - t) / 2
+        middle = x + half * velocity(x, t.expand(len(x)))
+        x = x + (after - t) * velocity(middle, (t + half).expand(len(x)))
+    return x
+
+
+SOLVERS = {"euler": euler, "heun": heun, "midpoint": midpoint}
 
 
 def uniform_times(steps: int, device: torch.device | None = None) -> Tensor:

@@ -8,7 +8,7 @@ import aigc_lib as aigc
 from aigc_lib.models import DDPM, FlowMatching, load
 from aigc_lib.models.diffusion import NoiseSchedule
 from aigc_lib.models.flow import StraightPath
-from aigc_lib.models.solvers import SOLVERS, euler, heun, uniform_times
+from aigc_lib.models.solvers import SOLVERS, euler, heun, midpoint, uniform_times
 
 BOTH = [FlowMatching, DDPM]
 
@@ -36,7 +36,7 @@ def test_path_goes_from_noise_to_data_at_its_velocity():
     assert torch.allclose(slope, path.velocity(noise, data), atol=1e-6)
 
 
-@pytest.mark.parametrize(("solver", "order"), [(euler, 1), (heun, 2)])
+@pytest.mark.parametrize(("solver", "order"), [(euler, 1), (heun, 2), (midpoint, 2)])
 def test_order_of_the_solvers(solver, order):
     """dx/dt = -x from 1: halving the step divides the error by 2 to the order."""
     start = torch.ones(1, 1, dtype=torch.float64)
