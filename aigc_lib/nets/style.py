@@ -32,6 +32,8 @@ class ModulatedConv(nn.Module):
         self.weight = nn.Parameter(weight / (inputs * kernel**2) ** 0.5)
         self.bias = nn.Parameter(torch.zeros(outputs, 1, 1))
         self.scale = nn.Linear(style, inputs)
+        # as far from image to image as from 0, or all images start out alike
+        nn.init.normal_(self.scale.weight, std=style**-0.5)
         nn.init.ones_(self.scale.bias)  # without a style: an ordinary convolution
         self.demodulate = demodulate
 
@@ -66,6 +68,9 @@ class StyleGenerator(nn.Module):
             nn.Linear(style, style),
             nn.LeakyReLU(0.2),
         )
+        for layer in self.mapping[::2]:  # the default would shrink the styles
+            nn.init.kaiming_normal_(layer.weight, a=0.2)
+            nn.init.zeros_(layer.bias)
         self.start = nn.Parameter(torch.randn(widths[0], quarter, quarter))
         self.convolutions = nn.ModuleList(
             ModulatedConv(a, b, style) for a, b in pairwise(widths)

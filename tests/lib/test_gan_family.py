@@ -294,6 +294,16 @@ def test_demodulated_output_has_variance_one_whatever_the_style():
         assert out.var().item() == pytest.approx(1, abs=0.05)
 
 
+def test_untrained_styles_already_tell_images_apart():
+    """A generator whose images start out alike settles on a few of them."""
+    torch.manual_seed(0)
+    generator = StyleGenerator(28, 1, 64, 16)
+    styles = generator.mapping(torch.randn(2_000, 64))
+    assert styles.square().mean().item() == pytest.approx(1, abs=0.25)
+    for layer in generator.convolutions:
+        assert layer.scale(styles).std(0).mean().item() == pytest.approx(1, abs=0.25)
+
+
 def test_style_mixing_takes_the_layers_it_says():
     model = StyleGAN(**TINY)
     a, b = torch.randn(3, 4), torch.randn(3, 4)
