@@ -50,7 +50,11 @@ FULL = {
         {"batch_size": 128, "cooldown": 0.5},
     )
 }
-RECIPES = {"plain 784-400-400-32": (VAE, PLAIN, {}), **FULL}
+RECIPES = {
+    "plain 784-400-400-32": (VAE, PLAIN, {}),
+    "flow prior": (FlowPriorVAE, PLAIN, {"batch_size": 128, "cooldown": 0.5}),
+    **FULL,
+}
 
 
 def binarised(split: str, seed: int) -> Tensor:
