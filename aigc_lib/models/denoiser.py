@@ -17,7 +17,7 @@ from .muon import Muon
 
 NETS: dict[str, type[nn.Module]] = {"unet": UNet, "dit": DiT}
 
-MATRIX_RATE = 10  # times the rate of the other parameters
+MATRIX_RATE = 20  # times the rate of the other parameters
 PART = 250  # images at a time: what a processor's cache holds
 Field = Callable[[Tensor, Tensor], Tensor]  # (x (B, ...), t (B,)) -> (B, ...)
 
