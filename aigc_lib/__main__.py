@@ -274,7 +274,7 @@ def data(arguments: argparse.Namespace) -> None:
         where = find(card.name) if card.files else "built in"
         size = sum(file.bytes for file in card.files) / 1e6
         needs = f"not here: python -m aigc_lib data {card.name}  ({size:.0f} MB)"
-        print(f"{card.name:16}{card.title:24}{where or needs}")
+        print(f"{card.name:20}{card.title:24}{where or needs}")
     print(f"AIGC_DATA_DIR: {os.environ.get('AIGC_DATA_DIR', 'not set')}")
     print(f"cache: {cache_dir()}")
 
