@@ -4,6 +4,7 @@ import os
 
 from .base import GenerativeModel, load_model
 from .diffusion import DDPM
+from .encoder import MaskedLM, TextClassifier, load_bert
 from .flow import FlowMatching
 from .gan import DCGAN, GAN, MLPGAN
 from .gan_conditional import ConditionalGAN, InfoGAN
@@ -32,6 +33,8 @@ MODELS: dict[str, type[GenerativeModel]] = {
     "growing_gan": GrowingGAN,
     "style_gan": StyleGAN,
     "gpt": GPT,
+    "masked_lm": MaskedLM,
+    "text_classifier": TextClassifier,
     "wavenet": WaveNet,
 }
 
@@ -52,9 +55,12 @@ __all__ = [
     "GenerativeModel",
     "GrowingGAN",
     "InfoGAN",
+    "MaskedLM",
     "StyleGAN",
+    "TextClassifier",
     "WaveNet",
     "load",
+    "load_bert",
     "load_gpt2",
 ]
 

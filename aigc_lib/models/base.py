@@ -31,9 +31,9 @@ class GenerativeModel(nn.Module):
     exponential moving average of their weights. ``tolerates_bf16`` is False for a
     model whose results need more than the 8 significant bits of bfloat16. ``makes``
     says of what: "images" (with defaults for (N, 1, 28, 28) in [-1, 1]), "points",
-    "text" or "sounds". The batches of a ``conditional`` model are pairs (samples,
-    labels), labels (B,) int64. ``recipe`` holds arguments of ``fit`` that suit the
-    model better than its defaults.
+    "text" or "sounds"; a model that only reads makes "labels" or fills "gaps". The
+    batches of a ``conditional`` model are pairs (samples, labels), labels (B,) int64.
+    ``recipe`` holds arguments of ``fit`` that suit the model better than its defaults.
     """
 
     sampled: tuple[str, ...] = ()

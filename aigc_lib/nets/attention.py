@@ -131,8 +131,9 @@ class Block(nn.Module):
         turns: Tensor | None = None,
         memory: Tensor | None = None,
         start: int = 0,
+        seen: Tensor | None = None,
     ) -> Tensor:
-        x = x + self.attention(self.norm1(x), turns, memory, start)
+        x = x + self.attention(self.norm1(x), turns, memory, start, seen)
         return x + self.mlp(self.norm2(x))
 
 
@@ -141,7 +142,8 @@ class CausalSelfAttention(nn.Module):
 
     ``turns`` (2, T, C / 2H) are the rotations of the places. ``memory`` (2, B, H,
     context, C / H) holds keys and values of the first ``start`` tokens, and gets those
-    of these.
+    of these. With ``seen`` (B, T) bool it is not causal: every token gathers from all
+    that are marked, before it and behind.
     """
 
     def __init__(self, width: int, heads: int, dropout: float = 0.0):
@@ -157,6 +159,7 @@ class CausalSelfAttention(nn.Module):
         turns: Tensor | None = None,
         memory: Tensor | None = None,
         start: int = 0,
+        seen: Tensor | None = None,
     ) -> Tensor:
         # (B, T, 3 C) -> (3, B, H, T, C / H)
         qkv = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
@@ -168,7 +171,7 @@ class CausalSelfAttention(nn.Module):
             memory[0, :, :, start : start + length] = k
             memory[1, :, :, start : start + length] = v
             k, v = memory[:, :, :, : start + length]
-        mask = None
+        mask = None if seen is None else seen[:, None, None]  # (B, 1, 1, T)
         if start and length > 1:  # token t sees the first start + t + 1
             mask = x.new_ones(length, start + length, dtype=torch.bool).tril(start)
         mixed = scaled_dot_product_attention(
@@ -176,7 +179,7 @@ class CausalSelfAttention(nn.Module):
             k,
             v,
             attn_mask=mask,
-            is_causal=start == 0,
+            is_causal=start == 0 and seen is None,
             dropout_p=self.p if self.training else 0.0,
         )  # (B, H, T, C / H)
         return self.dropout(self.mix(mixed.transpose(1, 2).flatten(2)))

@@ -1,0 +1,132 @@
+"""Encoders: every token is described in the light of all others, on both sides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor, nn
+from torch.nn.functional import linear
+
+from .attention import Block, initialize, rotations
+
+
+class Encoder(nn.Module):
+    """Tokens (B, T) int64 -> their descriptions (B, T, ``width``) float32.
+
+    A bidirectional Transformer (Devlin et al. 2019) with the blocks and the rotary
+    positions of our GPT. A token of -1 stands for an empty place: nobody looks at it.
+    ``mask`` is the number of a token that means "what was here?"; it is one more than
+    the vocabulary has.
+
+    Raises ``ValueError`` for arguments that do not fit together, and for more tokens
+    than ``context``.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        context: int,
+        *,
+        depth: int,
+        heads: int,
+        width: int,
+        dropout: float = 0.0,
+    ):
+        super().__init__()
+        sizes = {"vocab_size": vocab_size, "context": context, "depth": depth}
+        for name, value in (sizes | {"heads": heads, "width": width}).items():
+            if value < 1:
+                raise ValueError(f"{name}={value}: give a number above 0")
+        if width % (2 * heads):
+            raise ValueError(
+                f"width={width}, heads={heads}: give an even multiple of heads"
+            )
+        if not 0 <= dropout < 1:
+            raise ValueError(f"dropout={dropout}: a share lies in [0, 1)")
+        self.vocab_size, self.context, self.width = vocab_size, context, width
+        self.mask = vocab_size
+        self.token = nn.Embedding(vocab_size + 1, width)
+        self.dropout = nn.Dropout(dropout)
+        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
+        self.norm = nn.LayerNorm(width)
+        self.register_buffer(
+            "turns", rotations(context, width // heads), persistent=False
+        )
+        self.apply(initialize)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        length = tokens.shape[1]
+        check_length(length, self.context)
+        seen = tokens >= 0
+        x = self.dropout(self.token(tokens.clamp(min=0)))  # (B, T, C)
+        for block in self.blocks:
+            x = block(x, self.turns[:, :length], seen=seen)
+        return self.norm(x).float()
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Guess from descriptions (..., C) what the tokens are: (..., vocab_size)."""
+        return linear(x, self.token.weight[:-1])  # never "mask"
+
+
+class Bert(nn.Module):
+    """The same over transformers' BERT, built from its configuration (a dict).
+
+    ``mask`` is the number of its mask token.
+
+    Raises:
+        ModuleNotFoundError: transformers is missing.
+    """
+
+    def __init__(self, config: dict[str, Any], mask: int):
+        super().__init__()
+        transformers = library()
+        whole = transformers.BertForMaskedLM(transformers.BertConfig(**config))
+        self.vocab_size, self.width = config["vocab_size"], config["hidden_size"]
+        self.context, self.mask = config["max_position_embeddings"], mask
+        self.body, head = whole.bert, whole.cls.predictions
+        # its output layer is the token embedding, which must not be saved twice
+        self.transform, self.bias = head.transform, nn.Parameter(head.bias.detach())
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        check_length(tokens.shape[1], self.context)
+        seen = (tokens >= 0).long()
+        read = self.body(input_ids=tokens.clamp(min=0), attention_mask=seen)
+        return read.last_hidden_state.float()
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Guess from descriptions (..., C) what the tokens are: (..., vocab_size)."""
+        weight = self.body.embeddings.word_embeddings.weight
+        return linear(self.transform(x), weight, self.bias)
+
+
+class Classifier(nn.Module):
+    """Tokens (B, T) -> logits (B, classes), from the mean description of the tokens."""
+
+    def __init__(self, encoder: Encoder | Bert, classes: int, dropout: float):
+        super().__init__()
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(encoder.width, classes)
+        initialize(self.head)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        seen = (tokens >= 0)[..., None]
+        x = (self.encoder(tokens) * seen).sum(1) / seen.sum(1)  # (B, C)
+        return self.head(self.dropout(x)).float()
+
+
+def check_length(length: int, context: int) -> None:
+    """Refuse more tokens than ``context``."""
+    if length > context:
+        raise ValueError(f"tokens: {length} of them are more than context={context}")
+
+
+def library():
+    """Import transformers, or say how to get it."""
+    try:
+        import transformers
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            "transformers is missing: pip install transformers"
+        ) from error
+    return transformers
