@@ -88,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--out", type=Path, default="model.safetensors", help=default)
     p.add_argument("--checkpoint", type=Path, help="file to resume from and save to")
     p.add_argument("--save-every", type=int, default=500, help=f"steps {default}")
-    p.add_argument("--batch-size", type=int, default=64, help=default)
+    p.add_argument("--batch-size", type=int, help="(default: what suits the model)")
     p.add_argument("--seed", **seed)
     p.add_argument("--standin", **standin)
     p.add_argument(
@@ -104,7 +104,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--n", type=int, default=64, help=f"samples {default}")
     p.add_argument("--columns", type=int, default=8, help=default)
     p.add_argument("--seed", **seed)
-    p.add_argument("--out", type=Path, help="(default: samples.png, samples.txt)")
+    p.add_argument("--out", type=Path, help="(default: samples.png, .txt, .wav)")
 
     p = command(evaluate)
     p.add_argument("model", **model_file)
@@ -149,14 +149,17 @@ def fit(arguments: argparse.Namespace) -> None:
     if isinstance(data, Texts):
         model, samples = _build_for_text(arguments.model, data, options)
     else:
-        model, samples = _build(arguments.model, data.x.shape[1:], options), data
+        model, samples = _build(arguments.model, data, options), data
     print(run, data, sep="\n", file=sys.stderr)
+    training = dict(model.recipe)
+    if arguments.batch_size is not None:
+        training["batch_size"] = arguments.batch_size
     history = fit(
         model,
         samples,
+        **training,
         steps=arguments.steps,
         seconds=arguments.seconds,
-        batch_size=arguments.batch_size,
         seed=arguments.seed,
         checkpoint=arguments.checkpoint,
         save_every=arguments.save_every,
@@ -167,7 +170,7 @@ def fit(arguments: argparse.Namespace) -> None:
 
 
 def sample(arguments: argparse.Namespace) -> None:
-    """Draw samples from a saved model into a PNG file, texts into a text file."""
+    """Draw samples from a saved model: a picture, a text file, or one WAV file."""
     from .files import replacing
     from .models import load
 
@@ -176,7 +179,7 @@ def sample(arguments: argparse.Namespace) -> None:
     if arguments.out:
         _check_writable(arguments.out)
     model = load(arguments.model)
-    ending = "txt" if model.makes == "text" else "png"
+    ending = {"text": "txt", "sounds": "wav"}.get(model.makes, "png")
     out = arguments.out or Path(f"samples.{ending}")
     _check_writable(out)
     samples = model.sample(arguments.n, seed=arguments.seed).cpu()
@@ -184,6 +187,12 @@ def sample(arguments: argparse.Namespace) -> None:
         if model.makes == "text":
             pages = (f"--- {i} ---\n{t}\n" for i, t in enumerate(model.texts(samples)))
             temporary.write_text("".join(pages), encoding="utf-8")
+        elif model.makes == "sounds":
+            from torch.nn.functional import pad
+
+            from .data.audio import write_wav
+
+            write_wav(temporary, pad(samples, (0, 1_000)).flatten())
         elif samples.dim() == 4:
             from torchvision.utils import save_image
 
@@ -214,6 +223,9 @@ def evaluate(arguments: argparse.Namespace) -> None:
     data = load(arguments.data, split=arguments.split, standin=arguments.standin)
     if isinstance(data, Texts):
         _show(_evaluate_text(model, data, arguments), arguments.json)
+        return
+    if model.makes == "sounds" or data.card.reader == "sound":
+        _show(_evaluate_sounds(model, data, arguments), arguments.json)
         return
     began = time.perf_counter()
     samples = model.sample(arguments.n, seed=arguments.seed).cpu()
@@ -289,19 +301,23 @@ def doctor(arguments: argparse.Namespace) -> int:
 # ---- what the commands share ---------------------------------------------------------
 
 
-def _build(name: str, shape: tuple[int, ...], options: dict):
-    """Make model ``name`` for samples of ``shape``, with ``options`` of the reader."""
+def _build(name: str, data, options: dict):
+    """Make model ``name`` for samples like those of ``data``."""
     from .data.catalog import unknown
     from .models import MODELS
 
-    if len(shape) == 3:
-        fitting = {"channels": shape[0], "image_size": shape[1]}
+    shape = data.x.shape[1:]
+    if data.card.reader == "sound":
+        kind, fitting = "sounds", {}
+    elif len(shape) == 3:
+        kind, fitting = "images", {"channels": shape[0], "image_size": shape[1]}
     else:
-        fitting = {"data_dim": shape[0]}
+        kind, fitting = "points", {"data_dim": shape[0]}
+    if MODELS[name].makes != kind:
+        raise ValueError(
+            f"model={name!r} is not made for {kind}, which data={data.name!r} holds"
+        )
     accepted = inspect.signature(MODELS[name]).parameters
-    if not fitting.keys() <= accepted.keys():
-        kind = "images" if len(shape) == 3 else "points"
-        raise ValueError(f"model={name!r} is not made for {kind} of shape {shape}")
     for option in options:
         if option not in accepted:
             raise unknown("--set", option, accepted)
@@ -349,6 +365,29 @@ def _evaluate_text(model, data, arguments: argparse.Namespace) -> dict:
         "tokenizer": repr(model.tokenizer),
         "nats_per_token": nats,
         "perplexity": math.exp(nats),
+        "seconds": round(time.perf_counter() - began, 2),
+        "hardware": runtime.describe_device(model.device),
+        "versions": runtime.describe_versions(),
+    }
+
+
+def _evaluate_sounds(model, data, arguments: argparse.Namespace) -> dict:
+    """Ask ``model`` for every sample of every sound once."""
+    from . import runtime
+
+    if model.makes != "sounds" or data.card.reader != "sound":
+        raise ValueError(
+            f"data={arguments.data!r} and a model that makes {model.makes} do not fit: "
+            "evaluate a model on the kind of data that it was trained on"
+        )
+    began = time.perf_counter()
+    nats = model.nats_per_sample(data.x, data.y if model.conditional else None)
+    return {
+        "model": f"{type(model).__name__} from {arguments.model}",
+        "data": data.name,
+        "split": data.split,
+        "sounds": len(data),
+        "nats_per_sample": nats,
         "seconds": round(time.perf_counter() - began, 2),
         "hardware": runtime.describe_device(model.device),
         "versions": runtime.describe_versions(),

@@ -12,7 +12,13 @@ from torch.optim import Optimizer
 from .. import runtime
 from ..nets.dit import DiT
 from ..nets.unet import UNet
-from .base import Batch, GenerativeModel, noise_source, standard_normal
+from .base import (
+    Batch,
+    GenerativeModel,
+    codes_for,
+    noise_source,
+    standard_normal,
+)
 from .muon import Muon
 
 NETS: dict[str, type[nn.Module]] = {"unet": UNet, "dit": DiT}
@@ -123,12 +129,7 @@ class Denoiser(GenerativeModel):
                     f"labels={labels!r}: the model was made without classes"
                 )
             return None
-        if labels is None:
-            labels = torch.randint(self.classes, (n,), generator=noise_source(seed))
-        labels = torch.as_tensor(labels).long().expand(n).to(self.device)
-        if labels.min() < 0 or labels.max() >= self.classes:
-            raise ValueError(f"labels: give whole numbers from 0 to {self.classes - 1}")
-        return labels
+        return codes_for(labels, n, self.classes, noise_source(seed)).to(self.device)
 
     def field(self, net: nn.Module, labels: Tensor | None, guidance: float) -> Field:
         """Return (x, t) -> the net's answer, in the fastest number type.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot, pad
 from torch.optim import Adam, Optimizer
 from tqdm import tqdm
@@ -84,15 +84,24 @@ class WaveNet(GenerativeModel):
 
     def training_step(self, batch: Batch, update: Update) -> None:
         x, labels = batch if self.conditional else (batch, None)
-        update("net", self.nll(x, labels))
+        update("net", self._nll(self.net, x, labels))
 
-    def nll(self, x: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Mean negative log-likelihood of the codes of x (B, T), in nats a sample."""
+    def nats_per_sample(self, x: Tensor, labels: Tensor | None = None) -> float:
+        """Mean -log p of the codes of x (N, T), with the averaged weights."""
+        with self.for_sampling("net") as net:
+            total = 0.0
+            for k in range(0, len(x), 50):
+                part = x[k : k + 50].to(self.device)
+                told = None if labels is None else labels[k : k + 50].to(self.device)
+                total += self._nll(net, part, told).item() * len(part)
+        return total / len(x)
+
+    def _nll(self, net: nn.Module, x: Tensor, labels: Tensor | None) -> Tensor:
         codes = mu_law_encode(x, self.levels)
         # each sample is predicted from those before it, the first one from silence
         before = pad(codes[:, :-1], (1, 0), value=self.levels // 2)
         mel = log_mel(x, bands=self.bands) if self.bands else None
-        logits = self.net(before, self._condition(len(x), x.shape[1], labels, mel))
+        logits = net(before, self._condition(len(x), x.shape[1], labels, mel))
         # the levels last: four times as fast as (B, levels, T)
         return cross_entropy(logits.flatten(0, 1).float(), codes.flatten())
 

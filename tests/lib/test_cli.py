@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import wave
 
 import numpy as np
 import pytest
@@ -160,6 +161,23 @@ def test_a_text_model_from_fit_to_evaluate(tmp_path, capsys, monkeypatch):
     assert run("fit", "gpt", "digits", "--steps", 1) == 2
     assert run("fit", "dcgan", "product_copy", "--steps", 1) == 2
     assert "is not made for texts" in capsys.readouterr().err
+
+
+def test_a_sound_model_from_fit_to_evaluate(tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    out = tmp_path / "wavenet.safetensors"
+    small = ["--set", "depth=2", "--set", "channels=4", "--set", "classes=6"]
+    assert run("fit", "wavenet", "tones", "--steps", 1, *small, "--out", out) == 0
+    assert run("sample", out, "--n", 2) == 0
+    with wave.open("samples.wav") as file:
+        assert file.getnframes() == 2 * (2_000 + 1_000)  # and silence between them
+    capsys.readouterr()
+    assert run("evaluate", out, "tones", "--json") == 0
+    result = json.loads(capsys.readouterr().out)
+    assert 0 < result["nats_per_sample"] < 1.01 * np.log(256)
+    assert run("evaluate", out, "ring8") == 2
+    assert run("fit", "dcgan", "tones", "--steps", 1) == 2
+    assert "is not made for sounds" in capsys.readouterr().err
 
 
 def test_evaluate_says_how_the_numbers_were_made(ring, capsys):
