@@ -2,7 +2,7 @@
 
 Counted in steps, so that it may be measured on a busy machine. The runs of one seed
 start from the same weights and see the same batches: remedies are compared by pairs.
-Their strengths are the better of two or three that were tried with a seed of its own.
+Their strengths are the best of one to three tries with seed 0: none is well tuned.
 """
 
 from __future__ import annotations
