@@ -9,12 +9,14 @@ from __future__ import annotations
 import time
 from functools import partial
 
+import matplotlib.pyplot as plt
 from torch import Tensor
 
 import aigc_lib as aigc
+from aigc_lib.files import replacing
 from aigc_lib.metrics import images as metrics
 from aigc_lib.models import DDPM, FlowMatching
-from benchmarks.image_quality import draw, quality
+from benchmarks.image_quality import RESULTS, draw, quality
 from benchmarks.record import kept, record, seeds, summary
 
 SECONDS, SAMPLES, SEEDS = 120, 2_000, seeds(3)
@@ -90,6 +92,23 @@ def main() -> None:
         seconds=SECONDS,
         seeds=list(SEEDS),
     )
+    draw_curves(drawn)
+
+
+def draw_curves(drawn: dict[str, list[dict]]) -> None:
+    """Write FD over evaluations of the net, a line a sampler, to flow_steps.png."""
+    _, ax = aigc.plots.figure(width=5.5, height=3.2)
+    for (sampler, curve), mark in zip(drawn.items(), "so^D", strict=True):
+        evaluations = [point["evaluations"] for point in curve]
+        ax.loglog(evaluations, [point["fd"] for point in curve], mark + "-", ms=4)
+        ax.lines[-1].set_label(
+            "DDPM, DDIM" if sampler == "ddim" else f"flow, {sampler}"
+        )
+    ax.set(xlabel="evaluations of the net", ylabel=f"FD of {SAMPLES:,} samples")
+    ax.legend()
+    with replacing(RESULTS / "flow_steps.png") as path:
+        plt.savefig(path, format="png", dpi=150, bbox_inches="tight")
+    plt.close()
 
 
 if __name__ == "__main__":
