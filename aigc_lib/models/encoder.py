@@ -30,15 +30,21 @@ class Encoded(NamedTuple):
 
 
 def masked(
-    tokens: Tensor, vocab_size: int, mask: int, share: float
+    tokens: Tensor,
+    vocab_size: int,
+    mask: int,
+    share: float,
+    spared: Sequence[int] = (),
 ) -> tuple[Tensor, Tensor]:
     """Hide a ``share`` of ``tokens`` (B, T); return what is read and what is asked.
 
     Of the places asked for, 80% show ``mask``, 10% a random token and 10% the right
     one, so that no token that is read may be trusted blindly. The second result holds
-    the right tokens there and -100 elsewhere. Source: Devlin et al. 2019, section 3.1.
+    the right tokens there and -100 elsewhere. Tokens in ``spared`` are never asked for.
+    Source: Devlin et al. 2019, section 3.1.
     """
     asked = (torch.rand(tokens.shape, device=tokens.device) < share) & (tokens >= 0)
+    asked &= ~torch.isin(tokens, tokens.new_tensor(spared))
     fate = torch.rand(tokens.shape, device=tokens.device)
     read = torch.where(asked & (fate < 0.8), mask, tokens)
     read = torch.where(
@@ -75,8 +81,10 @@ class _Reader(GenerativeModel):
 
     def _encoder(self, **sizes: Any) -> Encoder | Bert:
         if self.config["bert"]:
-            mask = self._tokenizer().tokenizer.token_to_id("[MASK]")
-            return Bert(self.config["bert"], mask)
+            number = self._tokenizer().tokenizer.token_to_id
+            mask, *frame = map(number, ("[MASK]", "[CLS]", "[SEP]"))
+            spared = [token for token in frame if token is not None]
+            return Bert(self.config["bert"], mask, spared)
         return Encoder(256 if self.tokenizer is None else len(self.tokenizer), **sizes)
 
     def _tokenizer(self) -> Tokenizer:
@@ -170,7 +178,8 @@ class MaskedLM(_Reader):
     def loss(self, net: Encoder | Bert, tokens: Tensor) -> Tensor:
         """Hide some of ``tokens`` (B, T): mean nats of the right ones, by ``net``."""
         tokens = without_empty_columns(tokens)
-        read, wanted = masked(tokens, net.vocab_size, net.mask, self.share)
+        known = (net.vocab_size, net.mask, self.share, net.spared)
+        read, wanted = masked(tokens, *known)
         asked = wanted >= 0
         logits = net.logits(net(read)[asked]).float()  # only where it counts
         total = cross_entropy(logits, wanted[asked], reduction="sum")
@@ -366,6 +375,6 @@ def load_bert(path_or_name: str | os.PathLike, *, context: int = 128) -> MaskedL
 
 
 def plain(config: Any) -> dict[str, Any]:
-    """Return the numbers, words and truths of a configuration, fit for JSON."""
-    kinds = int | float | str
-    return {k: v for k, v in config.to_dict().items() if isinstance(v, kinds)}
+    """Return what a configuration says of the net, fit for JSON: no places of files."""
+    kinds, known = int | float | str, config.to_dict().items()
+    return {k: v for k, v in known if isinstance(v, kinds) and k[0] != "_"}

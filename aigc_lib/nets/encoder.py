@@ -16,7 +16,7 @@ class Encoder(nn.Module):
     A bidirectional Transformer (Devlin et al. 2019) with the blocks and the rotary
     positions of our GPT. A token of -1 stands for an empty place: nobody looks at it.
     ``mask`` is the number of a token that means "what was here?"; it is one more than
-    the vocabulary has.
+    the vocabulary has. Tokens in ``spared`` are never hidden: here, none.
 
     Raises ``ValueError`` for arguments that do not fit together, and for more tokens
     than ``context``.
@@ -44,7 +44,7 @@ class Encoder(nn.Module):
         if not 0 <= dropout < 1:
             raise ValueError(f"dropout={dropout}: a share lies in [0, 1)")
         self.vocab_size, self.context, self.width = vocab_size, context, width
-        self.mask = vocab_size
+        self.mask, self.spared = vocab_size, []
         self.token = nn.Embedding(vocab_size + 1, width)
         self.dropout = nn.Dropout(dropout)
         self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
@@ -71,18 +71,19 @@ class Encoder(nn.Module):
 class Bert(nn.Module):
     """The same over transformers' BERT, built from its configuration (a dict).
 
-    ``mask`` is the number of its mask token.
+    ``mask`` is the number of its mask token; those in ``spared`` frame every text.
 
     Raises:
         ModuleNotFoundError: transformers is missing.
     """
 
-    def __init__(self, config: dict[str, Any], mask: int):
+    def __init__(self, config: dict[str, Any], mask: int, spared: list[int]):
         super().__init__()
         transformers = library()
         whole = transformers.BertForMaskedLM(transformers.BertConfig(**config))
         self.vocab_size, self.width = config["vocab_size"], config["hidden_size"]
         self.context, self.mask = config["max_position_embeddings"], mask
+        self.spared = spared
         self.body, head = whole.bert, whole.cls.predictions
         # its output layer is the token embedding, which must not be saved twice
         self.transform, self.bias = head.transform, nn.Parameter(head.bias.detach())

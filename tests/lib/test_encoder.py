@@ -121,6 +121,8 @@ def test_what_is_hidden():
     assert hidden.item() == pytest.approx(0.8, abs=0.03)
     assert kept.item() == pytest.approx(0.1, abs=0.03)
     assert shown[(shown != 7) & (shown != 1000)].unique().numel() > 100
+    tokens[:, 5] = 3
+    assert (masked(tokens, 1000, 1000, 0.9, [3])[1][:, 5] == -100).all()
 
 
 def test_the_loss_by_hand():
@@ -287,7 +289,7 @@ def test_the_logits_of_bert(checkpoint):
     x, _ = ours.encode(["床前明月光", "明月"])
     assert x[1].tolist()[:2] == [2, ours.tokenizer.tokenizer.token_to_id("明")]
     assert x[1].tolist()[3:] == [3, -1, -1, -1]
-    assert ours.net.mask == 4
+    assert (ours.net.mask, ours.net.spared) == (4, [2, 3])
     with torch.no_grad():
         seen = (x >= 0).long()
         expected = theirs(input_ids=x.clamp(min=0), attention_mask=seen).logits
@@ -311,6 +313,7 @@ def test_bert_learns_and_is_saved_like_ours(checkpoint, tmp_path):
     again = MaskedLM.load(reader.save(path))
     assert torch.equal(again.fill(x), reader.fill(x))
     assert json.dumps(again.config) == json.dumps(reader.config)
+    assert str(checkpoint[0]) not in json.dumps(reader.config)
 
 
 def test_what_is_no_bert_is_refused(checkpoint, tmp_path):
