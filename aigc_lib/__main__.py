@@ -283,7 +283,7 @@ def data(arguments: argparse.Namespace) -> None:
     if arguments.names:
         return
     for card in CATALOG.values():
-        where = find(card.name) if card.files else "built in"
+        where = find(card.name) if card.files else card.requires or "built in"
         size = sum(file.bytes for file in card.files) / 1e6
         needs = f"not here: python -m aigc_lib data {card.name}  ({size:.0f} MB)"
         print(f"{card.name:20}{card.title:24}{where or needs}")

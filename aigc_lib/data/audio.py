@@ -68,13 +68,18 @@ def harmonic_sound(pitch: Tensor, seconds: float, gain, generator: Generator) ->
     return 0.8 * x / x.abs().amax(1, keepdim=True)
 
 
-def tones(n: int, generator: Generator, *, seconds: float) -> tuple[Tensor, Tensor]:
-    """Plucked notes of a pentatonic scale: bright at first, then dying away."""
-    y = torch.randint(len(NOTES), (n,), generator=generator)
-    pitch = C4 * 2 ** (torch.tensor(list(NOTES.values()))[y, None] / 12)
+def plucked(pitch: Tensor, seconds: float, generator: Generator) -> Tensor:
+    """Strings of ``pitch`` (N, 1) in Hz: bright at first, then dying away, (N, T)."""
     x = harmonic_sound(pitch, seconds, lambda f: (-f / 1_500).exp(), generator)
     time = torch.arange(x.shape[1]) / SAMPLE_RATE
-    return x * (-3 * time).exp(), y
+    return x * (-3 * time).exp()
+
+
+def tones(n: int, generator: Generator, *, seconds: float) -> tuple[Tensor, Tensor]:
+    """Plucked notes of a pentatonic scale."""
+    y = torch.randint(len(NOTES), (n,), generator=generator)
+    pitch = C4 * 2 ** (torch.tensor(list(NOTES.values()))[y, None] / 12)
+    return plucked(pitch, seconds, generator), y
 
 
 def vowels(n: int, generator: Generator, *, seconds: float) -> tuple[Tensor, Tensor]:

@@ -32,7 +32,8 @@ class Card:
     ``shape`` is that of one sample, ``splits`` maps a split to its number of samples,
     ``reader`` names the function that reads it, ``parameters`` are those of a toy's
     formula. A set without ``files`` is made on the spot and always at hand. Texts have
-    the shape () and are counted in ``unit``, a Chinese measure word.
+    the shape () and are counted in ``unit``, a Chinese measure word. ``requires`` is a
+    package that brings the data.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Card:
     files: tuple[File, ...] = ()
     parameters: dict = field(default_factory=dict)
     unit: str = "张"
+    requires: str = ""
 
     @classmethod
     def read(cls, path: Path) -> Card:
@@ -73,6 +75,7 @@ class Card:
             "样本": f"{shape}；{splits}",
             "类别": "、".join(self.classes),
             "参数": "，".join(f"{k} = {v}" for k, v in self.parameters.items()),
+            "需要": f"`pip install {self.requires}`" if self.requires else "",
             "许可": self.licence,
             "来源": self.source if "://" in self.source else f"`{self.source}`",
             "引用": self.citation,

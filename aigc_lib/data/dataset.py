@@ -13,6 +13,7 @@ from .catalog import CATALOG, Card, lookup, unknown
 from .download import CorruptFile, DataUnavailable
 from .headlines import read_headlines
 from .images import read_cifar10, read_digits, read_idx_pair
+from .music import read_chorales, read_tunes
 from .product_copy import read_product_copy
 from .service import read_service
 from .store import obtain
@@ -38,6 +39,8 @@ TEXT_READERS = {
     "poems": read_poems,
     "questions": read_questions,
     "dialogues": read_dialogues,
+    "tunes": read_tunes,
+    "chorales": read_chorales,
     "product_copy": read_product_copy,
     "service": read_service,
     "headlines": read_headlines,
@@ -121,10 +124,14 @@ def load(
     return data
 
 
-def standins(card: Card) -> list[str]:
-    """The names of those sets of the same kind that need no files."""
-    kind = len(card.shape)
-    return [c.name for c in CATALOG.values() if len(c.shape) == kind and not c.files]
+def standins(wanted: Card) -> list[str]:
+    """The names of the sets of the same kind that need neither files nor a package."""
+    kind = len(wanted.shape)
+    return [
+        card.name
+        for card in CATALOG.values()
+        if len(card.shape) == kind and not card.files and not card.requires
+    ]
 
 
 def _read(card: Card, split: str) -> Dataset | Texts:
