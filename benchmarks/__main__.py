@@ -28,6 +28,7 @@ NAMES = [
     "flow",
     "image_models",
     "vae_nll",
+    "text_classification",
     "chapters",
 ]
 
