@@ -1,0 +1,131 @@
+"""Checkers of chapter 06: right answers pass, each likely mistake gets its hint."""
+
+import math
+
+import pytest
+import torch
+
+from aigc_lib.check import ch06
+
+
+def mask_right(length, window, more=0):
+    ones = torch.ones(length, length, dtype=torch.bool)
+    return ones.tril() & ~ones.tril(-window - more)
+
+
+def min_p_right(logits, share):
+    best = logits.max(1, keepdim=True).values
+    return logits.masked_fill(logits < best + math.log(share), -torch.inf)
+
+
+def min_p_by(threshold):
+    def answer(logits, share):
+        p = logits.softmax(1)
+        return logits.masked_fill(p < threshold(p, share), -torch.inf)
+
+    return answer
+
+
+def min_p_in_place(logits, share):
+    logits[logits < logits.max(1, keepdim=True).values + math.log(share)] = -torch.inf
+    return logits
+
+
+def one_right(q, k, v, memory, scale=0.5, swap=False, first=False):
+    if memory is not None:
+        keys, values = memory
+        k, v = (
+            torch.cat([k, keys] if first else [keys, k], 1),
+            torch.cat([v, values] if first else [values, v], 1),
+        )
+    weights = (scale * q @ k.transpose(1, 2)).softmax(-1)
+    return weights @ v, (v, k) if swap else (k, v)
+
+
+def one_forgets(q, k, v, memory):
+    return one_right(q, k, v, None)
+
+
+def blank_right(log_probability, before, after, candidates):
+    logs = [log_probability(before + c + after) for c in candidates]
+    return torch.tensor(logs, dtype=torch.float64).softmax(0)
+
+
+def blank_plain(log_probability, before, after, candidates):
+    logs = [log_probability(before + c + after) for c in candidates]
+    chances = torch.tensor(logs, dtype=torch.float64).exp()
+    return chances / chances.sum()
+
+
+def blank_unnormalised(log_probability, before, after, candidates):
+    logs = [log_probability(before + c + after) for c in candidates]
+    return torch.tensor(logs).exp()
+
+
+def blank_parts(log_probability, before, after, candidates):
+    return torch.stack([torch.tensor(log_probability(before + c)) for c in candidates])
+
+
+def cached(depth, width, context, rows, bytes_each):
+    return 2 * depth * width * context * rows * bytes_each
+
+
+CASES = [
+    ("window_mask", mask_right, None),
+    ("window_mask", lambda n, w: mask_right(n, w).T, "行列反了"),
+    ("window_mask", lambda n, w: mask_right(n, w, 1), "多看了一个"),
+    ("window_mask", lambda n, w: torch.ones(n, n, dtype=torch.bool), "将来"),
+    ("window_mask", lambda n, w: mask_right(n, w).float(), "布尔"),
+    ("window_mask", lambda n, w: mask_right(n, w)[None], "形状"),
+    ("window_mask", lambda n, w: ~mask_right(n, w), "自己"),
+    ("window_mask", lambda n, w: mask_right(n, n), "不对"),
+    ("keep_min_p", min_p_right, None),
+    ("keep_min_p", min_p_by(lambda p, s: s * p.max(1, keepdim=True).values), None),
+    ("keep_min_p", min_p_by(lambda p, s: s), "最大的"),
+    ("keep_min_p", min_p_by(lambda p, s: s * p.max()), "每一行"),
+    ("keep_min_p", lambda x, s: min_p_right(x, s).softmax(1), "负无穷"),
+    ("keep_min_p", lambda x, s: 2 * min_p_right(x, s), "原样"),
+    ("keep_min_p", lambda x, s: min_p_right(x, 0.9), "留下的"),
+    ("keep_min_p", min_p_in_place, "改动"),
+    ("keep_min_p", lambda x, s: min_p_right(x, s)[0], "形状"),
+    ("attend_one", one_right, None),
+    ("attend_one", lambda *a: one_right(*a, scale=1.0), "√d"),
+    ("attend_one", lambda *a: one_right(*a, swap=True), "次序"),
+    ("attend_one", lambda *a: one_right(*a, first=True), "次序"),
+    ("attend_one", one_forgets, "应有 2 个键"),
+    ("attend_one", lambda *a: one_right(*a)[0], "两样"),
+    ("attend_one", lambda *a: (2 * one_right(*a)[0], one_right(*a)[1]), "输出不对"),
+    ("attend_one", lambda *a: (one_right(*a)[0][:, 0], None), "形状"),
+    ("attend_one", lambda *a: (one_right(*a)[0], [None, None]), "一对"),
+    ("cache_bytes", cached, None),
+    ("cache_bytes", lambda *a: cached(*a) // 2, "各要存"),
+    ("cache_bytes", lambda d, w, c, r, b: d * w * w * c * r * b, "不是矩阵"),
+    ("cache_bytes", lambda d, w, c, r, b: cached(d, w, c, r, b) * c, "平方"),
+    ("cache_bytes", lambda d, w, c, r, b: cached(d, w, c, 1, b), "字节"),
+    ("blank_posterior", blank_right, None),
+    ("blank_posterior", blank_plain, "减去最大"),
+    ("blank_posterior", blank_unnormalised, "归一化"),
+    ("blank_posterior", blank_parts, "KeyError"),
+    ("blank_posterior", lambda *a: blank_right(*a).log(), "取指数"),
+    ("blank_posterior", lambda *a: blank_right(*a).flip(0), "应为"),
+    ("blank_posterior", lambda *a: blank_right(*a).tolist(), "张量"),
+    ("blank_posterior", lambda *a: blank_right(*a)[None], "形状"),
+    ("blank_posterior", lambda f, a, b, c: blank_right(f, b, a, c), "KeyError"),
+]
+
+
+@pytest.mark.parametrize(("name", "answer", "hint"), CASES)
+def test_hint(name, answer, hint):
+    result = getattr(ch06, name)(answer)
+    assert result.finished
+    if hint is None:
+        assert result, repr(result)
+    else:
+        assert not result
+        assert hint in result.message, repr(result)
+
+
+@pytest.mark.parametrize("name", sorted({name for name, *_ in CASES}))
+@pytest.mark.parametrize("answer", [None, ..., lambda *a, **k: None, 3, lambda: 1])
+def test_nothing_raises(name, answer):
+    assert not getattr(ch06, name)(answer)
