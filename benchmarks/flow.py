@@ -6,17 +6,14 @@ also the curve of the number of steps against FD.
 
 from __future__ import annotations
 
-import time
 from functools import partial
 
-import matplotlib.pyplot as plt
 from torch import Tensor
 
 import aigc_lib as aigc
-from aigc_lib.files import replacing
 from aigc_lib.metrics import images as metrics
 from aigc_lib.models import DDPM, FlowMatching
-from benchmarks.image_quality import RESULTS, draw, quality
+from benchmarks.image_quality import draw, save_figure, train_and_judge
 from benchmarks.record import kept, record, seeds, summary
 
 SECONDS, SAMPLES, SEEDS = 120, 2_000, seeds(3)
@@ -34,20 +31,9 @@ SAMPLERS = {
 
 def measure(name: str, seed: int, train: aigc.data.Dataset, real: Tensor) -> dict:
     """Train model ``name`` and compare its samples with the features ``real``."""
-    aigc.start(seed=seed)
-    model = KINDS[name]()
-    history = aigc.fit(model, train, seconds=SECONDS, seed=seed, **model.recipe)
-    model.sample(10)  # the first call also loads kernels
-    began = time.perf_counter()
-    model.sample(1_000, seed=1)
-    sampling = time.perf_counter() - began
-    images = model.sample(SAMPLES, seed=seed)
-    run = {
-        **quality(real, images),
-        "parameters": sum(p.numel() for p in model.net.parameters()),
-        "steps": history.steps[-1],
-        "seconds_per_1000_samples": sampling,
-    }
+    run, model, images = train_and_judge(
+        KINDS[name], train, real, seconds=SECONDS, samples=SAMPLES, seed=seed
+    )
     if seed > 0:
         return {"run": run, "curves": {}}
     draw(images[:60], name)
@@ -106,9 +92,7 @@ def draw_curves(drawn: dict[str, list[dict]]) -> None:
         )
     ax.set(xlabel="evaluations of the net", ylabel=f"FD of {SAMPLES:,} samples")
     ax.legend()
-    with replacing(RESULTS / "flow_steps.png") as path:
-        plt.savefig(path, format="png", dpi=150, bbox_inches="tight")
-    plt.close()
+    save_figure("flow_steps")
 
 
 if __name__ == "__main__":

@@ -5,12 +5,10 @@ Each is built with its defaults and trained on Fashion-MNIST for two minutes.
 
 from __future__ import annotations
 
-import time
-
 import aigc_lib as aigc
 from aigc_lib.metrics import images as metrics
 from aigc_lib.models import MODELS
-from benchmarks.image_quality import draw, quality
+from benchmarks.image_quality import draw, train_and_judge
 from benchmarks.record import kept, record, seeds, summary
 
 SECONDS, SAMPLES, SEEDS = 120, 5_000, seeds(3)
@@ -18,22 +16,12 @@ SECONDS, SAMPLES, SEEDS = 120, 5_000, seeds(3)
 
 def measure(name: str, seed: int, train, real) -> dict[str, float]:
     """Train model ``name`` and compare its samples with the features ``real``."""
-    aigc.start(seed=seed)
-    model = MODELS[name]()
-    history = aigc.fit(model, train, seconds=SECONDS, seed=seed, **model.recipe)
-    model.sample(10)  # the first call also loads kernels
-    began = time.perf_counter()
-    model.sample(1_000, seed=1)
-    sampling = time.perf_counter() - began
-    images = model.sample(SAMPLES, seed=seed)
+    run, _, images = train_and_judge(
+        MODELS[name], train, real, seconds=SECONDS, samples=SAMPLES, seed=seed
+    )
     if seed == 0:
         draw(images[:48], f"image_models_{name}")
-    return {
-        **quality(real, images),
-        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
-        "steps": history.steps[-1],
-        "seconds_per_1000_samples": sampling,
-    }
+    return run
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import aigc_lib as aigc
 from aigc_lib.files import replacing
 from aigc_lib.metrics import images as metrics
 from aigc_lib.metrics.intervals import jackknife_interval
+from aigc_lib.models import GenerativeModel
 
 RESULTS = Path(__file__).parent.parent / "results"
 
@@ -34,9 +36,44 @@ def quality(real: Tensor, images: Tensor) -> dict[str, float]:
     }
 
 
+def train_and_judge(
+    kind: type[GenerativeModel],
+    train: aigc.data.Dataset,
+    real: Tensor,
+    *,
+    seconds: float,
+    samples: int,
+    seed: int,
+) -> tuple[dict[str, float], GenerativeModel, Tensor]:
+    """Train ``kind()`` and compare its samples with the features ``real``.
+
+    Returns the figures, the model, and the samples that were judged.
+    """
+    aigc.start(seed=seed)
+    model = kind()
+    history = aigc.fit(model, train, seconds=seconds, seed=seed, **model.recipe)
+    model.sample(10)  # the first call also loads kernels
+    began = time.perf_counter()
+    model.sample(1_000, seed=1)
+    sampling = time.perf_counter() - began
+    images = model.sample(samples, seed=seed)
+    run = {
+        **quality(real, images),
+        "parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+        "steps": history.steps[-1],
+        "seconds_per_1000_samples": sampling,
+    }
+    return run, model, images
+
+
 def draw(images: Tensor, name: str) -> None:
     """Write images, twelve in a row, to results/NAME.png."""
     aigc.plots.grid(images, columns=12)
+    save_figure(name)
+
+
+def save_figure(name: str) -> None:
+    """Write the present figure to results/NAME.png and close it."""
     with replacing(RESULTS / f"{name}.png") as path:
         plt.savefig(path, format="png", dpi=150, bbox_inches="tight")
     plt.close()

@@ -5,14 +5,12 @@ Counted in steps, so that it may be measured on a busy machine.
 
 from __future__ import annotations
 
-import matplotlib.pyplot as plt
 import torch
 from torch import Tensor
 
 import aigc_lib as aigc
-from aigc_lib.files import replacing
 from aigc_lib.metrics import images as metrics
-from benchmarks.image_quality import RESULTS, quality
+from benchmarks.image_quality import quality, save_figure
 from benchmarks.record import record
 
 STEPS, SAMPLES, SEED = 1_200, 5_000, 0
@@ -43,8 +41,7 @@ def main() -> None:
     for ax, crossover in zip(axes, (1, 2), strict=True):
         title = f"styles change after layer {crossover}"
         aigc.plots.grid(mixtures(model, crossover).cpu(), columns=9, title=title, ax=ax)
-    with replacing(RESULTS / "style_mixing.png") as path:
-        plt.savefig(path, format="png", dpi=150, bbox_inches="tight")
+    save_figure("style_mixing")
     real = metrics.features(test.x)
     record(
         "style_mixing",
