@@ -11,10 +11,10 @@ from torch import nn
 
 import aigc_lib as aigc
 from aigc_lib.metrics import images as metrics
-from benchmarks.image_quality import draw, quality
-from benchmarks.record import record, summary
+from benchmarks.image_quality import draw, train_and_judge
+from benchmarks.record import kept, record, seeds, summary
 
-SECONDS, SEEDS, SAMPLES = 120, range(3), 5_000
+SECONDS, SEEDS, SAMPLES = 120, seeds(3), 5_000
 
 
 def plain(width: int = 16, latent_dim: int = 64) -> aigc.models.GAN:
@@ -49,13 +49,25 @@ def plain(width: int = 16, latent_dim: int = 64) -> aigc.models.GAN:
         betas=(0.0, 0.9),
     )
     model.tolerates_bf16 = False
+    model.recipe = {"ema": 0.995}
     return model
 
 
 RECIPES = {
-    "DCGAN of aigc_lib": (aigc.models.DCGAN, {}),
-    "plain spectral-norm hinge DCGAN": (plain, {"ema": 0.995}),
+    "DCGAN of aigc_lib": aigc.models.DCGAN,
+    "plain spectral-norm hinge DCGAN": plain,
 }
+
+
+def measure(build, seed: int, train, real) -> dict[str, float]:
+    """Train ``build()`` and compare its samples with the features ``real``."""
+    run, _, images = train_and_judge(
+        build, train, real, seconds=SECONDS, samples=SAMPLES, seed=seed
+    )
+    if build is aigc.models.DCGAN and seed == 0:
+        draw(images[:60], "dcgan_fashion_mnist")
+    classes = torch.bincount(metrics.classify(images), minlength=10)
+    return run | {"rarest_class_share": classes.min().item() / SAMPLES}
 
 
 def main() -> None:
@@ -64,22 +76,14 @@ def main() -> None:
     real = metrics.features(test.x)
     runs = {name: [] for name in RECIPES}
     for seed in SEEDS:  # the recipes take turns: a slow hour of the machine hits both
-        for name, (build, arguments) in RECIPES.items():
-            aigc.start(seed=seed)
-            model = build()
-            history = aigc.fit(model, train, seconds=SECONDS, seed=seed, **arguments)
-            images = model.sample(SAMPLES, seed=seed)
-            classes = torch.bincount(metrics.classify(images), minlength=10)
-            runs[name].append(
-                {
-                    **quality(real, images),
-                    "steps": history.steps[-1],
-                    "rarest_class_share": classes.min().item() / SAMPLES,
-                }
+        for name, build in RECIPES.items():
+            run = kept(
+                "dcgan",
+                f"{name} {seed}",
+                lambda build=build, seed=seed: measure(build, seed, train, real),
             )
-            print(name, seed, runs[name][-1], flush=True)
-            if build is aigc.models.DCGAN and seed == SEEDS[0]:
-                draw(images[:60], "dcgan_fashion_mnist")
+            print(name, seed, run, flush=True)
+            runs[name].append(run)
     record(
         "dcgan",
         [{"recipe": name} | summary(results) for name, results in runs.items()],

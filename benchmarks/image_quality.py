@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from aigc_lib.files import replacing
 from aigc_lib.metrics import images as metrics
 from aigc_lib.metrics.intervals import jackknife_interval
 from aigc_lib.models import GenerativeModel
+from benchmarks.record import checkpoint
 
 RESULTS = Path(__file__).parent.parent / "results"
 
@@ -37,7 +39,7 @@ def quality(real: Tensor, images: Tensor) -> dict[str, float]:
 
 
 def train_and_judge(
-    kind: type[GenerativeModel],
+    build: Callable[[], GenerativeModel],
     train: aigc.data.Dataset,
     real: Tensor,
     *,
@@ -45,13 +47,17 @@ def train_and_judge(
     samples: int,
     seed: int,
 ) -> tuple[dict[str, float], GenerativeModel, Tensor]:
-    """Train ``kind()`` and compare its samples with the features ``real``.
+    """Train ``build()`` and compare its samples with the features ``real``.
 
-    Returns the figures, the model, and the samples that were judged.
+    Returns the figures, the model, and the samples that were judged. What another
+    benchmark of this commit trained alike is not trained again.
     """
     aigc.start(seed=seed)
-    model = kind()
-    history = aigc.fit(model, train, seconds=seconds, seed=seed, **model.recipe)
+    model = build()
+    path = checkpoint(f"{build.__name__} {train.name} {seconds} s, seed {seed}")
+    history = aigc.fit(
+        model, train, seconds=seconds, seed=seed, checkpoint=path, **model.recipe
+    )
     model.sample(10)  # the first call also loads kernels
     began = time.perf_counter()
     model.sample(1_000, seed=1)

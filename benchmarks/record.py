@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import platform
+import shutil
 import statistics
 import subprocess
 import sys
@@ -24,6 +25,7 @@ from aigc_lib import __version__
 from aigc_lib.files import replacing
 
 ROOT = Path(__file__).parent.parent
+TRAINED = ROOT / "_build" / "bench" / "trained"
 
 
 def seeds(n: int) -> range:
@@ -50,6 +52,18 @@ def kept(name: str, key: str, measure: Callable[[], dict]) -> dict:
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(state), "utf-8")
     return state["answers"][key]
+
+
+def checkpoint(name: str) -> Path:
+    """Return where `fit` keeps the training run ``name`` for every benchmark.
+
+    Two benchmarks that judge the same training share it. Runs of other commits go.
+    """
+    folder = TRAINED / state_of_code().replace(" ", "-")
+    if not folder.exists():
+        shutil.rmtree(TRAINED, ignore_errors=True)
+        folder.mkdir(parents=True)
+    return folder / f"{name}.pt"
 
 
 def _unfinished(name: str) -> Path:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 
 import aigc_lib as aigc
-from benchmarks.record import record, summary
+from benchmarks.record import record, seeds, summary
 
-SECONDS, SEEDS, SAMPLES = 20, range(5), 10_000
+SECONDS, SEEDS, SAMPLES = 20, seeds(5), 10_000
 LOSSES = ("nonsaturating", "minimax", "hinge", "lsgan")
 BODY = {"steep_generator": True, "r1": 0.1, "learning_rates": (4e-3, 4e-3)}
 TRAINING = {"batch_size": 256, "cooldown": 0.5}

@@ -87,3 +87,42 @@ def test_only_what_this_commit_has_measured_is_skipped(results, monkeypatch):
     assert runner.is_measured("a")
     monkeypatch.setattr(runner, "commit", lambda: "0123")
     assert not runner.is_measured("a")
+
+
+def test_benchmarks_of_one_commit_share_a_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "TRAINED", tmp_path / "trained")
+    monkeypatch.setattr(module, "state_of_code", lambda: "old clean")
+    path = module.checkpoint("DCGAN 0")
+    path.write_text("weights")
+    assert module.checkpoint("DCGAN 0").read_text() == "weights"
+    monkeypatch.setattr(module, "state_of_code", lambda: "new clean")
+    assert not module.checkpoint("DCGAN 0").exists()
+    assert not path.exists()
+
+
+def test_chosen_benchmarks_are_trained_anew(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "TRAINED", tmp_path / "trained")
+    monkeypatch.setattr(runner, "measure", lambda name, **_: True)
+    (tmp_path / "trained").mkdir()
+    assert runner.main(["flow"]) == 0
+    assert not (tmp_path / "trained").exists()
+
+
+def test_a_failure_stops_the_benchmarks_behind_it(tmp_path, monkeypatch):
+    monkeypatch.setattr(runner, "TRAINED", tmp_path / "trained")
+    measured = []
+
+    def fail(name, **_):
+        measured.append(name)
+        return name != "flow"
+
+    monkeypatch.setattr(runner, "measure", fail)
+    assert runner.main(["vae_nll", "flow", "imports"]) == 1
+    assert measured == ["imports", "flow"]
+    assert runner.main(["infogan", "ring8"]) == 0
+    assert {"infogan", "ring8"} < set(measured)
+
+
+def test_an_unknown_benchmark_is_named(capsys):
+    assert runner.main(["flow", "speed"]) == 2
+    assert "speed: choose from" in capsys.readouterr().err
