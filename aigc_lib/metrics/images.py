@@ -56,7 +56,7 @@ def frechet_distance(real: ArrayLike, fake: ArrayLike) -> float:
     Raises:
         ValueError: not two arrays of rows of one length; fewer than 2 rows; NaN.
     """
-    real, fake = _checked_pair(real, fake)
+    real, fake = checked_pair(real, fake)
     shift = real.mean(0) - fake.mean(0)
     # S = AᵀA and T = BᵀB with the triangular factors A and B of the centred rows. Then
     # tr (S T)^½ is the sum of the singular values of A Bᵀ: real, never negative, and
@@ -88,7 +88,7 @@ def kernel_distance(
     Raises:
         ValueError: too few rows for the sets; otherwise as ``frechet_distance``.
     """
-    real, fake = _checked_pair(real, fake)
+    real, fake = checked_pair(real, fake)
     available = min(len(real), len(fake))
     if subset_size is None:
         subset_size = min(available // max(subsets, 1), 1000)
@@ -118,7 +118,7 @@ def polynomial_mmd(real: ArrayLike, fake: ArrayLike) -> float:
     Raises:
         ValueError: as ``frechet_distance``.
     """
-    real, fake = _checked_pair(real, fake)
+    real, fake = checked_pair(real, fake)
 
     def kernel(a: Tensor, b: Tensor) -> Tensor:
         return (a @ b.T / a.shape[1] + 1).pow(3)
@@ -150,7 +150,7 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> dict[str, 
     Raises:
         ValueError: k below 1 or not below N and M; otherwise as ``frechet_distance``.
     """
-    real, fake = _checked_pair(real, fake)
+    real, fake = checked_pair(real, fake)
     if not 1 <= k < min(len(real), len(fake)):
         raise ValueError(
             f"k={k} with {len(real)} real and {len(fake)} generated rows: "
@@ -162,7 +162,7 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> dict[str, 
     precise = torch.zeros(len(fake), dtype=torch.bool)
     recalled = covered = inside = 0
     for rows, radii in zip(real.split(ROWS), real_radii.split(ROWS), strict=True):
-        distances = _squared_distances(rows, fake)  # (ROWS, M)
+        distances = squared_distances(rows, fake)  # (ROWS, M)
         in_real_ball = distances < radii.unsqueeze(1)
         precise |= in_real_ball.any(0)
         inside += in_real_ball.count_nonzero()
@@ -182,8 +182,8 @@ def _covariance_factor(rows: Tensor) -> Tensor:
     return triangle / (len(rows) - 1) ** 0.5
 
 
-def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """(N, D), (M, D) -> (N, M)."""
+def squared_distances(a: Tensor, b: Tensor) -> Tensor:
+    """Squared Euclidean distances: (N, D), (M, D) -> (N, M), rounding may go below 0."""
     product = torch.addmm(b.square().sum(1), a, b.T, alpha=-2)
     return product.add_(a.square().sum(1, keepdim=True))
 
@@ -191,7 +191,7 @@ def _squared_distances(a: Tensor, b: Tensor) -> Tensor:
 def _squared_radii(rows: Tensor, k: int) -> Tensor:
     """Squared distance of each row to its k-th nearest other row: (N, D) -> (N,)."""
     nearest = [  # k + 1, for every row is also its own neighbour
-        _squared_distances(part, rows).topk(k + 1, largest=False).values[:, -1]
+        squared_distances(part, rows).topk(k + 1, largest=False).values[:, -1]
         for part in rows.split(ROWS)
     ]
     return torch.cat(nearest)
@@ -235,7 +235,12 @@ def _checked_images(images: Tensor, batch_size: int) -> Tensor:
     return images
 
 
-def _checked_pair(real: ArrayLike, fake: ArrayLike) -> tuple[Tensor, Tensor]:
+def checked_pair(real: ArrayLike, fake: ArrayLike) -> tuple[Tensor, Tensor]:
+    """Return both as float64 rows, (N, D) and (M, D), or refuse what is no such pair.
+
+    Raises:
+        ValueError: not two arrays of rows of one length; fewer than 2 rows; NaN.
+    """
     real, fake = _checked_rows("real", real), _checked_rows("fake", fake)
     if real.shape[1] != fake.shape[1]:
         raise ValueError(

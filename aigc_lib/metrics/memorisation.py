@@ -6,7 +6,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from .images import ROWS, _checked_pair, _squared_distances
+from .images import ROWS, checked_pair, squared_distances
 
 
 def nearest_distances(rows: ArrayLike, train: ArrayLike) -> Tensor:
@@ -15,12 +15,11 @@ def nearest_distances(rows: ArrayLike, train: ArrayLike) -> Tensor:
     Raises:
         ValueError: not two arrays of rows of one length; fewer than 2 rows; NaN.
     """
-    train, rows = _checked_pair(train, rows)
+    train, rows = checked_pair(train, rows)
     center = train.mean(0)  # a common shift costs digits in |x|² + |y|² - 2 x·y
     train, rows = train - center, rows - center
     nearest = [
-        _squared_distances(part, train).amin(1).clamp_min(0)
-        for part in rows.split(ROWS)
+        squared_distances(part, train).amin(1).clamp_min(0) for part in rows.split(ROWS)
     ]
     return torch.cat(nearest).sqrt()
 
