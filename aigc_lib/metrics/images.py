@@ -183,7 +183,7 @@ def _covariance_factor(rows: Tensor) -> Tensor:
 
 
 def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Squared Euclidean distances: (N, D), (M, D) -> (N, M), rounding may go below 0."""
+    """Squared Euclidean distances: (N, D), (M, D) -> (N, M). Some round to below 0."""
     product = torch.addmm(b.square().sum(1), a, b.T, alpha=-2)
     return product.add_(a.square().sum(1, keepdim=True))
 
