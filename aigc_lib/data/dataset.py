@@ -12,7 +12,7 @@ from .audio import read_sound
 from .catalog import CATALOG, Card, lookup, unknown
 from .download import CorruptFile, DataUnavailable
 from .headlines import read_headlines
-from .images import read_cifar10, read_digits, read_idx_pair
+from .images import read_cifar10, read_digits, read_idx_pair, read_jpegs
 from .music import read_chorales, read_tunes
 from .product_copy import read_product_copy
 from .service import read_service
@@ -30,6 +30,7 @@ from .toy import read_toy
 READERS = {
     "idx": read_idx_pair,
     "cifar10": read_cifar10,
+    "jpegs": read_jpegs,
     "digits": read_digits,
     "toy": read_toy,
     "sound": read_sound,

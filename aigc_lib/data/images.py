@@ -1,8 +1,10 @@
-"""Readers of image files: IDX, CIFAR-10's binary archive, scikit-learn's digits."""
+"""Readers of image files: IDX, CIFAR-10's archive, archived JPEGs, sklearn's digits."""
 
 from __future__ import annotations
 
 import gzip
+import io
+import lzma
 import math
 import struct
 import tarfile
@@ -11,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from PIL import Image, UnidentifiedImageError
 from torch import Tensor
 from torch.nn.functional import interpolate, pad
 
@@ -91,6 +94,43 @@ def read_cifar10(card: Card, split: str, paths: list[Path]) -> tuple[Tensor, Ten
     raw = bytearray().join(found[name] for name in names)
     records = torch.frombuffer(raw, dtype=torch.uint8).view(-1, record)
     return records[:, 1:].reshape(-1, *card.shape), records[:, 0].long()
+
+
+def read_jpegs(card: Card, split: str, paths: list[Path]) -> tuple[Tensor, Tensor]:
+    """Read SPLIT/CLASS/*.jpg from a tar.xz archive, in the order of their names.
+
+    Raises:
+        CorruptFile: not a whole archive, or a member that is no JPEG of ``card.shape``.
+    """
+    channels, height, width = card.shape
+    found = {}
+    try:
+        with tarfile.open(paths[0], "r:xz") as archive:
+            for member in archive:
+                folder, _, rest = member.name.partition("/")
+                if folder != split or not member.isreg():
+                    continue
+                if member.size > 4 * math.prod(card.shape):  # far above any such JPEG
+                    raise CorruptFile(
+                        f"{paths[0]}: {member.name} has {member.size:,} bytes"
+                    )
+                data = io.BytesIO(archive.extractfile(member).read())
+                with Image.open(data, formats=["JPEG"]) as image:
+                    if (image.width, image.height) != (width, height):
+                        raise CorruptFile(
+                            f"{paths[0]}: {member.name} has {image.width} x "
+                            f"{image.height} pixels, expected {width} x {height}"
+                        )
+                    pixels = image.convert("RGB" if channels == 3 else "L")
+                    found[rest] = torch.from_numpy(np.array(pixels))
+    except (tarfile.TarError, EOFError, lzma.LZMAError) as error:
+        raise CorruptFile(f"{paths[0]} is no whole tar.xz file: {error}") from None
+    except UnidentifiedImageError:
+        raise CorruptFile(f"{paths[0]}: {member.name} is no JPEG") from None
+    names = sorted(found)
+    labels = [card.classes.index(name.partition("/")[0]) for name in names]
+    x = torch.stack([found[name] for name in names]).view(-1, height, width, channels)
+    return x.movedim(3, 1).contiguous(), torch.tensor(labels)
 
 
 def read_digits(card: Card, split: str, paths: list[Path]) -> tuple[Tensor, Tensor]:

@@ -9,10 +9,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import aigc_lib as aigc
 from aigc_lib.data import CATALOG, CorruptFile
-from aigc_lib.data.images import read_cifar10, read_digits, read_idx, read_idx_pair
+from aigc_lib.data.images import (
+    read_cifar10,
+    read_digits,
+    read_idx,
+    read_idx_pair,
+    read_jpegs,
+)
 
 IMAGES = np.arange(2 * 4 * 3, dtype=np.uint8).reshape(2, 4, 3)
 RAW = struct.pack(">BBBB3I", 0, 0, 8, 3, 2, 4, 3) + IMAGES.tobytes()
@@ -144,6 +151,64 @@ def test_cifar10_writes_nothing_to_disk(tmp_path):
     paths = archive(tmp_path, members)
     read_cifar10(SMALL, "train", paths)
     assert list(tmp_path.iterdir()) == paths
+
+
+# ---- JPEGs in an archive ------------------------------------------------------------
+
+CATS = replace(CATALOG["cifar10_cats"], splits={"train": 2, "test": 1})
+
+
+def jpeg(colour, size=(32, 32)):
+    data = io.BytesIO()
+    Image.new("RGB", size, colour).save(data, "JPEG")
+    return data.getvalue()
+
+
+def jpegs(folder, members):
+    path = folder / "cats.tar.xz"
+    with tarfile.open(path, "w:xz") as tar:
+        for name, content in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(content)
+            tar.addfile(info, io.BytesIO(content))
+    return [path]
+
+
+def test_jpegs_come_by_name_and_split(tmp_path):
+    red, blue, green = (jpeg(colour) for colour in ("red", "blue", "lime"))
+    members = {"train/cat/1.jpg": blue, "train/cat/0.jpg": red, "test/cat/0.jpg": green}
+    paths = jpegs(tmp_path, members)
+    x, y = read_jpegs(CATS, "train", paths)
+    assert x.shape == (2, 3, 32, 32)
+    assert x.dtype == torch.uint8
+    assert y.tolist() == [0, 0]
+    assert x.float().mean((2, 3)).argmax(1).tolist() == [0, 2]
+    assert read_jpegs(CATS, "test", paths)[0].float().mean((2, 3)).argmax(1) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"GIF89a" + bytes(100), "1.jpg is no JPEG"),
+        (jpeg("red", (64, 32)), "1.jpg has 64 x 32 pixels, expected 32 x 32"),
+        (bytes(20_000), "1.jpg has 20,000 bytes"),
+    ],
+    ids=["no jpeg", "size", "long"],
+)
+def test_jpegs_of_another_kind_are_refused(tmp_path, content, reason):
+    paths = jpegs(
+        tmp_path, {"train/cat/0.jpg": jpeg("red"), "train/cat/1.jpg": content}
+    )
+    with pytest.raises(CorruptFile, match=reason):
+        read_jpegs(CATS, "train", paths)
+
+
+def test_a_truncated_archive_of_jpegs_is_refused(tmp_path):
+    (path,) = jpegs(tmp_path, {"train/cat/0.jpg": jpeg("red")})
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+    with pytest.raises(CorruptFile, match=r"no whole tar\.xz file"):
+        read_jpegs(CATS, "train", [path])
 
 
 # ---- scikit-learn's digits ----------------------------------------------------------
