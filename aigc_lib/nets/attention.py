@@ -1,4 +1,4 @@
-"""Causal self-attention and the Transformer made of it (Vaswani et al. 2017)."""
+"""Self-attention and the Transformer made of it (Vaswani et al. 2017)."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ class Block(nn.Module):
     def __init__(self, width: int, heads: int, dropout: float):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = CausalSelfAttention(width, heads, dropout)
+        self.attention = SelfAttention(width, heads, dropout)
         self.mlp = nn.Sequential(
             nn.Linear(width, 4 * width),
             nn.GELU(approximate="tanh"),
@@ -137,7 +137,7 @@ class Block(nn.Module):
         return x + self.mlp(self.norm2(x))
 
 
-class CausalSelfAttention(nn.Module):
+class SelfAttention(nn.Module):
     """(B, T, C) -> (B, T, C): each token gathers from those before it, and from itself.
 
     ``turns`` (2, T, C / 2H) are the rotations of the places. ``memory`` (2, B, H,
