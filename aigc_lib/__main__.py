@@ -26,7 +26,8 @@ EXAMPLES = {
   python -m aigc_lib fit dcgan mnist --steps 20000 --checkpoint run.pt
       (the same again after an interruption goes on where run.pt stops)""",
     "sample": """
-  python -m aigc_lib sample gan.safetensors --n 100 --columns 10 --out samples.png""",
+  python -m aigc_lib sample gan.safetensors --n 100 --columns 10 --out samples.png
+  python -m aigc_lib sample writer.safetensors --n 3 --prompt 品类=雨伞；颜色=墨绿→""",
     "evaluate": """
   python -m aigc_lib evaluate gan.safetensors fashion_mnist --n 10000 --json""",
     "export": """
@@ -105,6 +106,8 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--columns", type=int, default=8, help=default)
     p.add_argument("--seed", **seed)
     p.add_argument("--out", type=Path, help="(default: samples.png, .txt, .wav)")
+    p.add_argument("--prompt", help="text to go on from, to the end of its line")
+    p.add_argument("--temperature", type=float, help="of texts (default: 1.0)")
 
     p = command(evaluate)
     p.add_argument("model", **model_file)
@@ -182,10 +185,17 @@ def sample(arguments: argparse.Namespace) -> None:
     ending = {"text": "txt", "sounds": "wav"}.get(model.makes, "png")
     out = arguments.out or Path(f"samples.{ending}")
     _check_writable(out)
-    samples = model.sample(arguments.n, seed=arguments.seed).cpu()
+    if model.makes == "text":
+        texts = _written(model, arguments)
+    elif arguments.prompt is not None or arguments.temperature is not None:
+        raise ValueError(
+            f"--prompt and --temperature are for texts, this model makes {model.makes}"
+        )
+    else:
+        samples = model.sample(arguments.n, seed=arguments.seed).cpu()
     with replacing(out) as temporary:
         if model.makes == "text":
-            pages = (f"--- {i} ---\n{t}\n" for i, t in enumerate(model.texts(samples)))
+            pages = (f"--- {i} ---\n{text}\n" for i, text in enumerate(texts))
             temporary.write_text("".join(pages), encoding="utf-8")
         elif model.makes == "sounds":
             from torch.nn.functional import pad
@@ -340,6 +350,22 @@ def _build_for_text(name: str, data, options: dict):
     tokenizer = Characters.train([text], min_count=2)
     model = MODELS[name](tokenizer, **options)
     return model, Windows(tokenizer.encode(text), model.context + 1)
+
+
+def _written(model, arguments: argparse.Namespace) -> list[str]:
+    """Texts by ``model``: whole windows, or lines that begin with the prompt."""
+    options = {"seed": arguments.seed}
+    if arguments.temperature is not None:
+        options["temperature"] = arguments.temperature
+    if arguments.prompt is None:
+        return model.texts(model.sample(arguments.n, **options).cpu())
+    if arguments.n < 1:
+        raise ValueError(f"n={arguments.n}: ask for at least one sample")
+    options |= {"stop": "\n"}
+    return [
+        model.complete(arguments.prompt, model.context, **options | {"seed": seed})
+        for seed in range(arguments.seed, arguments.seed + arguments.n)
+    ]
 
 
 def _evaluate_text(model, data, arguments: argparse.Namespace) -> dict:

@@ -97,7 +97,7 @@ def check_copy(text: str, facts: dict[str, Any]) -> Verdict:
         for name, values in facts.items()
         for value in ((values,) if isinstance(values, str) else values)
     }
-    said = {(name, value) for name, value in _values() if value in text}
+    said = {pair for pair in vocabulary() if pair[1] in text}
     # two products may share an audience, so the same words stand for one thing
     words = {value for _, value in wanted}
     missing = [pair for pair in sorted(wanted) if pair[1] not in text]
@@ -106,8 +106,8 @@ def check_copy(text: str, facts: dict[str, Any]) -> Verdict:
 
 
 @cache
-def _values() -> frozenset[tuple[str, str]]:
-    """All (attribute, value) pairs of the grammar."""
+def vocabulary() -> frozenset[tuple[str, str]]:
+    """Return all (attribute, value) pairs of the grammar: what the judge knows."""
     grammar = phrases("product_copy")
     pairs = {("颜色", colour) for colour in grammar["颜色"]}
     for product, known in grammar["品类"].items():

@@ -71,6 +71,11 @@ class GenerativeModel(nn.Module):
                 average = copy.deepcopy(getattr(self, name)).requires_grad_(False)
                 self.averages[name] = average
 
+    def adopt_average(self, name: str) -> None:
+        """Go on learning from the averaged weights of network ``name``, if any."""
+        if name in self.averages:
+            getattr(self, name).load_state_dict(self.averages.pop(name).state_dict())
+
     @contextmanager
     def for_sampling(self, name: str) -> Iterator[nn.Module]:
         """Lend network ``name`` with averaged weights, in eval mode, without grad."""

@@ -1,4 +1,7 @@
-"""LoRA: fine-tuning by a matrix of low rank beside each frozen one (Hu et al. 2022)."""
+"""LoRA: fine-tuning by a matrix of low rank beside each frozen one (Hu et al. 2022).
+
+Once by hand, once by the peft library.
+"""
 
 from __future__ import annotations
 
@@ -68,8 +71,7 @@ def add_lora(
     ]
     if not found:
         raise ValueError(f"layers={tuple(layers)}: the net has no such linear layers")
-    if "net" in model.averages:  # what samples is what gets tuned
-        net.load_state_dict(model.averages.pop("net").state_dict())
+    model.adopt_average("net")  # what samples is what gets tuned
     net.requires_grad_(False)
     for parent, name, lora in found:
         setattr(parent, name, lora)
@@ -82,4 +84,42 @@ def merge_lora(model: GenerativeModel) -> None:
             for name, child in parent.named_children():
                 if isinstance(child, LoRALinear):
                     setattr(parent, name, child.merged())
+    model.net.requires_grad_(True)
+
+
+# ---- the same through the peft library -----------------------------------------------
+
+
+def add_peft_lora(
+    model: GenerativeModel,
+    *,
+    rank: int = 8,
+    alpha: float = 16.0,
+    layers: Collection[str] = LAYERS,
+) -> None:
+    """As ``add_lora``, by ``peft.get_peft_model``: ``model.net`` becomes a PeftModel.
+
+    Call ``merge_peft_lora`` before the model is saved; ``model.net.save_pretrained``
+    writes the LoRA alone.
+
+    Raises:
+        ModuleNotFoundError: peft is missing.
+        ValueError: no such layer, or a LoRA is there already.
+    """
+    try:
+        import peft
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError("peft is missing: pip install peft") from error
+    if isinstance(model.net, peft.PeftModel):
+        raise ValueError("model has a LoRA already: merge_peft_lora(model) first")
+    model.adopt_average("net")  # what samples is what gets tuned
+    config = peft.LoraConfig(r=rank, lora_alpha=alpha, target_modules=list(layers))
+    model.net = peft.get_peft_model(model.net, config)
+
+
+def merge_peft_lora(model: GenerativeModel) -> None:
+    """Add the LoRA to its layers and take peft away again."""
+    model.net = model.net.merge_and_unload()
+    for name, average in model.averages.items():
+        model.averages[name] = average.merge_and_unload()
     model.net.requires_grad_(True)

@@ -51,8 +51,7 @@ class DPO(GenerativeModel):
             if not value > 0:
                 raise ValueError(f"{name}={value}: give a number above 0")
         super().__init__(beta=beta, learning_rate=learning_rate)
-        if "net" in gpt.averages:  # what samples is what gets tuned
-            gpt.net.load_state_dict(gpt.averages.pop("net").state_dict())
+        gpt.adopt_average("net")  # what samples is what gets tuned
         self.gpt = gpt
         self.reference = copy.deepcopy(gpt.net).requires_grad_(False)
         self.beta, self.learning_rate = beta, learning_rate

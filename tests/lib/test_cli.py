@@ -152,6 +152,15 @@ def test_a_text_model_from_fit_to_evaluate(tmp_path, capsys, monkeypatch):
     assert [line for line in text.splitlines() if line.startswith("---")] == [
         f"--- {i} ---" for i in range(3)
     ]
+    words = ["--prompt", "品类=雨伞", "--temperature", 0.5, "--out", "lines.txt"]
+    assert run("sample", "gpt.safetensors", "--n", 2, "--seed", 1, *words) == 0
+    model = aigc.models.load("gpt.safetensors")
+    lines = [
+        model.complete("品类=雨伞", 16, stop="\n", seed=s, temperature=0.5)
+        for s in (1, 2)
+    ]
+    written = (tmp_path / "lines.txt").read_text(encoding="utf-8")
+    assert written == f"--- 0 ---\n{lines[0]}\n--- 1 ---\n{lines[1]}\n"
     capsys.readouterr()
     assert run("evaluate", "gpt.safetensors", "product_copy", "--json") == 0
     result = json.loads(capsys.readouterr().out)
@@ -245,6 +254,8 @@ STEP = ["--steps", 1]
         (["sample", "text"], "no safetensors file"),
         (["sample", "ring", "--n", 0], "n=0"),
         (["sample", "ring", "--columns", 0], "--columns 0"),
+        (["sample", "ring", "--prompt", "x"], "this model makes points"),
+        (["sample", "ring", "--temperature", 1], "this model makes points"),
         (["evaluate", "ring", "digits"], "the model makes (2,)"),
         (["evaluate", "ring", "ring8", "--split", "val"], "split='val'"),
         (["evaluate", "ring", "ring9"], "did you mean 'ring8'"),

@@ -4,7 +4,7 @@ import pytest
 
 import aigc_lib as aigc
 from aigc_lib.data.grammar import expanded, phrases, slots
-from aigc_lib.data.product_copy import ATTRIBUTES, _values, check_copy, prompt_of
+from aigc_lib.data.product_copy import ATTRIBUTES, check_copy, prompt_of, vocabulary
 
 LINE = "上新：墨绿碳纤维骨架雨伞。一键开合，下车那一秒不淋雨，毕业旅行不再将就。"
 FACTS = {
@@ -55,7 +55,7 @@ def test_every_line_is_true_to_its_facts(splits):
 
 
 def test_no_value_hides_in_another():
-    values = sorted({value for _, value in _values()})
+    values = sorted({value for _, value in vocabulary()})
     assert not [(a, b) for a in values for b in values if a != b and a in b]
 
 

@@ -6,7 +6,13 @@ from torch import nn
 
 import aigc_lib as aigc
 from aigc_lib.models import GPT
-from aigc_lib.models.lora import LoRALinear, add_lora, merge_lora
+from aigc_lib.models.lora import (
+    LoRALinear,
+    add_lora,
+    add_peft_lora,
+    merge_lora,
+    merge_peft_lora,
+)
 
 TOKENS = torch.arange(12).view(2, 6) % 7
 
@@ -89,6 +95,53 @@ def test_the_same_as_peft():
     x = torch.randn(5, 6)
     torch.testing.assert_close(ours(x), theirs(x))
     torch.testing.assert_close(ours.merged()(x), theirs(x))
+
+
+def test_peft_tunes_the_whole_gpt():
+    peft = pytest.importorskip("peft")
+    model = tuned(gpt(), steps=30)
+    with model.for_sampling("net") as net:
+        sampling = net(TOKENS)
+    add_peft_lora(model, rank=2, alpha=4)
+    torch.testing.assert_close(model.net(TOKENS), sampling)  # nothing at first
+    learning = [p for p in model.net.parameters() if p.requires_grad]
+    assert sum(p.numel() for p in learning) == 2 * 2 * ((8 + 24) + (8 + 8))
+    tuned(model, steps=10)
+    assert isinstance(model.net, peft.PeftModel)
+    fresh, written = model.net(TOKENS), model.generate(TOKENS[:, :2], 4, temperature=0)
+    assert not torch.allclose(fresh, sampling, atol=1e-3)
+    merge_peft_lora(model)
+    assert set(model.state_dict()) == set(tuned(gpt(), steps=1).state_dict())
+    torch.testing.assert_close(model.net(TOKENS), fresh, atol=1e-5, rtol=1e-5)
+    assert torch.equal(model.generate(TOKENS[:, :2], 4, temperature=0), written)
+    assert all(p.requires_grad for p in model.net.parameters())
+
+
+def test_ours_and_peft_learn_the_same():
+    """From the same A, the same steps lead to the same weights."""
+    pytest.importorskip("peft")
+    ours, theirs = gpt(), gpt()
+    add_lora(ours, rank=2, alpha=4)
+    add_peft_lora(theirs, rank=2, alpha=4)
+    layers = [m for m in ours.net.modules() if isinstance(m, LoRALinear)]
+    others = [m for m in theirs.net.modules() if hasattr(m, "lora_A")]
+    others = [m for m in others if "default" in m.lora_A]
+    for mine, other in zip(layers, others, strict=True):
+        other.lora_A["default"].weight.data = mine.a.data.clone()
+    merge_lora(tuned(ours))
+    merge_peft_lora(tuned(theirs))
+    for name, p in ours.net.named_parameters():
+        torch.testing.assert_close(
+            p, theirs.net.get_parameter(name), atol=1e-5, rtol=1e-4
+        )
+
+
+def test_two_peft_loras_do_not_stack():
+    pytest.importorskip("peft")
+    model = gpt()
+    add_peft_lora(model)
+    with pytest.raises(ValueError, match="merge_peft_lora"):
+        add_peft_lora(model)
 
 
 @pytest.mark.parametrize(

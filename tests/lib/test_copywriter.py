@@ -1,0 +1,138 @@
+"""The writer of copy: batches, verdicts, best of n, the constraint, the page."""
+
+import pytest
+import torch
+
+import aigc_lib as aigc
+from aigc_lib.apps import copywriter
+from aigc_lib.apps.copywriter import Copywriter, answers, choices, chosen, judged, told
+from aigc_lib.data import Characters
+from aigc_lib.data.product_copy import check_copy, prompt_of, vocabulary
+
+TRUE = "上新：墨绿碳纤维骨架雨伞。一键开合，下车那一秒不淋雨，毕业旅行不再将就。"
+FACTS = {
+    "品类": "雨伞",
+    "颜色": "墨绿",
+    "材质": "碳纤维骨架",
+    "卖点": ("一键开合",),
+    "场景": "毕业旅行",
+}
+
+
+@pytest.fixture(scope="module")
+def data():
+    return aigc.data.load("product_copy", split="test")[:300]
+
+
+@pytest.fixture(scope="module")
+def writer(data):
+    """A writer that has learned nothing: what it says without help is noise."""
+    torch.manual_seed(0)
+    words = [value for _, value in vocabulary()]
+    texts = ["\n", *data.texts, *map(prompt_of, data.facts), *words]
+    tokenizer = Characters.train(texts)
+    gpt = aigc.models.GPT(tokenizer, context=128, depth=1, heads=1, width=8)
+    return Copywriter(gpt, data.texts)
+
+
+def test_pairs_are_prompts_to_read_and_lines_to_learn(writer):
+    tokenizer = writer.gpt.tokenizer
+    (row,) = copywriter.pairs([FACTS], [TRUE], tokenizer, length=100)
+    learned = row[row >= 0]
+    assert tokenizer.decode(learned) == TRUE + "\n"
+    asked = len(prompt_of(FACTS))
+    assert tokenizer.decode(~row[:asked]) == prompt_of(FACTS)
+
+
+def test_each_prompt_gets_its_own_answer(writer, data):
+    prompts = [prompt_of(facts) for facts in data.facts[:12]]
+    assert len(set(map(len, prompts))) > 2
+    together = answers(writer.gpt, prompts, room=5, temperature=0)
+    for prompt, text in zip(prompts, together, strict=True):
+        alone = writer.gpt.complete(prompt, 5, temperature=0, stop="\n")
+        assert text == alone
+
+
+def test_the_seed_decides(writer, data):
+    facts = data.facts[:5]
+    first = writer.write(facts, seed=1)
+    assert first == writer.write(facts, seed=1) != writer.write(facts, seed=2)
+
+
+def test_the_constraint_leaves_no_error(writer, data):
+    """Even where the model knows nothing."""
+    facts = list(data.facts[:60])
+    free, bound = writer.write(facts), writer.write(facts, truthful=True)
+    assert judged(free, facts)["wrong"] == 1
+    found = judged(bound, facts)
+    assert found["wrong"] == found["missing"] == found["invented"] == 0
+    assert found["distinct"] == 1
+
+
+def test_best_of_n_keeps_what_is_true(writer, monkeypatch):
+    tries = iter([["x", TRUE, "x"], ["x", "y"], [TRUE, "z"], ["z"]])
+    asked = []
+
+    def write(facts, *, seed, **sampling):
+        asked.append((len(facts), seed, sampling))
+        return next(tries)
+
+    monkeypatch.setattr(writer, "write", write)
+    lines = writer.best_of([FACTS] * 3, 4, seed=7, temperature=0.5)
+    assert lines == [TRUE, TRUE, "z"]
+    assert [n for n, *_ in asked] == [3, 2, 2, 1]
+    assert len({seed for _, seed, _ in asked}) == 4
+    assert all(sampling == {"temperature": 0.5} for *_, sampling in asked)
+
+
+def test_the_count_by_hand():
+    red = TRUE.replace("墨绿", "酒红")
+    found = judged([TRUE, red, TRUE, TRUE.replace("一键开合", "开合")], [FACTS] * 4)
+    assert found["wrong"] == 0.5
+    assert (found["missing"], found["invented"]) == (0.5, 0.25)
+    assert found["low"] < 0.5 < found["high"]
+    assert (found["n"], found["distinct"]) == (4, 0.75)
+
+
+def test_verdicts_in_words():
+    assert told(check_copy(TRUE, FACTS)) == "属实"
+    red = told(check_copy(TRUE.replace("墨绿", "酒红"), FACTS))
+    assert red == "漏了：颜色 墨绿；编了：颜色 酒红"
+
+
+# ---- the page ------------------------------------------------------------------------
+
+
+def test_what_is_chosen_becomes_facts():
+    known = choices("雨伞")
+    assert list(known) == ["颜色", "材质", "卖点", "场景或人群"]
+    picked = ("雨伞", "墨绿", "碳纤维骨架", ["一键开合"])
+    assert chosen(*picked, "毕业旅行") == FACTS
+    assert chosen(*picked, "怕晒的姑娘")["人群"] == "怕晒的姑娘"
+    for points in ([], known["卖点"][:3]):
+        with pytest.raises(ValueError, match="choose one or two"):
+            chosen("雨伞", "墨绿", "碳纤维骨架", points, "毕业旅行")
+
+
+def test_the_button_gives_lines_with_verdicts(writer):
+    rows = copywriter.table(writer, FACTS, 4)
+    assert [verdict for _, verdict in rows] == ["属实"] * 4
+    assert len({line for line, _ in rows}) == 4
+    free = copywriter.table(writer, FACTS, 2, truthful=False)
+    assert all(verdict.startswith("漏了") for _, verdict in free)
+
+
+def test_the_page_is_built(writer):
+    gradio = pytest.importorskip("gradio")
+    blocks = copywriter.page(writer)
+    assert isinstance(blocks, gradio.Blocks)
+    labels = {
+        block.label for block in blocks.blocks.values() if hasattr(block, "label")
+    }
+    assert {"品类", "颜色", "材质", "卖点", "场景或人群", "种子"} <= labels
+    offered, write = (function.fn for function in blocks.fns.values())
+    assert offered("台灯")[1]["choices"] == choices("台灯")["材质"]
+    rows = write("雨伞", "墨绿", "碳纤维骨架", ["一键开合"], "毕业旅行", 2, 0, True)
+    assert [verdict for _, verdict in rows] == ["属实"] * 2
+    with pytest.raises(gradio.Error, match="choose one or two"):
+        write("雨伞", "墨绿", "碳纤维骨架", [], "毕业旅行", 2, 0, True)

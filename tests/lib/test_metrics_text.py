@@ -1,0 +1,21 @@
+"""What is counted of texts, by hand."""
+
+import pytest
+
+from aigc_lib.metrics.text import distinct, distinct_lines, ngrams
+
+
+def test_by_hand():
+    assert ngrams("abcd", 2) == ["ab", "bc", "cd"]
+    assert distinct(["abab", "ab"], 2) == 2 / 4  # ab ba ab ab
+    assert distinct(["abab", "ab"], 1) == 2 / 6
+    assert distinct(["ab", "x"], 2) == 1.0  # too short a text has no pairs
+    assert distinct_lines(["a", "b", "a", "a"]) == 0.5
+
+
+def test_nothing_to_count():
+    for texts, n in ([], 2), (["a"], 2), (["a"], 0):
+        with pytest.raises(ValueError, match=f"n={n}"):
+            distinct(texts, n)
+    with pytest.raises(ValueError, match="texts is empty"):
+        distinct_lines([])
