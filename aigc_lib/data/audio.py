@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -51,56 +52,79 @@ def mu_law_decode(codes: Tensor, levels: int = 256) -> Tensor:
     return compressed.sign() * torch.expm1(compressed.abs() * math.log1p(mu)) / mu
 
 
-def harmonic_sound(pitch: Tensor, seconds: float, gain, generator: Generator) -> Tensor:
-    """Add up the harmonics of ``pitch`` (N, 1) in Hz with random phases.
+Gain = Callable[[Tensor], Tensor]  # frequencies in Hz -> complex amplitudes
 
-    ``gain(frequency)`` maps the frequencies (N, 1) of one harmonic to its amplitudes.
-    Harmonics stop below half the sample rate, where they would come back as others.
-    Returns (N, T), each sound with its peak at 0.8, after a fade-in of 10 ms.
+
+def harmonic_sound(pitch: Tensor, seconds: float, gain: Gain) -> Tensor:
+    """Add up the harmonics of ``pitch`` in Hz, (N, 1), or (N, T) if it changes: (N, T).
+
+    The source is a sawtooth: the k-th harmonic is 1/k as strong as the first, and all
+    begin together. ``gain`` maps the frequencies of one harmonic to the complex numbers
+    that it is multiplied by: their angles are what its phase gains. Harmonics stop
+    below half the sample rate, where they would come back as others. Each sound has its
+    peak at 0.8, after a fade-in of 10 ms.
     """
-    time = torch.arange(round(seconds * SAMPLE_RATE)) / SAMPLE_RATE  # (T,)
-    x = torch.zeros(len(pitch), len(time))
+    samples = round(seconds * SAMPLE_RATE)
+    cycles = pitch.expand(-1, samples).double().cumsum(1) / SAMPLE_RATE  # since 0
+    x = torch.zeros(cycles.shape)
     for k in range(1, math.ceil(SAMPLE_RATE / 2 / pitch.min().item())):
-        phase = 2 * math.pi * torch.rand(len(pitch), 1, generator=generator)
-        amplitude = gain(k * pitch) / k * (k * pitch < SAMPLE_RATE / 2)
-        x += amplitude * torch.sin(2 * math.pi * k * pitch * time + phase)
-    x *= (time / 0.01).clamp(max=1)
+        passed = gain(k * pitch) / k * (k * pitch < SAMPLE_RATE / 2)
+        angle = 2 * math.pi * (k * cycles % 1).float()
+        x += passed.abs() * torch.sin(angle + passed.angle())
+    x *= (torch.arange(samples) / (0.01 * SAMPLE_RATE)).clamp(max=1)
     return 0.8 * x / x.abs().amax(1, keepdim=True)
 
 
-def plucked(pitch: Tensor, seconds: float, generator: Generator) -> Tensor:
-    """Strings of ``pitch`` (N, 1) in Hz: bright at first, then dying away, (N, T)."""
-    x = harmonic_sound(pitch, seconds, lambda f: (-f / 1_500).exp(), generator)
-    time = torch.arange(x.shape[1]) / SAMPLE_RATE
-    return x * (-3 * time).exp()
+def mouth(formants: Tensor) -> Gain:
+    """Return the gain of a mouth with ``formants`` in Hz, (N, 3), or (N, 3, T).
+
+    The first three resonances, each F^2 / (F^2 - f^2 + i f B) with its bandwidth B.
+    """
+    centers = formants if formants.dim() == 3 else formants[..., None]
+
+    def gain(f: Tensor) -> Tensor:
+        product = torch.ones_like(f, dtype=torch.complex64)
+        for center, width in zip(centers.unbind(1), BANDWIDTHS, strict=True):
+            product = product * center**2 / torch.complex(center**2 - f**2, f * width)
+        return product
+
+    return gain
+
+
+def plucked(pitch: Tensor, seconds: float, place: float | Tensor = 0.2) -> Tensor:
+    """Strings of ``pitch`` (N, 1) in Hz: bright at first, then dying away, (N, T).
+
+    ``place`` is where they are plucked, as a share of their length: harmonics that do
+    not move there are not heard.
+    """
+
+    def gain(f: Tensor) -> Tensor:
+        return (-f / 1_500).exp() * torch.sin(math.pi * place * f / pitch)
+
+    x = harmonic_sound(pitch, seconds, gain)
+    return x * (-3 * torch.arange(x.shape[1]) / SAMPLE_RATE).exp()
 
 
 def tones(n: int, generator: Generator, *, seconds: float) -> tuple[Tensor, Tensor]:
-    """Plucked notes of a pentatonic scale."""
+    """Notes of a pentatonic scale, plucked between a tenth and a half of the string."""
     y = torch.randint(len(NOTES), (n,), generator=generator)
     pitch = C4 * 2 ** (torch.tensor(list(NOTES.values()))[y, None] / 12)
-    return plucked(pitch, seconds, generator), y
+    place = 0.1 + 0.4 * torch.rand(n, 1, generator=generator)
+    return plucked(pitch, seconds, place), y
 
 
 def vowels(n: int, generator: Generator, *, seconds: float) -> tuple[Tensor, Tensor]:
     """Five vowels of many voices: a buzz that three resonances of the mouth colour.
 
     Source and filter as in Fant 1960: the buzz falls by 6 dB an octave (glottis and
-    lips together), each formant is a second-order resonance. The pitch lies between
-    100 and 200 Hz; formants vary together by 5%, as the size of a mouth does.
+    lips together). The pitch lies between 100 and 200 Hz; formants vary together by 5%,
+    as the size of a mouth does.
     """
     y = torch.randint(len(FORMANTS), (n,), generator=generator)
     pitch = 100 * 2 ** torch.rand(n, 1, generator=generator)
     size = 1 + 0.05 * torch.randn(n, 1, generator=generator)
     formants = size * torch.tensor(list(FORMANTS.values()))[y]  # (N, 3)
-
-    def gain(f: Tensor) -> Tensor:
-        answer = torch.ones_like(f)
-        for center, width in zip(formants.split(1, 1), BANDWIDTHS, strict=True):
-            answer *= center**2 / torch.hypot(center**2 - f**2, f * width)
-        return answer
-
-    return harmonic_sound(pitch, seconds, gain, generator), y
+    return harmonic_sound(pitch, seconds, mouth(formants)), y
 
 
 SOUNDS = {f.__name__: f for f in (tones, vowels)}

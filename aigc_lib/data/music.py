@@ -221,14 +221,13 @@ def to_sound(text: str, *, tempo: float = 100.0) -> Tensor:
     notes = notes_of(text)
     step = 60 / _checked(tempo) / STEPS * SAMPLE_RATE  # samples per character
     x, end = torch.zeros(round(len(text) * step)), 0
-    source = torch.Generator().manual_seed(0)
     for pitch, steps in notes:
         start, end = end, end + steps
         if pitch is not None:
             here = slice(round(start * step), round(end * step))
             length = here.stop - here.start
             hertz = torch.tensor([[440 * 2 ** ((pitch - 69) / 12)]])
-            sound = plucked(hertz, length / SAMPLE_RATE, source)[0]
+            sound = plucked(hertz, length / SAMPLE_RATE)[0]
             fade = torch.arange(length - 1, -1, -1) / (0.01 * SAMPLE_RATE)
             x[here] = sound * fade.clamp(max=1)  # a sudden end would click
     return x

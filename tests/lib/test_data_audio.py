@@ -12,13 +12,16 @@ from torch.nn.functional import avg_pool1d
 import aigc_lib as aigc
 from aigc_lib.data import CATALOG
 from aigc_lib.data.audio import (
+    BANDWIDTHS,
     C4,
     FORMANTS,
     NOTES,
     SAMPLE_RATE,
     harmonic_sound,
+    mouth,
     mu_law_decode,
     mu_law_encode,
+    plucked,
     write_wav,
 )
 
@@ -64,11 +67,44 @@ def test_a_vowel_is_loud_where_its_formants_are():
         assert abs(frequency[low][smooth[low].argmax()] - first) < 80
 
 
+def test_harmonics_without_a_gain_are_a_sawtooth():
+    """Its teeth: (pi - angle) / 2 within each period, away from the jumps."""
+    x = harmonic_sound(torch.tensor([[20.0]]), 0.1, torch.ones_like)[0]
+    angle = 2 * torch.pi * (20 * torch.arange(1, 801) / SAMPLE_RATE % 1)
+    inside = (angle > 0.4) & (angle < 5.8) & (torch.arange(800) > 80)
+    ratio = (x / (torch.pi - angle))[inside & ((angle - torch.pi).abs() > 0.3)]
+    assert ratio.max() / ratio.min() < 1.15
+
+
+def test_a_mouth_passes_the_lowest_frequencies_and_turns_its_formants():
+    """At a formant a resonance is F / (i B); far below all formants it is 1."""
+    gain = mouth(torch.tensor([[500.0, 1e6, 1e7]]))
+    low, at = gain(torch.tensor([[1.0]])), gain(torch.tensor([[500.0]]))
+    assert low.item() == pytest.approx(1, abs=1e-3)
+    assert at.item() == pytest.approx(500 / (1j * BANDWIDTHS[0]), rel=1e-3)
+
+
+def test_a_mouth_may_move():
+    """A pitch and formants that stay are the same, told once or at every moment."""
+    pitch, formants = torch.tensor([[120.0]]), torch.tensor([[500.0, 1_500, 2_500]])
+    still = harmonic_sound(pitch, 0.1, mouth(formants))
+    moving = mouth(formants[..., None].expand(-1, -1, 800))
+    same = harmonic_sound(pitch.expand(-1, 800), 0.1, moving)
+    torch.testing.assert_close(still, same, atol=1e-4, rtol=1e-4)
+
+
+def test_a_string_plucked_in_the_middle_has_no_even_harmonics():
+    x = plucked(torch.tensor([[200.0]]), 0.5, 0.5)[0]
+    frequency, magnitude = spectrum(x)
+    strength = [magnitude[(frequency - 200 * k).abs() < 20].max() for k in range(1, 6)]
+    assert max(strength[1], strength[3]) < 0.02 * strength[0]
+    assert strength[2] > 0.05 * strength[0]
+
+
 def test_nothing_comes_back_from_above_half_the_sample_rate():
     """A pitch of 1,500 Hz has two harmonics below 4,000 Hz; aliases would be others."""
-    generator = torch.Generator().manual_seed(0)
     pitch = torch.tensor([[1_500.0]])
-    x = harmonic_sound(pitch, 0.5, torch.ones_like, generator)[0]
+    x = harmonic_sound(pitch, 0.5, torch.ones_like)[0]
     frequency, magnitude = spectrum(x[400:])  # after the fade-in
     loud = frequency[magnitude > 0.02 * magnitude.max()]
     assert all(min(abs(f - 1_500), abs(f - 3_000)) < 20 for f in loud.tolist())
