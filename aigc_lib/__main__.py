@@ -6,7 +6,6 @@ import argparse
 import ast
 import inspect
 import json
-import math
 import os
 import sys
 import time
@@ -138,8 +137,9 @@ def fit(arguments: argparse.Namespace) -> None:
     from accelerate import PartialState
 
     from . import start
-    from .data import Texts, load
+    from .data import load
     from .data.catalog import unknown
+    from .kinds import build
     from .models import MODELS
     from .train import fit
 
@@ -149,10 +149,7 @@ def fit(arguments: argparse.Namespace) -> None:
     _check_writable(arguments.out)  # before the training, not after it
     run = start(seed=arguments.seed)
     data = load(arguments.data, standin=arguments.standin)
-    if isinstance(data, Texts):
-        model, samples = _build_for_text(arguments.model, data, options)
-    else:
-        model, samples = _build(arguments.model, data, options), data
+    model, samples = build(arguments.model, data, options)
     print(run, data, sep="\n", file=sys.stderr)
     training = dict(model.recipe)
     if arguments.batch_size is not None:
@@ -174,7 +171,7 @@ def fit(arguments: argparse.Namespace) -> None:
 
 def sample(arguments: argparse.Namespace) -> None:
     """Draw samples from a saved model: a picture, a text file, or one WAV file."""
-    from .files import replacing
+    from .kinds import ENDINGS, draw, write
     from .models import load
 
     if arguments.columns < 1:
@@ -182,96 +179,43 @@ def sample(arguments: argparse.Namespace) -> None:
     if arguments.out:
         _check_writable(arguments.out)
     model = load(arguments.model)
-    ending = {"text": "txt", "sounds": "wav"}.get(model.makes, "png")
-    out = arguments.out or Path(f"samples.{ending}")
+    if model.makes not in ENDINGS:
+        raise ValueError(f"{arguments.model}: {type(model).__name__} draws no samples")
+    out = arguments.out or Path(f"samples.{ENDINGS[model.makes]}")
     _check_writable(out)
-    if model.makes == "text":
-        texts = _written(model, arguments)
-    elif arguments.prompt is not None or arguments.temperature is not None:
-        raise ValueError(
-            f"--prompt and --temperature are for texts, this model makes {model.makes}"
-        )
-    else:
-        samples = model.sample(arguments.n, seed=arguments.seed).cpu()
-    with replacing(out) as temporary:
-        if model.makes == "text":
-            pages = (f"--- {i} ---\n{text}\n" for i, text in enumerate(texts))
-            temporary.write_text("".join(pages), encoding="utf-8")
-        elif model.makes == "sounds":
-            from torch.nn.functional import pad
-
-            from .data.audio import write_wav
-
-            write_wav(temporary, pad(samples, (0, 1_000)).flatten())
-        elif samples.dim() == 4:
-            from torchvision.utils import save_image
-
-            shades = {"normalize": True, "value_range": (-1, 1), "pad_value": 1.0}
-            save_image(
-                samples, temporary, "png", nrow=arguments.columns, padding=2, **shades
-            )
-        else:
-            import matplotlib
-
-            matplotlib.use("agg")
-            from . import plots
-
-            limit = 1.1 * samples.abs().max().item()
-            figure = plots.points(fake=samples, limit=limit).figure
-            figure.savefig(temporary, format="png")
+    of_text = {"prompt": arguments.prompt, "temperature": arguments.temperature}
+    of_text = {name: value for name, value in of_text.items() if value is not None}
+    samples = draw(model, arguments.n, seed=arguments.seed, **of_text)
+    write(model, samples, out, columns=arguments.columns)
     print(f"saved {out}")
 
 
 def evaluate(arguments: argparse.Namespace) -> None:
     """Compare a saved model with one split of real data."""
     from . import runtime
-    from .data import Texts, load
-    from .metrics import images as metrics
+    from .data import load
+    from .kinds import evaluate
     from .models import load as load_model
 
     model = load_model(arguments.model).to(runtime.pick_device())
     data = load(arguments.data, split=arguments.split, standin=arguments.standin)
-    if isinstance(data, Texts):
-        _show(_evaluate_text(model, data, arguments), arguments.json)
-        return
-    if model.makes == "sounds" or data.card.reader == "sound":
-        _show(_evaluate_sounds(model, data, arguments), arguments.json)
-        return
     began = time.perf_counter()
-    samples = model.sample(arguments.n, seed=arguments.seed).cpu()
-    sampling = time.perf_counter() - began
-    shape = tuple(samples.shape[1:])
-    if shape != tuple(data.x.shape[1:]):
-        raise ValueError(
-            f"data={arguments.data!r} holds {tuple(data.x.shape[1:])}, the model makes "
-            f"{shape}: evaluate it on the kind of data that it was trained on"
-        )
-    if shape == (1, 28, 28):
-        space = "features of aigc_lib's Fashion-MNIST classifier"
-        real, fake = metrics.features(data.x), metrics.features(samples)
-    elif len(shape) == 1:
-        space, real, fake = "coordinates", data.x, samples
-    else:
-        raise ValueError(f"no feature network for samples of shape {shape}")
-    kernel, error = metrics.kernel_distance(real, fake, seed=arguments.seed)
+    figures = evaluate(model, data, n=arguments.n, seed=arguments.seed)
     result = {
         "model": f"{type(model).__name__} from {arguments.model}",
         "data": data.name,
         "split": data.split,
-        "real_samples": len(real),
-        "fake_samples": len(fake),
-        "measured_on": space,
-        "frechet_distance": metrics.frechet_distance(real, fake),
-        "kernel_distance": kernel,
-        "kernel_distance_standard_error": error,
-        **metrics.precision_recall(real, fake),
-        "seed": arguments.seed,
-        "seconds_sampling": round(sampling, 2),
+        **figures,
         "seconds": round(time.perf_counter() - began, 2),
         "hardware": runtime.describe_device(model.device),
         "versions": runtime.describe_versions(),
     }
-    _show(result, arguments.json)
+    if arguments.json:
+        print(json.dumps(result, ensure_ascii=False))
+        return
+    for name, value in result.items():
+        text = f"{value:.4g}" if isinstance(value, float) else value
+        print(f"{name.replace('_', ' '):32}{text}")
 
 
 def export(arguments: argparse.Namespace) -> None:
@@ -309,125 +253,6 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 
 # ---- what the commands share ---------------------------------------------------------
-
-
-def _build(name: str, data, options: dict):
-    """Make model ``name`` for samples like those of ``data``."""
-    from .data.catalog import unknown
-    from .models import MODELS
-
-    shape = data.x.shape[1:]
-    if data.card.reader == "sound":
-        kind, fitting = "sounds", {}
-    elif len(shape) == 3:
-        kind, fitting = "images", {"channels": shape[0], "image_size": shape[1]}
-    else:
-        kind, fitting = "points", {"data_dim": shape[0]}
-    if MODELS[name].makes != kind:
-        raise ValueError(
-            f"model={name!r} is not made for {kind}, which data={data.name!r} holds"
-        )
-    accepted = inspect.signature(MODELS[name]).parameters
-    for option in options:
-        if option not in accepted:
-            raise unknown("--set", option, accepted)
-    return MODELS[name](**fitting | options)
-
-
-def _build_for_text(name: str, data, options: dict):
-    """Make model ``name`` with the characters of ``data``; return its samples too."""
-    from .data import Characters, Windows
-    from .data.catalog import unknown
-    from .models import MODELS
-
-    if MODELS[name].makes != "text":
-        raise ValueError(f"model={name!r} is not made for texts: choose gpt")
-    accepted = inspect.signature(MODELS[name]).parameters
-    for option in options:
-        if option not in accepted:
-            raise unknown("--set", option, accepted)
-    text = data.joined() + "\n"
-    tokenizer = Characters.train([text], min_count=2)
-    model = MODELS[name](tokenizer, **options)
-    return model, Windows(tokenizer.encode(text), model.context + 1)
-
-
-def _written(model, arguments: argparse.Namespace) -> list[str]:
-    """Texts by ``model``: whole windows, or lines that begin with the prompt."""
-    options = {"seed": arguments.seed}
-    if arguments.temperature is not None:
-        options["temperature"] = arguments.temperature
-    if arguments.prompt is None:
-        return model.texts(model.sample(arguments.n, **options).cpu())
-    if arguments.n < 1:
-        raise ValueError(f"n={arguments.n}: ask for at least one sample")
-    options |= {"stop": "\n"}
-    return [
-        model.complete(arguments.prompt, model.context, **options | {"seed": seed})
-        for seed in range(arguments.seed, arguments.seed + arguments.n)
-    ]
-
-
-def _evaluate_text(model, data, arguments: argparse.Namespace) -> dict:
-    """Ask ``model`` for every character of ``data`` once."""
-    from . import runtime
-    from .data import Windows
-
-    if model.makes != "text" or model.tokenizer is None:
-        raise ValueError(
-            f"data={arguments.data!r} holds texts: evaluate a model that was trained "
-            "on texts"
-        )
-    began = time.perf_counter()
-    tokens = model.tokenizer.encode(data.joined() + "\n")
-    length = model.context + 1
-    windows = Windows(tokens, length, step=model.context)
-    nats = model.nats_per_token(windows)
-    return {
-        "model": f"{type(model).__name__} from {arguments.model}",
-        "data": data.name,
-        "split": data.split,
-        "tokens": len(windows) * model.context,
-        "tokenizer": repr(model.tokenizer),
-        "nats_per_token": nats,
-        "perplexity": math.exp(nats),
-        "seconds": round(time.perf_counter() - began, 2),
-        "hardware": runtime.describe_device(model.device),
-        "versions": runtime.describe_versions(),
-    }
-
-
-def _evaluate_sounds(model, data, arguments: argparse.Namespace) -> dict:
-    """Ask ``model`` for every sample of every sound once."""
-    from . import runtime
-
-    if model.makes != "sounds" or data.card.reader != "sound":
-        raise ValueError(
-            f"data={arguments.data!r} and a model that makes {model.makes} do not fit: "
-            "evaluate a model on the kind of data that it was trained on"
-        )
-    began = time.perf_counter()
-    nats = model.nats_per_sample(data.x, data.y if model.conditional else None)
-    return {
-        "model": f"{type(model).__name__} from {arguments.model}",
-        "data": data.name,
-        "split": data.split,
-        "sounds": len(data),
-        "nats_per_sample": nats,
-        "seconds": round(time.perf_counter() - began, 2),
-        "hardware": runtime.describe_device(model.device),
-        "versions": runtime.describe_versions(),
-    }
-
-
-def _show(result: dict, as_json: bool) -> None:
-    """Print a result, as one JSON object or as lines."""
-    if as_json:
-        print(json.dumps(result, ensure_ascii=False))
-        return
-    for name, value in result.items():
-        text = f"{value:.4g}" if isinstance(value, float) else value
-        print(f"{name.replace('_', ' '):32}{text}")
 
 
 def _options(pairs: list[str]) -> dict:

@@ -169,7 +169,14 @@ def test_a_text_model_from_fit_to_evaluate(tmp_path, capsys, monkeypatch):
     assert run("evaluate", "gpt.safetensors", "digits") == 2
     assert run("fit", "gpt", "digits", "--steps", 1) == 2
     assert run("fit", "dcgan", "product_copy", "--steps", 1) == 2
-    assert "is not made for texts" in capsys.readouterr().err
+    assert "is not made for text," in capsys.readouterr().err
+
+
+def test_a_model_that_only_reads_draws_nothing(tmp_path, capsys):
+    code = aigc.data.Characters.train(["ab"])
+    path = aigc.models.MaskedLM(code, depth=1, heads=2, width=8).save(tmp_path / "m")
+    assert run("sample", path) == 2
+    assert "MaskedLM draws no samples" in capsys.readouterr().err
 
 
 def test_a_sound_model_from_fit_to_evaluate(tmp_path, capsys, monkeypatch):
@@ -256,7 +263,7 @@ STEP = ["--steps", 1]
         (["sample", "ring", "--columns", 0], "--columns 0"),
         (["sample", "ring", "--prompt", "x"], "this model makes points"),
         (["sample", "ring", "--temperature", 1], "this model makes points"),
-        (["evaluate", "ring", "digits"], "the model makes (2,)"),
+        (["evaluate", "ring", "digits"], "holds images, the model makes points"),
         (["evaluate", "ring", "ring8", "--split", "val"], "split='val'"),
         (["evaluate", "ring", "ring9"], "did you mean 'ring8'"),
         (["export", "text", "out.onnx"], "no safetensors file"),
