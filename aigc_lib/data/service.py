@@ -33,16 +33,15 @@ def _utterances(train: int, test: int) -> dict[str, list[Record]]:
     for split, total in (("train", train), ("test", test)):
         for intent, patterns in classes.items():
             every = 2 if intent == OUTSIDE else 4
-            chosen = [
-                (core, pattern)
+            ways = [
+                (core, expanded(core))
                 for i, core in enumerate(patterns)
                 if (i % every == every - 1) == (split == "test")
-                for pattern in expanded(core)
             ]
             share = total // len(classes)
             while share:
-                core, pattern = random.choice(chosen)
-                text = filled(pattern, written["槽"], random)
+                core, chosen = random.choice(ways)  # the short ones come as often
+                text = filled(random.choice(chosen), written["槽"], random)
                 text = random.choice(written["开头"]) + text
                 text += random.choice(written["结尾"])
                 if text not in taken:
