@@ -15,7 +15,7 @@ from torch.optim import AdamW, Optimizer
 from ..data.text import Texts
 from ..data.tokenizers import BytePairs, Tokenizer, tokenizer_from
 from ..metrics.calibration import fitted_temperature, rejection_threshold
-from ..nets.encoder import Bert, Classifier, Encoder, library
+from ..nets.encoder import Bert, Classifier, Encoder, NGrams, library
 from .base import GenerativeModel, Update
 
 SCORES = ("maximum", "energy")
@@ -201,10 +201,13 @@ class TextClassifier(_Reader):
     """Sorts texts into ``classes``, says how sure it is, and may say "none of these".
 
     Trains on ``encode(texts)`` of a set with classes. ``on`` begins with the encoder of
-    a ``MaskedLM``. Afterwards, on data it was not trained on: ``calibrate`` makes its
-    probabilities honest, ``learn_to_reject`` finds the ``score`` below which it says
-    nothing. That is the greatest probability ("maximum", Hendrycks and Gimpel 2017),
-    or minus the "energy", T log sum exp(logits / T) (Liu et al. 2020).
+    a ``MaskedLM``. Where texts are few, let their ``ngrams`` of up to so many letters
+    vote beside the encoder (6 for English).
+
+    Afterwards, on data it was not trained on: ``calibrate`` makes its probabilities
+    honest, ``learn_to_reject`` finds the ``score`` below which it says nothing. That is
+    the greatest probability ("maximum", Hendrycks and Gimpel 2017), or minus the
+    "energy", T log sum exp(logits / T) (Liu et al. 2020).
 
     Raises:
         ValueError: arguments that do not fit together.
@@ -223,6 +226,7 @@ class TextClassifier(_Reader):
         heads: int = 4,
         width: int = 128,
         dropout: float = 0.1,
+        ngrams: int = 0,
         score: str = "maximum",
         learning_rate: float = 1e-3,
         weight_decay: float = 0.01,
@@ -233,6 +237,8 @@ class TextClassifier(_Reader):
             raise ValueError(f"classes={classes}: give at least two, all different")
         if score not in SCORES:
             raise ValueError(f"score={score!r}: choose one of {SCORES}")
+        if ngrams < 0:
+            raise ValueError(f"ngrams={ngrams}: give a number of letters, 0 for none")
         sizes = {"context": context, "depth": depth, "heads": heads, "width": width}
         super().__init__(
             tokenizer,
@@ -240,13 +246,19 @@ class TextClassifier(_Reader):
             classes=classes,
             **sizes,
             dropout=dropout,
+            ngrams=ngrams,
             score=score,
             learning_rate=learning_rate,
             weight_decay=weight_decay,
         )
         self.classes, self.score = classes, score
         encoder = self._encoder(**sizes, dropout=dropout)
-        self.net = Classifier(encoder, len(classes), dropout)
+        votes = None
+        if ngrams:
+            code = self._tokenizer()
+            spelling = [code.decode([token]) for token in range(len(code))]
+            votes = NGrams(spelling, ngrams, len(classes), dropout=dropout)
+        self.net = Classifier(encoder, len(classes), dropout, votes)
         self.register_buffer("temperature", torch.tensor(1.0))
         self.register_buffer("threshold", torch.tensor(-torch.inf))
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
+import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear
+from torch.nn.functional import embedding_bag, linear, pad
+from torch.nn.utils.rnn import pad_sequence
 
 from .attention import Block, initialize, rotations
 
@@ -100,12 +103,81 @@ class Bert(nn.Module):
         return linear(self.transform(x), weight, self.bias)
 
 
-class Classifier(nn.Module):
-    """Tokens (B, T) -> logits (B, classes), from the mean description of the tokens."""
+class NGrams(nn.Module):
+    """Tokens (B, T) -> logits (B, classes): every run of letters has a vote.
 
-    def __init__(self, encoder: Encoder | Bert, classes: int, dropout: float):
+    ``spelling[i]`` is the text of token i. The letters of a text are all runs of 1 to
+    ``longest`` of them, upper case or lower; each run has a weight for each class, 0 at
+    first. No list of runs is kept: a hash says in which of the ``buckets`` the weights
+    of a run are, and runs that meet there share them. Source: Joulin et al. 2017.
+    """
+
+    def __init__(
+        self,
+        spelling: Sequence[str],
+        longest: int,
+        classes: int,
+        *,
+        dropout: float = 0.0,
+        buckets: int = 2**16,
+    ):
         super().__init__()
-        self.encoder = encoder
+        # token -1, an empty place, finds the last row, which spells nothing
+        rows = [
+            torch.tensor([ord(letter) for letter in text.lower()], dtype=torch.long)
+            for text in (*spelling, "")
+        ]
+        rows = pad_sequence(rows, batch_first=True, padding_value=-1)  # (V + 1, L)
+        self.register_buffer("spelling", rows, persistent=False)
+        self.longest = longest
+        self.dropout = nn.Dropout(dropout)
+        self.votes = nn.Embedding(buckets, classes)
+        nn.init.zeros_(self.votes.weight)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        letters = self.spelling[tokens].flatten(1)  # (B, T L), with empty places
+        order = (letters < 0).int().argsort(dim=1, stable=True)  # these go to the end
+        letters = letters.gather(1, order)[:, : max(1, (letters >= 0).sum(1).max())]
+        seen = (letters >= 0).repeat(1, self.longest).float()  # (B, longest S)
+        total = embedding_bag(
+            self.buckets(letters),
+            self.votes.weight,
+            mode="sum",
+            per_sample_weights=self.dropout(seen),
+        )
+        # a step of Adam moves all weights alike: rare ones need a longer one
+        return 5 * total / seen.sum(1, keepdim=True).clamp(min=1).sqrt()
+
+    def buckets(self, letters: Tensor) -> Tensor:
+        """Return where the runs that end at each of the ``letters`` (B, S) vote.
+
+        (B, ``longest`` S): first the single letters, then the pairs, and so on.
+        """
+        letters = letters + 1  # 0 stands before the text
+        number, found = letters, []
+        for n in range(self.longest):
+            if n:  # one more letter, to the left
+                number = number * 1_000_003 + pad(letters, (n, 0))[:, :-n]
+            found.append((number * -7046029254386353131 >> 32) % len(self.votes.weight))
+        return torch.cat(found, 1)
+
+
+class Classifier(nn.Module):
+    """Tokens (B, T) -> logits (B, classes), from the mean description of the tokens.
+
+    With ``ngrams`` these add their votes: they know the words, the encoder what stands
+    beside what ("wide and deep", Cheng et al. 2016).
+    """
+
+    def __init__(
+        self,
+        encoder: Encoder | Bert,
+        classes: int,
+        dropout: float,
+        ngrams: NGrams | None = None,
+    ):
+        super().__init__()
+        self.encoder, self.ngrams = encoder, ngrams
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.width, classes)
         initialize(self.head)
@@ -113,7 +185,8 @@ class Classifier(nn.Module):
     def forward(self, tokens: Tensor) -> Tensor:
         seen = (tokens >= 0)[..., None]
         x = (self.encoder(tokens) * seen).sum(1) / seen.sum(1)  # (B, C)
-        return self.head(self.dropout(x)).float()
+        logits = self.head(self.dropout(x)).float()
+        return logits if self.ngrams is None else logits + self.ngrams(tokens)
 
 
 def check_length(length: int, context: int) -> None:

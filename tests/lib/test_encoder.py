@@ -11,7 +11,7 @@ import aigc_lib as aigc
 from aigc_lib.data import BytePairs, Characters, Windows
 from aigc_lib.models import MODELS, MaskedLM, TextClassifier, load_bert
 from aigc_lib.models.encoder import Encoded, masked, without_empty_columns
-from aigc_lib.nets.encoder import Encoder
+from aigc_lib.nets.encoder import Encoder, NGrams
 
 SIZES = {"context": 16, "depth": 2, "heads": 2, "width": 16}
 TEXT = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n"
@@ -238,6 +238,67 @@ def test_what_fits_no_class_gets_none(score):
     torch.testing.assert_close(torch.tensor([q for _, q in labels]), p)
 
 
+# ---- n-grams that vote --------------------------------------------------------------
+
+
+def restless_votes(spelling, longest, **options):
+    torch.manual_seed(0)
+    votes = NGrams(spelling, longest, 3, **options)
+    votes.votes.weight.data.normal_()
+    return votes
+
+
+def test_votes_by_hand():
+    net = restless_votes(["Ab", "c", "ba"], 3)
+    numbers = net.buckets(torch.tensor([[*map(ord, "abc")]]))[0].tolist()
+    names = ["a", "b", "c", "_a", "ab", "bc", "__a", "_ab", "abc"]
+    assert len(set(numbers)) == len(set(names))
+    again = net.buckets(torch.tensor([[*map(ord, "xabc")]]))[0].tolist()
+    shared = {"a": 1, "b": 2, "c": 3, "ab": 6, "bc": 7, "abc": 11}  # not at the start
+    for name, place in shared.items():
+        assert again[place] == numbers[names.index(name)], name
+    by_hand = 5 * net.votes.weight[numbers].sum(0) / 9**0.5
+    torch.testing.assert_close(net(torch.tensor([[0, 1, -1]])), by_hand[None])
+
+
+def test_only_letters_count_not_how_they_are_cut():
+    net = restless_votes(["ab", "c", "a", "BC", ""], 4)
+    a, b, c, other = net(torch.tensor([[0, 1, -1], [2, 3, -1], [2, 4, 3], [1, 0, -1]]))
+    torch.testing.assert_close(a, b)
+    torch.testing.assert_close(a, c)
+    assert not torch.allclose(a, other, atol=1e-3)
+    assert (net(torch.tensor([[4, -1, -1]])) == 0).all()  # nothing to read, no vote
+
+
+def test_dropout_takes_votes_away_and_keeps_their_mean():
+    net = restless_votes(["abcdefgh"], 4, dropout=0.5)
+    tokens = torch.zeros(4_000, 1, dtype=torch.long)
+    votes = net(tokens)
+    assert votes.std(0).min() > 0.1
+    net.eval()
+    torch.testing.assert_close(votes.mean(0), net(tokens)[0], atol=0.3, rtol=0)
+
+
+def test_votes_join_the_encoder_and_learn(tmp_path):
+    torch.manual_seed(0)
+    reader = MaskedLM(tokenizer(), **SIZES)
+    model = TextClassifier.on(reader, ("丢卡", "忘密码"), ngrams=2, dropout=0.0)
+    x = model.encode(QUESTIONS).x
+    alone = TextClassifier.on(reader, ("丢卡", "忘密码"), dropout=0.0)
+    alone.net.head.load_state_dict(model.net.head.state_dict())
+    assert torch.equal(model.logits(x), alone.logits(x))  # at first they do not vote
+    assert alone.net.ngrams is None  # nor by default
+    data = Encoded(x.repeat(4, 1), torch.tensor([0, 0, 1, 1] * 4))
+    aigc.fit(model, data, steps=20, batch_size=8, ema=0.0)
+    votes = model.net.ngrams.votes.weight
+    assert votes.abs().sum() > 0
+    model.net.encoder.norm.weight.data.zero_()  # the encoder has nothing to say
+    model.net.encoder.norm.bias.data.zero_()
+    assert [y for y, _ in model.predict(QUESTIONS)] == [*["丢卡"] * 2, *["忘密码"] * 2]
+    path = model.save(tmp_path / "model.safetensors")
+    assert torch.equal(aigc.models.load(path).logits(x), model.logits(x))
+
+
 # ---- over transformers' BERT --------------------------------------------------------
 
 
@@ -344,6 +405,8 @@ def test_what_is_no_bert_is_refused(checkpoint, tmp_path):
         (lambda: TextClassifier(classes=("a", "a")), "give at least two, all"),
         (lambda: TextClassifier(score="mean"), "score='mean': choose one of"),
         (lambda: TextClassifier().predict(["a"]), "tokenizer=None"),
+        (lambda: TextClassifier(ngrams=2), "tokenizer=None"),
+        (lambda: TextClassifier(ngrams=-1), "ngrams=-1: give a number of letters"),
         (lambda: classifier().predict([]), "texts: 0 of them"),
         (lambda: classifier().predict(["卡", ""]), "2 of them, 1 empty"),
         (lambda: classifier().calibrate(QUESTIONS), "data has no classes"),
