@@ -21,11 +21,12 @@ class Phrases:
     ``beginnings`` are the states, S strings, the shortest first. ``after`` (S, V) is
     the state behind each token; ``ends`` (S, P) tells which phrases end in a state and
     ``under`` (S, P) which begin with it. A beginning is a ``promise`` (S,) if ``texts``
-    use it, and only for a phrase: "墨" only in "墨绿", but "酒" also in "酒店".
+    use it, and only for a phrase: "墨" only in "墨绿", but "酒" also in "酒店". What
+    the tokenizer cannot write is left out, of phrases and of texts.
 
     Raises:
-        ValueError: no phrase, an empty one, or a tokenizer whose tokens are not
-            characters.
+        ValueError: no phrase that can be written, an empty one, or a tokenizer whose
+            tokens are not characters.
     """
 
     def __init__(
@@ -34,12 +35,13 @@ class Phrases:
         tokenizer: Characters,
         texts: Iterable[str] = (),
     ):
-        self.phrases, self.tokenizer = sorted(set(phrases)), tokenizer
         if not isinstance(tokenizer, Characters):
             raise ValueError(
                 f"tokenizer={tokenizer}: a phrase can hide across byte pairs, use one "
                 "token per character"
             )
+        writable = set(tokenizer.numbers).issuperset
+        self.phrases, self.tokenizer = sorted(filter(writable, set(phrases))), tokenizer
         if not self.phrases or "" in self.phrases:
             raise ValueError(f"phrases={self.phrases}: give some, none of them empty")
         cuts = {p[:k] for p in self.phrases for k in range(len(p) + 1)}
@@ -63,7 +65,7 @@ class Phrases:
                 token = int(tokenizer.encode(self.beginnings[child][-1]))
                 self.shorter[child] = int(self.after[s, token])
                 self.after[s, token] = child
-        self.promise = self._promises(texts)
+        self.promise = self._promises(filter(writable, texts))
 
     def _promises(self, texts: Iterable[str]) -> Tensor:
         owners = [tuple(self.phrases[i] for i in row.nonzero()) for row in self.under]

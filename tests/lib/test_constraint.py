@@ -37,6 +37,12 @@ def test_it_knows_what_ends_and_what_has_begun():
                 assert ends == text[:k].endswith(phrase), (text[:k], phrase)
 
 
+def test_what_cannot_be_written_is_left_out():
+    assert automaton(["ab，dde"], [*PHRASES, "ae", "eb"]).phrases == sorted(PHRASES)
+    with pytest.raises(ValueError, match=r"phrases=\[\]"):
+        automaton(phrases=["xyz"])
+
+
 def test_what_begins_with_a_state():
     phrases = automaton()
     for beginning, row in zip(phrases.beginnings, phrases.under, strict=True):
