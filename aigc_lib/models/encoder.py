@@ -202,7 +202,8 @@ class TextClassifier(_Reader):
 
     Trains on ``encode(texts)`` of a set with classes. ``on`` begins with the encoder of
     a ``MaskedLM``. Where texts are few, let their ``ngrams`` of up to so many letters
-    vote beside the encoder (6 for English).
+    vote beside the encoder (6 for English), and let training hide a share of the
+    tokens from the encoder.
 
     Afterwards, on data it was not trained on: ``calibrate`` makes its probabilities
     honest, ``learn_to_reject`` finds the ``score`` below which it says nothing. That is
@@ -227,6 +228,7 @@ class TextClassifier(_Reader):
         width: int = 128,
         dropout: float = 0.1,
         ngrams: int = 0,
+        hidden: float = 0.0,
         score: str = "maximum",
         learning_rate: float = 1e-3,
         weight_decay: float = 0.01,
@@ -239,6 +241,8 @@ class TextClassifier(_Reader):
             raise ValueError(f"score={score!r}: choose one of {SCORES}")
         if ngrams < 0:
             raise ValueError(f"ngrams={ngrams}: give a number of letters, 0 for none")
+        if not 0 <= hidden < 1:
+            raise ValueError(f"hidden={hidden}: a share of the tokens lies in [0, 1)")
         sizes = {"context": context, "depth": depth, "heads": heads, "width": width}
         super().__init__(
             tokenizer,
@@ -247,6 +251,7 @@ class TextClassifier(_Reader):
             **sizes,
             dropout=dropout,
             ngrams=ngrams,
+            hidden=hidden,
             score=score,
             learning_rate=learning_rate,
             weight_decay=weight_decay,
@@ -258,7 +263,7 @@ class TextClassifier(_Reader):
             code = self._tokenizer()
             spelling = [code.decode([token]) for token in range(len(code))]
             votes = NGrams(spelling, ngrams, len(classes), dropout=dropout)
-        self.net = Classifier(encoder, len(classes), dropout, votes)
+        self.net = Classifier(encoder, len(classes), dropout, votes, hidden)
         self.register_buffer("temperature", torch.tensor(1.0))
         self.register_buffer("threshold", torch.tensor(-torch.inf))
 

@@ -166,7 +166,8 @@ class Classifier(nn.Module):
     """Tokens (B, T) -> logits (B, classes), from the mean description of the tokens.
 
     With ``ngrams`` these add their votes: they know the words, the encoder what stands
-    beside what ("wide and deep", Cheng et al. 2016).
+    beside what ("wide and deep", Cheng et al. 2016). In training a share ``hidden`` of
+    the tokens is masked for the encoder, so that it trusts no single one.
     """
 
     def __init__(
@@ -175,16 +176,20 @@ class Classifier(nn.Module):
         classes: int,
         dropout: float,
         ngrams: NGrams | None = None,
+        hidden: float = 0.0,
     ):
         super().__init__()
-        self.encoder, self.ngrams = encoder, ngrams
+        self.encoder, self.ngrams, self.hidden = encoder, ngrams, hidden
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.width, classes)
         initialize(self.head)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        seen = (tokens >= 0)[..., None]
-        x = (self.encoder(tokens) * seen).sum(1) / seen.sum(1)  # (B, C)
+        seen, read = (tokens >= 0)[..., None], tokens
+        if self.training and self.hidden:
+            gone = torch.rand(tokens.shape, device=tokens.device) < self.hidden
+            read = tokens.masked_fill(gone & (tokens >= 0), self.encoder.mask)
+        x = (self.encoder(read) * seen).sum(1) / seen.sum(1)  # (B, C)
         logits = self.head(self.dropout(x)).float()
         return logits if self.ngrams is None else logits + self.ngrams(tokens)
 

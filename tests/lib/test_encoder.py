@@ -299,6 +299,27 @@ def test_votes_join_the_encoder_and_learn(tmp_path):
     assert torch.equal(aigc.models.load(path).logits(x), model.logits(x))
 
 
+def test_training_hides_tokens_from_the_encoder_only():
+    model = classifier(hidden=0.5, ngrams=2, dropout=0.0)
+    tokens = model.encode(["卡丢了"] * 400).x
+    read = {}
+    for name in ("encoder", "ngrams"):
+        part = getattr(model.net, name)
+        part.register_forward_pre_hook(
+            lambda _, args, name=name: read.update({name: args[0]})
+        )
+    model.net(tokens)  # not in training
+    assert torch.equal(read["encoder"], tokens)
+    model.net.train()(tokens)
+    assert torch.equal(read["ngrams"], tokens)
+    hidden = read["encoder"] == model.net.encoder.mask
+    assert torch.equal(read["encoder"][~hidden], tokens[~hidden])
+    assert hidden.float().mean().item() == pytest.approx(0.5, abs=0.08)
+    tokens[:, 2] = -1
+    model.net(tokens)
+    assert (read["encoder"][:, 2] == -1).all()
+
+
 # ---- over transformers' BERT --------------------------------------------------------
 
 
@@ -377,6 +398,13 @@ def test_bert_learns_and_is_saved_like_ours(checkpoint, tmp_path):
     assert str(checkpoint[0]) not in json.dumps(reader.config)
 
 
+def test_a_published_model_that_is_not_at_hand_is_named(monkeypatch):
+    pytest.importorskip("transformers")
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    with pytest.raises(OSError, match=r"'bert-base-nowhere'.*not to be downloaded"):
+        load_bert("bert-base-nowhere")
+
+
 def test_what_is_no_bert_is_refused(checkpoint, tmp_path):
     transformers = pytest.importorskip("transformers")
     with pytest.raises(OSError, match="no such folder with a model in it"):
@@ -406,6 +434,7 @@ def test_what_is_no_bert_is_refused(checkpoint, tmp_path):
         (lambda: TextClassifier(score="mean"), "score='mean': choose one of"),
         (lambda: TextClassifier().predict(["a"]), "tokenizer=None"),
         (lambda: TextClassifier(ngrams=2), "tokenizer=None"),
+        (lambda: TextClassifier(hidden=1.0), "hidden=1.0: a share of the tokens"),
         (lambda: TextClassifier(ngrams=-1), "ngrams=-1: give a number of letters"),
         (lambda: classifier().predict([]), "texts: 0 of them"),
         (lambda: classifier().predict(["卡", ""]), "2 of them, 1 empty"),
