@@ -13,7 +13,7 @@ from aigc_lib.metrics.codes import matched_accuracy
 from benchmarks.image_quality import draw
 from benchmarks.record import kept, record, seeds, summary
 
-STEPS, SEEDS = 400, seeds(5)
+STEPS, SEEDS = 1_000, seeds(5)
 
 
 def measure(seed: int, train, test) -> dict[str, float]:

@@ -209,7 +209,7 @@ class InfoGAN(HingeGAN):
             for read in self.reader(views).chunk(HEADS, dim=1):
                 plain, moved, seen = read.split(sizes)
                 loss -= self.information * information_bound(seen, code)
-                loss -= self.agreement * shared_information(plain, moved, balance=1.5)
+                loss -= self.agreement * shared_information(plain, moved, balance=4.0)
             update("reader", loss / HEADS)
 
     def read(self, images: Tensor) -> Tensor:
