@@ -184,14 +184,18 @@ class Classifier(nn.Module):
         self.head = nn.Linear(encoder.width, classes)
         initialize(self.head)
 
-    def forward(self, tokens: Tensor) -> Tensor:
+    def opinions(self, tokens: Tensor) -> list[Tensor]:
+        """Return logits (B, classes) of the encoder and, if there are any, n-grams."""
         seen, read = (tokens >= 0)[..., None], tokens
         if self.training and self.hidden:
             gone = torch.rand(tokens.shape, device=tokens.device) < self.hidden
             read = tokens.masked_fill(gone & (tokens >= 0), self.encoder.mask)
         x = (self.encoder(read) * seen).sum(1) / seen.sum(1)  # (B, C)
         logits = self.head(self.dropout(x)).float()
-        return logits if self.ngrams is None else logits + self.ngrams(tokens)
+        return [logits, self.ngrams(tokens)] if self.ngrams else [logits]
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return sum(self.opinions(tokens))
 
 
 def check_length(length: int, context: int) -> None:

@@ -299,6 +299,21 @@ def test_votes_join_the_encoder_and_learn(tmp_path):
     assert torch.equal(aigc.models.load(path).logits(x), model.logits(x))
 
 
+def test_encoder_and_votes_learn_together_and_each_alone():
+    model = classifier(ngrams=2, dropout=0.0)
+    x, y = model.encode(QUESTIONS).x, torch.tensor([0, 0, 1, 1])
+    losses = []
+    model.training_step((x, y), lambda name, loss: losses.append(loss))
+    a, b = model.net.opinions(x)
+    torch.testing.assert_close(model.net(x), a + b)
+    assert not torch.allclose(a, b, atol=0.1)
+    alone = (cross_entropy(a, y) + cross_entropy(b, y)) / 2
+    torch.testing.assert_close(losses[0], cross_entropy(a + b, y) + alone)
+    model = classifier(dropout=0.0)
+    model.training_step((x, y), lambda name, loss: losses.append(loss))
+    torch.testing.assert_close(losses[1], cross_entropy(model.net(x), y))
+
+
 def test_training_hides_tokens_from_the_encoder_only():
     model = classifier(hidden=0.5, ngrams=2, dropout=0.0)
     tokens = model.encode(["卡丢了"] * 400).x
