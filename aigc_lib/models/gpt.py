@@ -13,8 +13,11 @@ from torch.optim import AdamW, Optimizer
 from ..data.tokenizers import Tokenizer, tokenizer_from
 from ..nets.attention import KVCache, Transformer
 from .base import GenerativeModel, Update, noise_source
+from .muon import Muon
 from .sampling import Sampling
 
+OPTIMIZERS = ("adamw", "muon")
+MATRIX_RATE = 10 / 3  # of Muon, in rates of the other parameters
 Constraint = Callable[[Tensor, Tensor], Tensor]  # (tokens (B, T), logits (B, V))
 
 
@@ -37,7 +40,9 @@ class GPT(GenerativeModel):
     """A decoder-only Transformer (Radford et al. 2018, 2019).
 
     Made for a ``tokenizer``, which is saved with it, or for token numbers below
-    ``vocab_size``. Trains on runs of tokens (N, T + 1), T <= ``context``: on
+    ``vocab_size``. ``optimizer`` "muon" learns more from every token of a text, and
+    takes no ``weight_decay``; "adamw" suits weights that were learned elsewhere.
+    Trains on runs of tokens (N, T + 1), T <= ``context``: on
     ``aigc.data.Windows`` of one long text, or on ``aigc.data.prompted`` pairs.
 
     Raises:
@@ -58,9 +63,12 @@ class GPT(GenerativeModel):
         width: int = 128,
         dropout: float = 0.0,
         positions: str = "rotary",
+        optimizer: str = "adamw",
         learning_rate: float = 3e-3,
         weight_decay: float = 0.1,
     ):
+        if optimizer not in OPTIMIZERS:
+            raise ValueError(f"optimizer={optimizer!r}: choose one of {OPTIMIZERS}")
         if isinstance(tokenizer, dict):  # from a file
             tokenizer = tokenizer_from(tokenizer)
         if vocab_size is None:
@@ -78,11 +86,12 @@ class GPT(GenerativeModel):
             width=width,
             dropout=dropout,
             positions=positions,
+            optimizer=optimizer,
             learning_rate=learning_rate,
             weight_decay=weight_decay,
         )
         self.tokenizer = tokenizer
-        self.context = context
+        self.context, self.optimizer = context, optimizer
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.net = Transformer(
             vocab_size,
@@ -97,14 +106,30 @@ class GPT(GenerativeModel):
     # ---- training --------------------------------------------------------------------
 
     def optimizers(self) -> dict[str, Optimizer]:
-        """One AdamW. Matrices decay; biases and norms, which are vectors, do not."""
-        learned = [p for p in self.net.parameters() if p.requires_grad]
+        """AdamW, or Muon for the matrices of the blocks and AdamW for all else.
+
+        With AdamW alone matrices decay; biases and norms, which are vectors, do not.
+        """
+        learned = {k: p for k, p in self.net.named_parameters() if p.requires_grad}
+        if self.optimizer == "muon":
+            inner = [  # a LoRA beside a weight is none of them
+                k
+                for k, p in learned.items()
+                if k.startswith("blocks.") and k.endswith(".weight") and p.dim() == 2
+            ]
+            return {
+                "net": Muon(
+                    [learned.pop(k) for k in inner],
+                    learned.values(),
+                    matrix_rate=MATRIX_RATE * self.learning_rate,
+                    other_rate=self.learning_rate,
+                )
+            }
+        matrices = [p for p in learned.values() if p.dim() >= 2]
+        vectors = [p for p in learned.values() if p.dim() < 2]
         groups = [
-            {
-                "params": [p for p in learned if p.dim() >= 2],
-                "weight_decay": self.weight_decay,
-            },
-            {"params": [p for p in learned if p.dim() < 2], "weight_decay": 0.0},
+            {"params": matrices, "weight_decay": self.weight_decay},
+            {"params": vectors, "weight_decay": 0.0},
         ]
         return {"net": AdamW(groups, self.learning_rate, betas=(0.9, 0.99), fused=True)}
 

@@ -6,9 +6,10 @@ import math
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, scaled_dot_product_attention
+from torch.nn.functional import dropout, linear, scaled_dot_product_attention
 
 POSITIONS = ("rotary", "learned")
+SHORT = 256  # tokens
 
 
 class KVCache:
@@ -163,9 +164,8 @@ class SelfAttention(nn.Module):
     ) -> Tensor:
         # (B, T, 3 C) -> (3, B, H, T, C / H)
         qkv = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        q, k, v = qkv
-        if turns is not None:
-            q, k = rotated(qkv[:2], turns)
+        qk, (v,) = qkv.split((2, 1))
+        q, k = qk if turns is None else rotated(qk, turns)
         length = x.shape[1]
         if memory is not None:
             memory[0, :, :, start : start + length] = k
@@ -174,15 +174,30 @@ class SelfAttention(nn.Module):
         mask = None if seen is None else seen[:, None, None]  # (B, 1, 1, T)
         if start and length > 1:  # token t sees the first start + t + 1
             mask = x.new_ones(length, start + length, dtype=torch.bool).tril(start)
-        mixed = scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=mask,
-            is_causal=start == 0 and seen is None,
-            dropout_p=self.p if self.training else 0.0,
-        )  # (B, H, T, C / H)
+        causal, p = start == 0 and seen is None, self.p if self.training else 0.0
+        mixed = attention(q, k, v, mask, causal, p)  # (B, H, T, C / H)
         return self.dropout(self.mix(mixed.transpose(1, 2).flatten(2)))
+
+
+def attention(
+    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, p: float
+) -> Tensor:
+    """Mix values (B, H, T, size) by softmax(q k' / sqrt(size)), with dropout ``p``.
+
+    ``mask`` (broadcast to (B, H, T, T)) marks with True what is seen. For short texts
+    in bfloat16 the fused kernel's way back is several times slower on a processor than
+    that of two products.
+    """
+    length, size = k.shape[2:]
+    if q.device.type != "cpu" or q.dtype != torch.bfloat16 or length > SHORT:
+        return scaled_dot_product_attention(
+            q, k, v, attn_mask=mask, is_causal=causal, dropout_p=p
+        )
+    if causal:
+        mask = q.new_ones(length, length, dtype=torch.bool).tril()
+    unseen = 0.0 if mask is None else torch.where(mask, 0.0, -torch.inf).to(q)
+    weights = (q @ k.mT * size**-0.5 + unseen).softmax(-1)
+    return dropout(weights, p) @ v
 
 
 def rotations(context: int, size: int) -> Tensor:

@@ -8,12 +8,15 @@ import torch
 import aigc_lib as aigc
 from aigc_lib.data import BytePairs, Characters, Windows, prompted
 from aigc_lib.models import GPT, load_gpt2
-from aigc_lib.models.gpt import next_token_loss, readable, until
+from aigc_lib.models.gpt import OPTIMIZERS, next_token_loss, readable, until
 from aigc_lib.models.gpt2 import converted
+from aigc_lib.models.lora import add_lora
 from aigc_lib.nets.attention import (
     POSITIONS,
+    SHORT,
     KVCache,
     Transformer,
+    attention,
     rotated,
     rotations,
 )
@@ -113,6 +116,31 @@ def test_rotary_products_depend_on_distance_only():
     torch.testing.assert_close(q.norm(dim=1), q[:1].norm(dim=1).expand(50))
 
 
+@pytest.mark.parametrize("length", [7, SHORT + 1])
+@pytest.mark.parametrize("kind", ["causal", "all", "some"])
+def test_attention_in_bfloat16(length, kind):
+    torch.manual_seed(0)
+    mask = (torch.rand(2, 1, 1, length) < 0.7) if kind == "some" else None
+    exact = torch.randn(3, 2, 3, length, 8)
+    found = []
+    for dtype in (torch.float32, torch.bfloat16):  # one fused, one not if short
+        qkv = exact.clone().to(dtype).requires_grad_()
+        mixed = attention(*qkv, mask, kind == "causal", 0.0)
+        mixed.float().square().sum().backward()
+        assert mixed.dtype == dtype
+        found.append((mixed.float(), qkv.grad.float()))
+    for wanted, got in zip(*found, strict=True):
+        assert (wanted - got).norm() < 0.02 * wanted.norm()
+
+
+def test_dropout_of_attention_in_bfloat16():
+    torch.manual_seed(0)
+    q, k, v = torch.ones(3, 1, 1, 200, 2, dtype=torch.bfloat16)
+    mixed = attention(q, k, v, None, False, 0.5)[..., 0].float()
+    assert mixed.std() > 0.03  # of 200 equal weights of 1, half are gone
+    assert mixed.mean().item() == pytest.approx(1, abs=0.02)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -120,6 +148,7 @@ def test_rotary_products_depend_on_distance_only():
         ({"width": 6}, "for rotary positions an even one"),
         ({"positions": "sine"}, "positions='sine': choose one of"),
         ({"dropout": 1.0}, "dropout=1.0"),
+        ({"optimizer": "sgd"}, "optimizer='sgd': choose one of"),
         ({"depth": 0}, "depth=0: give a number above 0"),
         ({"vocab_size": 0}, "vocab_size=0"),
     ],
@@ -215,10 +244,28 @@ def test_only_matrices_decay():
     assert len({id(p) for p in both}) == len(both) == len([*GPT().net.parameters()])
 
 
-def test_it_learns_a_text_by_heart_and_recites_it():
+def test_muon_steps_the_matrices_of_the_blocks():
+    model = tiny(optimizer="muon", learning_rate=3e-3)
+    (optimizer,) = model.optimizers().values()
+    matrices, others = optimizer.param_groups
+    assert (matrices["lr"], others["lr"]) == pytest.approx((0.01, 3e-3))
+    blocks = model.net.blocks.parameters()
+    inner = {id(p) for p in blocks if p.dim() == 2}
+    assert {id(p) for p in matrices["params"]} == inner
+    rest = {id(p) for p in model.net.parameters()} - inner
+    assert {id(p) for p in others["params"]} == rest
+    add_lora(model)
+    matrices, others = model.optimizers()["net"].param_groups
+    assert not matrices["params"]
+    assert len(others["params"]) == 2 * 2 * 2  # blocks, layers, factors
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_it_learns_a_text_by_heart_and_recites_it(optimizer):
     torch.manual_seed(0)
     tokenizer = Characters.train([TEXT])
-    model = GPT(tokenizer, context=16, depth=2, heads=2, width=32)
+    sizes = {"context": 16, "depth": 2, "heads": 2, "width": 32}
+    model = GPT(tokenizer, optimizer=optimizer, **sizes)
     windows = Windows(tokenizer.encode(TEXT), 17)
     before = model.nats_per_token(windows)
     history = aigc.fit(model, windows, steps=150, batch_size=16, ema=0.9)
