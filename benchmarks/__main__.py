@@ -37,6 +37,7 @@ ONE_CORE = [
     "style_mixing",
     "metric_floor",
     "text_classification",
+    "product_copy",
 ]
 NAMES = ALONE + ONE_CORE
 
