@@ -38,6 +38,7 @@ ONE_CORE = [
     "metric_floor",
     "text_classification",
     "product_copy",
+    "tinyshakespeare",
 ]
 NAMES = ALONE + ONE_CORE
 
