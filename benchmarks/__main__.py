@@ -39,6 +39,7 @@ ONE_CORE = [
     "text_classification",
     "product_copy",
     "tinyshakespeare",
+    "wavenet",
 ]
 NAMES = ALONE + ONE_CORE
 

@@ -7,7 +7,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, one_hot, pad
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 from tqdm import tqdm
 
 from .. import runtime
@@ -15,6 +15,9 @@ from ..data.audio import mu_law_decode, mu_law_encode
 from ..data.spectrum import HOP, log_mel
 from ..nets.wavenet import WaveNetStack
 from .base import Batch, GenerativeModel, Update, codes_for, noise_source
+from .muon import Muon
+
+MATRIX_RATE = 10  # times the rate of the other parameters
 
 
 class WaveNet(GenerativeModel):
@@ -44,7 +47,7 @@ class WaveNet(GenerativeModel):
         levels: int = 256,
         classes: int | None = None,
         bands: int | None = None,
-        lr: float = 2e-3,
+        lr: float = 3e-3,
     ):
         super().__init__(
             channels=channels,
@@ -80,7 +83,12 @@ class WaveNet(GenerativeModel):
         return self.net.receptive_field
 
     def optimizers(self) -> dict[str, Optimizer]:
-        return {"net": Adam(self.net.parameters(), lr=self.lr)}
+        """Muon for the matrices, AdamW for the embedding of codes and the biases."""
+        table = self.net.embedding.weight
+        matrices = [p for p in self.net.parameters() if p.dim() > 1 and p is not table]
+        others = [p for p in self.net.parameters() if p.dim() == 1]
+        rates = {"matrix_rate": MATRIX_RATE * self.lr, "other_rate": self.lr}
+        return {"net": Muon(matrices, [table, *others], **rates)}
 
     def training_step(self, batch: Batch, update: Update) -> None:
         x, labels = batch if self.conditional else (batch, None)
@@ -175,10 +183,12 @@ class WaveNet(GenerativeModel):
             nearest = (torch.arange(length) + HOP // 2) // HOP
             frames = mel.to(self.device).transpose(1, 2)
             frames = frames[:, nearest.clamp(max=mel.shape[2] - 1)]
-            return (frames + 4) / 2.5  # ln(1e-4) is silence: about [-2, 2]
+            return (frames + 1) / 2.5  # about mean 0 and variance 1
         if self.classes is None:
             return torch.zeros(n, 1, 1, device=self.device)
-        return one_hot(labels, self.classes).float()[:, None]
+        # of mean square 1, as the inputs of a layer should be: a label that is told
+        # too softly is drowned by the sound, and all notes drift to the middle
+        return self.classes**0.5 * one_hot(labels, self.classes).float()[:, None]
 
 
 def draw(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 
 import torch
@@ -54,6 +55,10 @@ class WaveNetStack(nn.Module):
     ):
         super().__init__()
         self.embedding = nn.Embedding(levels, channels)
+        # neighbours begin alike: cosines of the code, slow ones and fast ones
+        place = (torch.arange(levels) + 0.5)[:, None] / levels
+        waves = 2**0.5 * torch.cos(math.pi * torch.arange(1, channels + 1) * place)
+        self.embedding.weight.data.copy_(waves)  # (levels, C)
         self.layers = nn.ModuleList(
             GatedLayer(channels, dilation, conditions) for dilation in dilations
         )

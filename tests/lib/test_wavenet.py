@@ -67,6 +67,17 @@ def test_the_loss_is_that_of_the_next_sample():
     assert model.nats_per_sample(x) == pytest.approx(expected, rel=1e-5)
 
 
+def test_neighbouring_codes_and_every_label_are_told_well():
+    """Codes begin like their neighbours, unlike far ones; a label has mean square 1."""
+    model = WaveNet(classes=11)
+    codes = torch.nn.functional.normalize(model.net.embedding.weight.data, dim=1)
+    likeness = codes @ codes.T
+    assert likeness.diagonal(1)[20:-20].min() > 0.9
+    assert likeness[0, 128:].max() < 0.5
+    told = model._condition(2, 100, torch.tensor([0, 10]), None)
+    assert told.square().mean(2).flatten().tolist() == pytest.approx([1, 1])
+
+
 def test_training_starts_at_chance():
     found = WaveNet().nats_per_sample(torch.rand(2, 100) * 2 - 1)
     assert found == pytest.approx(math.log(256))
@@ -126,7 +137,7 @@ def test_it_learns_to_hold_a_tone():
     wave = 0.5 * torch.sin(2 * math.pi * torch.arange(110) / 10)
     x = torch.stack([wave[k : k + 100] for k in range(10)])
     torch.manual_seed(0)
-    model = WaveNet(channels=8, skip_channels=16, depth=4, stacks=1, levels=32, lr=1e-2)
+    model = WaveNet(channels=8, skip_channels=16, depth=4, stacks=1, levels=32)
     history = aigc.fit(model, x, steps=150, batch_size=8, ema=0.9)
     assert history.losses["net"][-1] < 0.5 < math.log(32)
     sound = model.sample(1, seed=0, length=200, temperature=0)[0]
