@@ -22,7 +22,7 @@ from aigc_lib.models.lora import add_lora, merge_lora
 from aigc_lib.models.preference import DPO
 from benchmarks.record import kept, record, seeds, summary
 
-PRETRAINING, TUNING, PREFERRING, SEEDS = 200, 600, 60, seeds(3)
+PRETRAINING, TUNING, PREFERRING, SEEDS = 200, 500, 40, seeds(3)
 PRODUCTS, LENGTH, N, DRAFTS = 6, 96, 1_000, 600
 NET = {"context": LENGTH, "depth": 2, "heads": 4, "width": 96, "optimizer": "muon"}
 BATCH = {"batch_size": 32, "ema": 0.98}
@@ -101,7 +101,7 @@ def measure(seed: int, train: aigc.data.Texts, test: list[dict]) -> dict:
     enter("full fine-tuning", full, plain, learned)
     enter("best of 4", full, lambda w: w.best_of(test, 4, seed=seed), learned)
     preferring = copy.deepcopy(full)
-    prefer(preferring, train, x, seed)
+    prefer(preferring, train, seed)
     enter("DPO", preferring, plain, learned)
     enter(
         "constraint",
@@ -112,17 +112,35 @@ def measure(seed: int, train: aigc.data.Texts, test: list[dict]) -> dict:
     return rows
 
 
-def prefer(model: GPT, train: aigc.data.Texts, x: torch.Tensor, seed: int) -> None:
-    """Prefer the true lines of ``train`` to what ``model`` wrote wrong for them."""
-    facts = train.facts[:DRAFTS]
-    drafts = Copywriter(model).write(facts, seed=seed + 1)
-    bad = [i for i in range(len(facts)) if not check_copy(drafts[i], facts[i]).true]
-    worse = pairs(
-        [facts[i] for i in bad], [drafts[i] for i in bad], model.tokenizer, length=160
+def prefer(model: GPT, train: aigc.data.Texts, seed: int) -> None:
+    """Prefer what ``model`` wrote right to what it wrote wrong for the same facts."""
+    facts, writer = train.facts[:DRAFTS], Copywriter(model)
+    drafts = writer.write(facts, seed=seed + 1)
+    better = writer.best_of(facts, 4, seed=seed + 1)
+    told = [
+        i
+        for i, known in enumerate(facts)
+        if not check_copy(drafts[i], known).true and check_copy(better[i], known).true
+    ]
+    both = [
+        pairs(
+            [facts[i] for i in told],
+            [lines[i] for i in told],
+            model.tokenizer,
+            length=2 * LENGTH,
+        )
+        for lines in (better, drafts)
+    ]
+    runs = torch.stack(both, 1)[:, :, : LENGTH + 1]
+    dpo = DPO(model, beta=0.1, learning_rate=1e-4)
+    aigc.fit(
+        dpo,
+        runs,
+        steps=PREFERRING,
+        batch_size=min(16, len(runs)),
+        ema=0.0,
+        seed=seed,
     )
-    both = torch.stack([x[bad], worse[:, : LENGTH + 1]], 1)
-    dpo = DPO(model, beta=0.1, learning_rate=3e-4)
-    aigc.fit(dpo, both, steps=PREFERRING, batch_size=16, ema=0.0, seed=seed)
 
 
 def main() -> None:
