@@ -28,6 +28,8 @@ ALONE = [
     "flow",
     "image_models",
     "vae_nll",
+    "tinyshakespeare",
+    "generation",
     "chapters",
 ]
 ONE_CORE = [
@@ -38,7 +40,6 @@ ONE_CORE = [
     "metric_floor",
     "text_classification",
     "product_copy",
-    "tinyshakespeare",
     "wavenet",
 ]
 NAMES = ALONE + ONE_CORE

@@ -205,7 +205,7 @@ class GPT(GenerativeModel):
             for _ in range(n):
                 token = writer.step(net)
                 if stop_token is not None:
-                    token[done] = stop_token
+                    token = token.masked_fill(done, stop_token)
                     done |= token == stop_token
                 writer.append(token)
                 if stop_token is not None and done.all():
@@ -303,6 +303,7 @@ class Writer:
         self.generator = noise_source(seed)
         self.constraint, self.sampling = constraint, sampling
 
+    @torch.inference_mode()  # a tenth faster than without gradients only
     def step(self, net: Transformer) -> Tensor:
         """Return the next token of every row, (B,)."""
         if self.end - self.start > self.context:

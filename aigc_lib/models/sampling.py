@@ -42,11 +42,11 @@ class Sampling:
 
     def probabilities(self, logits: Tensor, seen: Tensor | None = None) -> Tensor:
         """Return the probabilities (B, V) of the next token after ``seen`` (B, T)."""
-        if seen is not None and self.repetition_penalty != 1:
-            logits = penalized(logits, seen, self.repetition_penalty)
+        logits = self._penalized(logits, seen)
         if self.temperature == 0:
             return one_hot(logits.argmax(-1), logits.shape[-1]).float()
-        logits = logits / self.temperature
+        if self.temperature != 1:
+            logits = logits / self.temperature
         if self.top_k is not None:
             logits = keep_top_k(logits, self.top_k)
         if self.top_p is not None:
@@ -60,11 +60,16 @@ class Sampling:
         generator: torch.Generator | None = None,
     ) -> Tensor:
         """Draw the next token (B,); ``generator`` lives on the CPU."""
-        probabilities = self.probabilities(logits, seen)
         if self.temperature == 0:
-            return probabilities.argmax(-1)
+            return self._penalized(logits, seen).argmax(-1)
+        probabilities = self.probabilities(logits, seen)
         drawn = torch.multinomial(probabilities.cpu(), 1, generator=generator)
         return drawn[:, 0].to(logits.device)
+
+    def _penalized(self, logits: Tensor, seen: Tensor | None) -> Tensor:
+        if seen is None or self.repetition_penalty == 1:
+            return logits
+        return penalized(logits, seen, self.repetition_penalty)
 
 
 def penalized(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:

@@ -164,13 +164,14 @@ class SelfAttention(nn.Module):
     ) -> Tensor:
         # (B, T, 3 C) -> (3, B, H, T, C / H)
         qkv = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        qk, (v,) = qkv.split((2, 1))
-        q, k = qk if turns is None else rotated(qk, turns)
+        qk, v = qkv.split((2, 1))
+        q, k = (qk if turns is None else rotated(qk, turns)).unbind()
+        v = v.squeeze(0)
         length = x.shape[1]
         if memory is not None:
-            memory[0, :, :, start : start + length] = k
-            memory[1, :, :, start : start + length] = v
-            k, v = memory[:, :, :, : start + length]
+            memory[0].narrow(2, start, length).copy_(k)
+            memory[1].narrow(2, start, length).copy_(v)
+            k, v = memory.narrow(3, 0, start + length).unbind()
         mask = None if seen is None else seen[:, None, None]  # (B, 1, 1, T)
         if start and length > 1:  # token t sees the first start + t + 1
             mask = x.new_ones(length, start + length, dtype=torch.bool).tril(start)

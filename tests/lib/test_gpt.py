@@ -346,6 +346,19 @@ def test_a_constraint_decides_what_may_come():
     assert not (written % 2).any()
 
 
+def test_a_constraint_may_change_the_logits_in_place():
+    def never_three(tokens, logits):
+        logits[:, 3] = -torch.inf
+        return logits
+
+    model, prompt = tiny(), some_tokens(2, 3)
+    written = model.generate(prompt, 60, seed=0, constraint=never_three, stop_token=5)
+    assert not (written[:, 3:] == 3).any()
+    loss = next_token_loss(model.net(written[:, :8]), written[:, 1:9])
+    loss.backward()  # what was written can be trained on
+    assert model.net.token.weight.grad.any()
+
+
 def test_a_stream_is_the_same_text_in_pieces(poet):
     pieces = list(poet.stream("明月", 30, seed=1))
     assert len(pieces) == 30

@@ -69,6 +69,14 @@ def test_penalty_makes_the_seen_less_likely():
     torch.testing.assert_close(rule.probabilities(logits), logits.softmax(-1))
 
 
+def test_greedy_draws_after_the_penalty():
+    logits, seen = torch.tensor([[2.0, 1.5, -1.0]]), torch.tensor([[0]])
+    assert Sampling(temperature=0).draw(logits, seen).tolist() == [0]
+    rule = Sampling(temperature=0, repetition_penalty=2.0)
+    assert rule.draw(logits, seen).tolist() == [1]
+    assert rule.probabilities(logits, seen).tolist() == [[0.0, 1.0, 0.0]]
+
+
 def test_rules_apply_in_their_order():
     """First the temperature, then top-k, then top-p of what is left."""
     squares = P[0] ** 2 / (P[0] ** 2).sum()
