@@ -30,6 +30,7 @@ ALONE = [
     "vae_nll",
     "tinyshakespeare",
     "generation",
+    "wavenet",
     "chapters",
 ]
 ONE_CORE = [
@@ -40,7 +41,7 @@ ONE_CORE = [
     "metric_floor",
     "text_classification",
     "product_copy",
-    "wavenet",
+    "tinyshakespeare",
 ]
 NAMES = ALONE + ONE_CORE
 
