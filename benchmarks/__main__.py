@@ -41,7 +41,6 @@ ONE_CORE = [
     "metric_floor",
     "text_classification",
     "product_copy",
-    "tinyshakespeare",
 ]
 NAMES = ALONE + ONE_CORE
 
