@@ -78,15 +78,22 @@ class GenerativeModel(nn.Module):
 
     @contextmanager
     def for_sampling(self, name: str) -> Iterator[nn.Module]:
-        """Lend network ``name`` with averaged weights, in eval mode, without grad."""
-        network = self.averages[name] if name in self.averages else getattr(self, name)
+        """Lend network ``name`` with averaged weights, in eval mode, without grad.
+
+        An average stays in eval mode: nobody trains it, and a text that is written
+        token by token would pay for the way there and back with every one.
+        """
+        average = name in self.averages
+        network = self.averages[name] if average else getattr(self, name)
         was_training = network.training
-        network.eval()
+        if was_training:
+            network.eval()
         try:
             with torch.no_grad():
                 yield network
         finally:
-            network.train(was_training)
+            if was_training and not average:
+                network.train()
 
     def save(self, path: str | os.PathLike) -> Path:
         """Write weights and configuration to one safetensors file, atomically."""

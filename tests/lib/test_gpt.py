@@ -368,6 +368,18 @@ def test_a_stream_is_the_same_text_in_pieces(poet):
     assert poet.complete("", 5, seed=1)
 
 
+def test_writing_leaves_the_network_as_it_was_and_uses_no_dropout():
+    model = tiny(dropout=0.5).train()
+    text = model.generate(some_tokens(1, 2), 8, temperature=0)
+    assert model.net.training
+    model.start_averaging()
+    for _ in range(2):
+        assert torch.equal(model.generate(some_tokens(1, 2), 8, temperature=0), text)
+    assert model.net.training
+    model.train()  # as fit does
+    assert torch.equal(model.generate(some_tokens(1, 2), 8, temperature=0), text)
+
+
 def test_a_stream_leaves_gradients_alone_while_it_waits(poet):
     stream = poet.stream("明月", 3)
     next(stream)
