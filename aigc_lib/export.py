@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from .files import replacing
 from .models import GenerativeModel
+from .runtime import optional
 
 OPSET = 18  # what torch's exporter writes by itself; older ones need a conversion
 TOLERANCE = 1e-4
@@ -64,7 +65,8 @@ def to_onnx(
         ValueError: unknown ``network``, no ``inputs`` for a plain module, or a module
             whose ONNX form differs from torch by more than 1e-4.
     """
-    _require("onnx", "onnxscript", "onnxruntime")
+    for package in ("onnx", "onnxscript", "onnxruntime"):
+        optional(package, install="onnx onnxscript onnxruntime")
     if isinstance(model, GenerativeModel):
         module, example = _as_sampled(model, network)
     elif inputs is None or not all(len(tensor) > 1 for tensor in inputs):
@@ -88,16 +90,6 @@ def to_onnx(
             )
     size = Path(path).stat().st_size
     return Export(Path(path), size, OPSET, *shapes, error)
-
-
-def _require(*packages: str) -> None:
-    for package in packages:
-        try:
-            __import__(package)
-        except ModuleNotFoundError as error:
-            raise ModuleNotFoundError(
-                f"{package} is missing: pip install onnx onnxscript onnxruntime"
-            ) from error
 
 
 class _Seen(Exception):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import random
 from dataclasses import dataclass, field
+from types import ModuleType
 from typing import TypeVar
 
 import numpy as np
@@ -122,3 +124,17 @@ def quiet() -> bool:
 def in_colab() -> bool:
     """Tell whether this is a Google Colab kernel."""
     return "COLAB_RELEASE_TAG" in os.environ
+
+
+def optional(package: str, *, install: str | None = None) -> ModuleType:
+    """Import a package that the core does without, or say how to get it.
+
+    Raises:
+        ModuleNotFoundError: it is missing; the message has the command.
+    """
+    try:
+        return importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"{package} is missing: pip install {install or package}"
+        ) from error

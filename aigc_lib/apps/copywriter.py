@@ -21,6 +21,7 @@ from ..metrics.intervals import proportion_interval
 from ..metrics.text import distinct_lines
 from ..models.constraint import Exactly, Phrases
 from ..models.gpt import GPT
+from ..runtime import optional
 
 Facts = dict[str, Any]
 
@@ -219,10 +220,7 @@ def page(writer: Copywriter):
     Raises:
         ModuleNotFoundError: gradio is missing.
     """
-    try:
-        import gradio as gr
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("gradio is missing: pip install gradio") from error
+    gr = optional("gradio")
 
     def first(known: dict[str, list[str]], name: str):
         return known[name][:1] if name == "卖点" else known[name][0]

@@ -11,6 +11,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from ..runtime import optional
 from .catalog import unknown
 
 UNKNOWN = "□"
@@ -83,11 +84,9 @@ class BytePairs:
 
     def __init__(self, description: str):
         """Build the tokenizer of the JSON text that ``tokenizers`` writes."""
-        self.description = description
+        self.description, library = description, optional("tokenizers")
         try:
-            self.tokenizer = _library().Tokenizer.from_str(description)
-        except ModuleNotFoundError:
-            raise
+            self.tokenizer = library.Tokenizer.from_str(description)
         except Exception as error:  # the library raises nothing more special
             raise ValueError(
                 f"description={description[:40]!r} is no tokenizer ({error}): give "
@@ -106,7 +105,7 @@ class BytePairs:
                 f"vocab_size={vocab_size}: 256 bytes and the end of a text are tokens "
                 "already, so give at least 257"
             )
-        library = _library()
+        library = optional("tokenizers")
         tokenizer = library.Tokenizer(library.models.BPE())
         byte_level = library.pre_tokenizers.ByteLevel
         tokenizer.pre_tokenizer = byte_level(add_prefix_space=False)
@@ -163,13 +162,3 @@ def tokenizer_from(state: dict[str, Any]) -> Tokenizer:
     if state.get("kind") not in KINDS:
         raise unknown("kind", state.get("kind"), KINDS)
     return KINDS[state["kind"]](**{k: v for k, v in state.items() if k != "kind"})
-
-
-def _library():
-    try:
-        import tokenizers
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "tokenizers is missing: pip install tokenizers"
-        ) from error
-    return tokenizers

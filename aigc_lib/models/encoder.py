@@ -15,7 +15,8 @@ from torch.optim import AdamW, Optimizer
 from ..data.text import Texts
 from ..data.tokenizers import BytePairs, Tokenizer, tokenizer_from
 from ..metrics.calibration import fitted_temperature, rejection_threshold
-from ..nets.encoder import Bert, Classifier, Encoder, NGrams, library
+from ..nets.encoder import Bert, Classifier, Encoder, NGrams
+from ..runtime import optional
 from .base import GenerativeModel, Update
 
 SCORES = ("maximum", "energy")
@@ -363,7 +364,7 @@ def load_bert(path_or_name: str | os.PathLike, *, context: int = 128) -> MaskedL
         ValueError: another kind of model, no ``tokenizer.json`` with "[MASK]" beside
             it, or ``context`` beyond what it can read.
     """
-    transformers = library()
+    transformers = optional("transformers")
     try:
         config = transformers.AutoConfig.from_pretrained(path_or_name)
     except (OSError, ValueError) as error:

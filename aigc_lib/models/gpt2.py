@@ -8,6 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from ..data.tokenizers import BytePairs
+from ..runtime import optional
 from .gpt import GPT
 
 LAYERS = {  # ours -> theirs; their matrices are stored the other way round
@@ -31,15 +32,9 @@ def load_gpt2(path_or_name: str | os.PathLike) -> GPT:
         OSError: no such folder, and nothing of this name to be had.
         ValueError: the weights of another kind of model.
     """
+    transformers = optional("transformers")
     try:
-        from transformers import AutoConfig, GPT2LMHeadModel
-        from transformers.utils import cached_file
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "transformers is missing: pip install transformers"
-        ) from error
-    try:
-        config = AutoConfig.from_pretrained(path_or_name)
+        config = transformers.AutoConfig.from_pretrained(path_or_name)
     except (OSError, ValueError) as error:
         raise OSError(
             f"path_or_name={str(path_or_name)!r}: no such folder with a model in it, "
@@ -57,8 +52,8 @@ def load_gpt2(path_or_name: str | os.PathLike) -> GPT:
             f"path_or_name={str(path_or_name)!r} holds a {config.model_type} that is "
             "not built like GPT-2: choose gpt2, gpt2-medium, gpt2-large or gpt2-xl"
         )
-    theirs = GPT2LMHeadModel.from_pretrained(path_or_name)
-    found = cached_file(
+    theirs = transformers.GPT2LMHeadModel.from_pretrained(path_or_name)
+    found = transformers.utils.cached_file(
         path_or_name, "tokenizer.json", _raise_exceptions_for_missing_entries=False
     )
     model = GPT(

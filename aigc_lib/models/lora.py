@@ -11,6 +11,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
+from ..runtime import optional
 from .base import GenerativeModel
 
 LAYERS = ("qkv", "mix")  # of our attention, as the paper does
@@ -106,10 +107,7 @@ def add_peft_lora(
         ModuleNotFoundError: peft is missing.
         ValueError: no such layer, or a LoRA is there already.
     """
-    try:
-        import peft
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError("peft is missing: pip install peft") from error
+    peft = optional("peft")
     if isinstance(model.net, peft.PeftModel):
         raise ValueError("model has a LoRA already: merge_peft_lora(model) first")
     model.adopt_average("net")  # what samples is what gets tuned

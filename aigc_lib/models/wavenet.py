@@ -148,8 +148,9 @@ class WaveNet(GenerativeModel):
             raise ValueError(f"labels={labels!r}: the model was made without classes")
         self._check_mel(mel, n, length)
         uniform = torch.rand(length, n, generator=noise).to(self.device)
-        codes = torch.full((n, length + 1), self.levels // 2, device=self.device)
-        with self.for_sampling("net") as net:
+        # small tensors by the thousand: what autograd notes of each would be felt
+        with self.for_sampling("net") as net, torch.inference_mode():
+            codes = torch.full((n, length + 1), self.levels // 2, device=self.device)
             condition = self._condition(n, length, labels, mel)
             memory, projected = net.silence(n), net.project(condition)
             for t in tqdm(range(length), disable=runtime.quiet(), unit=" samples"):

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding_bag, linear, pad
 from torch.nn.utils.rnn import pad_sequence
 
+from ..runtime import optional
 from .attention import Block, initialize, rotations
 
 
@@ -82,7 +83,7 @@ class Bert(nn.Module):
 
     def __init__(self, config: dict[str, Any], mask: int, spared: list[int]):
         super().__init__()
-        transformers = library()
+        transformers = optional("transformers")
         whole = transformers.BertForMaskedLM(transformers.BertConfig(**config))
         self.vocab_size, self.width = config["vocab_size"], config["hidden_size"]
         self.context, self.mask = config["max_position_embeddings"], mask
@@ -202,14 +203,3 @@ def check_length(length: int, context: int) -> None:
     """Refuse more tokens than ``context``."""
     if length > context:
         raise ValueError(f"tokens: {length} of them are more than context={context}")
-
-
-def library():
-    """Import transformers, or say how to get it."""
-    try:
-        import transformers
-    except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(
-            "transformers is missing: pip install transformers"
-        ) from error
-    return transformers

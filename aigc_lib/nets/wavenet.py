@@ -7,9 +7,9 @@ from collections import deque
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
+from torch.nn.functional import linear, pad
 
-Memory = list[deque[Tensor]]
+Memory = list[tuple[deque[Tensor], tuple[Tensor, ...]]]
 
 
 class GatedLayer(nn.Module):
@@ -30,10 +30,27 @@ class GatedLayer(nn.Module):
         self, x: Tensor, past: Tensor, condition: Tensor
     ) -> tuple[Tensor, Tensor]:
         """x, past (..., C), condition (..., 2C) -> output and gated, both (..., C)."""
-        mixed = self.conv(torch.cat([past, x], -1)) + condition
-        filtered, gate = mixed.chunk(2, -1)
-        gated = filtered.tanh() * gate.sigmoid()
-        return x + self.out(gated), gated
+        return gated_step(x, past, condition, *self.maps())
+
+    def maps(self) -> tuple[Tensor, ...]:
+        """Weight and bias of the way in, then of the way out."""
+        return self.conv.weight, self.conv.bias, self.out.weight, self.out.bias
+
+
+def gated_step(
+    x: Tensor,
+    past: Tensor,
+    condition: Tensor,
+    weight: Tensor,
+    bias: Tensor,
+    out_weight: Tensor,
+    out_bias: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """What a `GatedLayer` computes, given its maps."""
+    mixed = linear(torch.cat([past, x], -1), weight, bias) + condition
+    filtered, gate = mixed.chunk(2, -1)
+    gated = filtered.tanh() * gate.sigmoid()
+    return x + linear(gated, out_weight, out_bias), gated
 
 
 class WaveNetStack(nn.Module):
@@ -89,16 +106,23 @@ class WaveNetStack(nn.Module):
         return self.head(torch.cat(every_gated, -1))  # (B, T, L C) -> (B, T, levels)
 
     def silence(self, n: int) -> Memory:
-        """The memory of ``n`` sounds that begin: per layer its last inputs, zeros."""
-        zeros = self.embedding.weight.new_zeros(n, self.embedding.embedding_dim)
-        return [deque([zeros] * la.dilation, la.dilation) for la in self.layers]
+        """The memory of ``n`` sounds that begin: per layer its last inputs, zeros.
 
-    def project(self, condition: Tensor) -> list[Tensor]:
-        """Condition (B, T or 1, K) -> (B, T or 1, 2C) for each layer."""
-        return [layer.condition(condition) for layer in self.layers]
+        The maps of each layer lie beside them: for one moment, looking them up in their
+        modules would take as long as the products.
+        """
+        zeros = self.embedding.weight.new_zeros(n, self.embedding.embedding_dim)
+        return [
+            (deque([zeros] * layer.dilation, layer.dilation), layer.maps())
+            for layer in self.layers
+        ]
+
+    def project(self, condition: Tensor) -> Tensor:
+        """Condition (B, T or 1, K) -> (B, T or 1, L, 2C), as each layer sees it."""
+        return torch.stack([layer.condition(condition) for layer in self.layers], 2)
 
     def step(
-        self, codes: Tensor, time: int, memory: Memory, projected: list[Tensor]
+        self, codes: Tensor, time: int, memory: Memory, projected: Tensor
     ) -> Tensor:
         """Codes (B,) of moment ``time`` -> logits (B, levels) of the next.
 
@@ -107,13 +131,11 @@ class WaveNetStack(nn.Module):
         condition as each layer sees it, from ``project``.
         """
         x = self.embedding(codes)  # (B,) -> (B, C)
+        told = projected[:, time if projected.shape[1] > 1 else 0].unbind(1)
         every_gated = []
-        for layer, inputs, condition in zip(
-            self.layers, memory, projected, strict=True
-        ):
+        for (inputs, maps), condition in zip(memory, told, strict=True):
             past = inputs[0]  # from `dilation` steps ago
             inputs.append(x)  # and the oldest falls out
-            now = condition[:, time if condition.shape[1] > 1 else 0]
-            x, gated = layer(x, past, now)
+            x, gated = gated_step(x, past, condition, *maps)
             every_gated.append(gated)
         return self.head(torch.cat(every_gated, -1))

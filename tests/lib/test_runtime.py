@@ -81,3 +81,12 @@ def test_import_is_lazy():
     )
     out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert out.stdout.strip() == "set()", out.stderr
+
+
+def test_what_is_missing_is_named_with_its_command(monkeypatch):
+    assert runtime.optional("json").dumps(1) == "1"
+    with pytest.raises(ModuleNotFoundError, match="nosuch is missing: pip install so"):
+        runtime.optional("nosuch", install="so")
+    monkeypatch.setitem(sys.modules, "peft", None)
+    with pytest.raises(ModuleNotFoundError, match="peft is missing: pip install peft"):
+        runtime.optional("peft")
