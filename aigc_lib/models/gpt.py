@@ -311,7 +311,10 @@ class Writer:
             if self.cache:
                 self.cache.clear()
         read = self.start + (self.cache.length if self.cache else 0)
-        logits = net(self.tokens[:, read : self.end], self.cache)[:, -1]
+        if self.cache and read == self.end - 1:
+            logits = net.step(self.tokens[:, read], self.cache)
+        else:
+            logits = net(self.tokens[:, read : self.end], self.cache)[:, -1]
         if self.constraint:
             logits = self.constraint(self.written(), logits)
         return self.sampling.draw(logits, self.written(), self.generator)

@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import dropout, linear, scaled_dot_product_attention
+from torch.nn.functional import (
+    dropout,
+    embedding,
+    gelu,
+    layer_norm,
+    linear,
+    scaled_dot_product_attention,
+)
 
 POSITIONS = ("rotary", "learned")
 SHORT = 256  # tokens
@@ -16,7 +25,7 @@ class KVCache:
     """Keys and values of the tokens that a Transformer has read, per layer.
 
     The room for a whole context is taken at once, so that a new token costs no copy of
-    the old ones.
+    the old ones. The layers lie beside them for ``Transformer.step``.
     """
 
     def __init__(self, net: Transformer, rows: int):
@@ -26,6 +35,10 @@ class KVCache:
         # (depth, key and value, B, H, context, C / H)
         self.pairs = weight.new_zeros(depth, 2, rows, heads, net.context, size)
         self.length = 0
+        self.layers = [
+            ([direct(layer) for layer in block.layers()], pair.unbind())
+            for block, pair in zip(net.blocks, self.pairs, strict=True)
+        ]
 
     def clear(self) -> None:
         """Forget all tokens."""
@@ -103,6 +116,43 @@ class Transformer(nn.Module):
             cache.length = end
         return linear(self.norm(x), self.token.weight).float()
 
+    def step(self, token: Tensor, cache: KVCache) -> Tensor:
+        """Token (B,) -> logits (B, vocab_size) of the next, as ``forward`` computes.
+
+        For a single place there is nothing to mask and no order to change, and the
+        layers come without their modules: half the time of ``forward``.
+        """
+        at = cache.length
+        if at == self.context:
+            raise ValueError(f"tokens: the context of {self.context} is full")
+        x = embedding(token, self.token.weight)  # (B, C)
+        if self.position:
+            x = x + self.position.weight[at]
+        turns = None if self.position else self.turns[:, at].unbind()
+        for (norm1, qkv, mix, norm2, up, down), (keys, values) in cache.layers:
+            # (B, 3 C) -> (B, 3, H, C / H)
+            parts = qkv(norm1(x)).view(len(x), 3, keys.shape[1], -1)
+            qk = parts[:, :2]
+            q, k = (rotated(qk, turns) if turns else qk).unbind(1)
+            keys[:, :, at], values[:, :, at] = k, parts[:, 2]
+            mixed = scaled_dot_product_attention(
+                q[:, :, None], keys[:, :, : at + 1], values[:, :, : at + 1]
+            )
+            x = x + mix(mixed.flatten(1))
+            x = x + down(gelu(up(norm2(x)), approximate="tanh"))
+        cache.length = at + 1
+        return linear(self.norm(x), self.token.weight).float()
+
+
+def direct(layer: nn.Module) -> Callable[[Tensor], Tensor]:
+    """Return the function of a layer; for one token its module costs as much again."""
+    if type(layer) is nn.Linear:
+        return partial(linear, weight=layer.weight, bias=layer.bias)
+    if type(layer) is nn.LayerNorm:
+        options = {"weight": layer.weight, "bias": layer.bias, "eps": layer.eps}
+        return partial(layer_norm, normalized_shape=layer.normalized_shape, **options)
+    return layer  # such as one with a LoRA around it
+
 
 def initialize(module: nn.Module) -> None:
     """Draw weights as GPT-2 does: N(0, 0.02²), no bias."""
@@ -137,11 +187,16 @@ class Block(nn.Module):
         x = x + self.attention(self.norm1(x), turns, memory, start, seen)
         return x + self.mlp(self.norm2(x))
 
+    def layers(self) -> list[nn.Module]:
+        """What has weights, in the order in which a token meets it."""
+        qkv, mix, (up, _, down, _) = self.attention.qkv, self.attention.mix, self.mlp
+        return [self.norm1, qkv, mix, self.norm2, up, down]
+
 
 class SelfAttention(nn.Module):
     """(B, T, C) -> (B, T, C): each token gathers from those before it, and from itself.
 
-    ``turns`` (2, T, C / 2H) are the rotations of the places. ``memory`` (2, B, H,
+    ``turns`` (2, T, C / H) are the rotations of the places. ``memory`` (2, B, H,
     context, C / H) holds keys and values of the first ``start`` tokens, and gets those
     of these. With ``seen`` (B, T) bool it is not causal: every token gathers from all
     that are marked, before it and behind.
@@ -152,7 +207,6 @@ class SelfAttention(nn.Module):
         self.heads, self.p = heads, dropout
         self.qkv = nn.Linear(width, 3 * width)
         self.mix = nn.Linear(width, width)
-        self.dropout = nn.Dropout(dropout)
 
     def forward(
         self,
@@ -162,12 +216,11 @@ class SelfAttention(nn.Module):
         start: int = 0,
         seen: Tensor | None = None,
     ) -> Tensor:
+        rows, length, _ = x.shape
         # (B, T, 3 C) -> (3, B, H, T, C / H)
-        qkv = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        qk, v = qkv.split((2, 1))
-        q, k = (qk if turns is None else rotated(qk, turns)).unbind()
-        v = v.squeeze(0)
-        length = x.shape[1]
+        qkv = self.qkv(x).view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        qk, v = qkv[:2], qkv[2]
+        q, k = qk if turns is None else rotated(qk, turns.to(qk.dtype))
         if memory is not None:
             memory[0].narrow(2, start, length).copy_(k)
             memory[1].narrow(2, start, length).copy_(v)
@@ -177,7 +230,8 @@ class SelfAttention(nn.Module):
             mask = x.new_ones(length, start + length, dtype=torch.bool).tril(start)
         causal, p = start == 0 and seen is None, self.p if self.training else 0.0
         mixed = attention(q, k, v, mask, causal, p)  # (B, H, T, C / H)
-        return self.dropout(self.mix(mixed.transpose(1, 2).flatten(2)))
+        mixed = self.mix(mixed.transpose(1, 2).flatten(2))
+        return dropout(mixed, p) if p else mixed
 
 
 def attention(
@@ -202,17 +256,18 @@ def attention(
 
 
 def rotations(context: int, size: int) -> Tensor:
-    """Return cosines and sines (2, context, size / 2) for vectors of ``size`` numbers.
+    """Return cosines and signed sines (2, context, size) for vectors of ``size``.
 
-    Pair i turns by 10,000^(-2i / size) radians from one place to the next.
+    Pair i, which are the numbers i and i + size / 2, turns by 10,000^(-2i / size)
+    radians from one place to the next.
     """
     speeds = 10_000 ** (-torch.arange(0, size, 2) / size)
     angles = torch.arange(context)[:, None] * speeds
-    return torch.stack([angles.cos(), angles.sin()])
+    cos, sin = angles.cos(), angles.sin()
+    return torch.stack([torch.cat([cos, cos], 1), torch.cat([-sin, sin], 1)])
 
 
-def rotated(x: Tensor, turns: Tensor) -> Tensor:
-    """Turn the pairs (x[i], x[i + size / 2]) of (..., T, size) by their place."""
-    cos, sin = turns.to(x.dtype)
-    a, b = x.chunk(2, -1)
-    return torch.cat([a * cos - b * sin, b * cos + a * sin], -1)
+def rotated(x: Tensor, turns: Tensor | tuple[Tensor, ...]) -> Tensor:
+    """Turn the pairs of (..., T, size) by their place; turns: two of (T, size)."""
+    cos, sin = turns
+    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, -1), sin)
