@@ -12,7 +12,7 @@ from torch import nn
 import aigc_lib as aigc
 from aigc_lib.metrics import images as metrics
 from benchmarks.image_quality import draw, train_and_judge
-from benchmarks.record import kept, record, seeds, summary
+from benchmarks.record import in_turns, record, seeds, summary
 
 SECONDS, SEEDS, SAMPLES = 120, seeds(3), 5_000
 
@@ -74,16 +74,12 @@ def main() -> None:
     train = aigc.data.load("fashion_mnist")
     test = aigc.data.load("fashion_mnist", split="test")
     real = metrics.features(test.x)
-    runs = {name: [] for name in RECIPES}
-    for seed in SEEDS:  # the recipes take turns: a slow hour of the machine hits both
-        for name, build in RECIPES.items():
-            run = kept(
-                "dcgan",
-                f"{name} {seed}",
-                lambda build=build, seed=seed: measure(build, seed, train, real),
-            )
-            print(name, seed, run, flush=True)
-            runs[name].append(run)
+    runs = in_turns(
+        "dcgan",
+        RECIPES,
+        SEEDS,
+        lambda name, seed: measure(RECIPES[name], seed, train, real),
+    )
     record(
         "dcgan",
         [{"recipe": name} | summary(results) for name, results in runs.items()],

@@ -6,7 +6,7 @@ also the curve of the number of steps against FD.
 
 from __future__ import annotations
 
-from functools import partial
+from itertools import chain
 
 from torch import Tensor
 
@@ -14,7 +14,7 @@ import aigc_lib as aigc
 from aigc_lib.metrics import images as metrics
 from aigc_lib.models import DDPM, FlowMatching
 from benchmarks.image_quality import draw, save_figure, train_and_judge
-from benchmarks.record import kept, record, seeds, summary
+from benchmarks.record import in_turns, record, seeds, summary
 
 SECONDS, SAMPLES, SEEDS = 120, 2_000, seeds(3)
 KINDS = {"flow": FlowMatching, "ddpm": DDPM}
@@ -35,9 +35,9 @@ def measure(name: str, seed: int, train: aigc.data.Dataset, real: Tensor) -> dic
         KINDS[name], train, real, seconds=SECONDS, samples=SAMPLES, seed=seed
     )
     if seed > 0:
-        return {"run": run, "curves": {}}
+        return run | {"curves": {}}
     draw(images[:60], name)
-    return {"run": run, "curves": curves(model, name, seed, real)}
+    return run | {"curves": curves(model, name, seed, real)}
 
 
 def curves(model: DDPM | FlowMatching, name: str, seed: int, real: Tensor) -> dict:
@@ -58,15 +58,12 @@ def main() -> None:
     train = aigc.data.load("fashion_mnist")
     test = aigc.data.load("fashion_mnist", split="test")
     real = metrics.features(test.x)
-    runs, drawn = {name: [] for name in KINDS}, {}
-    for seed in SEEDS:  # the models take turns: a slow hour of the machine hits both
-        for name in KINDS:
-            answer = kept(
-                "flow", f"{name} {seed}", partial(measure, name, seed, train, real)
-            )
-            print(name, seed, answer["run"], flush=True)
-            runs[name].append(answer["run"])
-            drawn |= answer["curves"]
+    runs = in_turns(
+        "flow", KINDS, SEEDS, lambda name, seed: measure(name, seed, train, real)
+    )
+    drawn = {}
+    for run in chain(*runs.values()):
+        drawn |= run.pop("curves")
     record(
         "flow",
         {name: {"model": name} | summary(results) for name, results in runs.items()},

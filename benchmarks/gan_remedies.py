@@ -16,7 +16,7 @@ from scipy.stats import t as student
 import aigc_lib as aigc
 from aigc_lib.metrics import images as metrics
 from benchmarks.image_quality import quality
-from benchmarks.record import kept, record, seeds, summary
+from benchmarks.record import in_turns, record, seeds, summary
 
 STEPS, SAMPLES, SEEDS = 400, 5_000, seeds(5)
 PLAIN = {
@@ -72,16 +72,12 @@ def main() -> None:
     train = aigc.data.load("fashion_mnist")
     test = aigc.data.load("fashion_mnist", split="test")
     real = metrics.features(test.x)
-    runs: dict[str, list] = {name: [] for name in REMEDIES}
-    for seed in SEEDS:
-        for name in REMEDIES:
-            run = kept(
-                "gan_remedies",
-                f"{name} {seed}",
-                lambda name=name, seed=seed: measure(name, seed, train, real),
-            )
-            print(name, seed, run, flush=True)
-            runs[name].append(run)
+    runs = in_turns(
+        "gan_remedies",
+        REMEDIES,
+        SEEDS,
+        lambda name, seed: measure(name, seed, train, real),
+    )
     fd = {name: [run["fd"] for run in results] for name, results in runs.items()}
     record(
         "gan_remedies",

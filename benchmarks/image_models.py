@@ -9,7 +9,7 @@ import aigc_lib as aigc
 from aigc_lib.metrics import images as metrics
 from aigc_lib.models import MODELS
 from benchmarks.image_quality import draw, train_and_judge
-from benchmarks.record import kept, record, seeds, summary
+from benchmarks.record import in_turns, record, seeds, summary
 
 SECONDS, SAMPLES, SEEDS = 120, 5_000, seeds(3)
 
@@ -28,19 +28,13 @@ def main() -> None:
     train = aigc.data.load("fashion_mnist")
     test = aigc.data.load("fashion_mnist", split="test")
     real = metrics.features(test.x)
-    rows = []
-    names = [name for name, kind in MODELS.items() if kind.makes == "images"]
-    for name in names:
-        runs = []
-        for seed in SEEDS:
-            run = kept(
-                "image_models",
-                f"{name} {seed}",
-                lambda name=name, seed=seed: measure(name, seed, train, real),
-            )
-            print(name, seed, run, flush=True)
-            runs.append(run)
-        rows.append({"model": name} | summary(runs))
+    runs = in_turns(
+        "image_models",
+        [name for name, kind in MODELS.items() if kind.makes == "images"],
+        SEEDS,
+        lambda name, seed: measure(name, seed, train, real),
+    )
+    rows = [{"model": name} | summary(results) for name, results in runs.items()]
     record(
         "image_models",
         sorted(rows, key=lambda row: row["fd"]),

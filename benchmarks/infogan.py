@@ -11,7 +11,7 @@ import torch
 import aigc_lib as aigc
 from aigc_lib.metrics.codes import matched_accuracy
 from benchmarks.image_quality import draw
-from benchmarks.record import kept, record, seeds, summary
+from benchmarks.record import in_turns, record, seeds, summary
 
 STEPS, SEEDS = 1_000, seeds(5)
 
@@ -34,11 +34,9 @@ def measure(seed: int, train, test) -> dict[str, float]:
 def main() -> None:
     train = aigc.data.load("mnist")
     test = aigc.data.load("mnist", split="test")
-    runs = []
-    for seed in SEEDS:
-        run = kept("infogan", str(seed), lambda seed=seed: measure(seed, train, test))
-        print(seed, run, flush=True)
-        runs.append(run)
+    (runs,) = in_turns(
+        "infogan", ["InfoGAN"], SEEDS, lambda _, seed: measure(seed, train, test)
+    ).values()
     record(
         "infogan",
         [{"model": "InfoGAN"} | summary(runs)],

@@ -9,7 +9,7 @@ The three take turns, and the ratio is formed within a turn.
 from __future__ import annotations
 
 import statistics
-import time
+from functools import partial
 
 import torch
 from PIL import Image
@@ -19,6 +19,7 @@ from torchvision import transforms
 import aigc_lib as aigc
 from aigc_lib.runtime import has_bf16, pick_device
 from benchmarks.record import record
+from benchmarks.timing import ratio, timed_turns
 
 STEPS, TURNS, BATCH = 60, 9, 64
 
@@ -102,27 +103,15 @@ def main() -> None:
     x = aigc.data.load("fashion_mnist").x.to(pick_device())
     loops = {"fit": fit, "bare": bare, "usual": usual}
     models = {name: aigc.models.DCGAN().to(x.device) for name in loops}
-    seconds = {name: [] for name in loops}
     for model in models.values():
         model.start_averaging()
-    for turn in range(TURNS + 1):
-        for name, loop in loops.items():
-            start = time.perf_counter()
-            loop(models[name], x)
-            if turn:  # the first warms up
-                seconds[name].append(time.perf_counter() - start)
-    rows = []
-    for name, times in seconds.items():
-        ratios = [t / b for t, b in zip(times, seconds["bare"], strict=True)]
-        rows.append(
-            {
-                "loop": name,
-                "ms_per_step": 1e3 * statistics.median(times) / STEPS,
-                "ratio_to_bare": statistics.median(ratios),
-                "ratio_min": min(ratios),
-                "ratio_max": max(ratios),
-            }
-        )
+    calls = {name: partial(loop, models[name], x) for name, loop in loops.items()}
+    seconds = timed_turns(calls, TURNS)
+    rows = [
+        {"loop": name, "ms_per_step": 1e3 * statistics.median(times) / STEPS}
+        | ratio(times, seconds["bare"])
+        for name, times in seconds.items()
+    ]
     record("loop", rows, data="fashion_mnist", batch_size=BATCH, turns=TURNS)
 
 

@@ -14,8 +14,9 @@ import shutil
 import statistics
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,27 @@ def kept(name: str, key: str, measure: Callable[[], dict]) -> dict:
         with replacing(path) as temporary:
             temporary.write_text(json.dumps(state), "utf-8")
     return state["answers"][key]
+
+
+def in_turns(
+    benchmark: str,
+    names: Iterable[str],
+    seeds: Iterable[int],
+    measure: Callable[[str, int], dict],
+) -> dict[str, list[dict]]:
+    """Return what ``measure(name, seed)`` says, a list over the seeds for each name.
+
+    The names take turns, so that a slow hour of the machine hits all of them.
+    """
+    runs = {name: [] for name in names}
+    for seed in seeds:
+        for name, answers in runs.items():
+            key = f"{name} {seed}"
+            answer = kept(benchmark, key, partial(measure, name, seed))
+            figures = {k: v for k, v in answer.items() if isinstance(v, int | float)}
+            print(key, figures, flush=True)
+            answers.append(answer)
+    return runs
 
 
 def checkpoint(name: str) -> Path:

@@ -25,7 +25,7 @@ from aigc_lib.data import BytePairs, Texts
 from aigc_lib.metrics.calibration import expected_calibration_error
 from aigc_lib.metrics.intervals import bootstrap_interval
 from aigc_lib.models import TextClassifier
-from benchmarks.record import kept, record, seeds, summary
+from benchmarks.record import in_turns, record, seeds, summary
 
 STEPS, SEEDS = int(os.environ.get("STEPS", 1_000)), seeds(3)
 HELD_OUT, TOKENS = 1_000, 2_000
@@ -102,19 +102,16 @@ def measure(recipe, seed: int, train: Texts, test: Texts) -> dict:
 def main() -> None:
     train = aigc.data.load("banking77")
     test = aigc.data.load("banking77", split="test")
-    runs = {name: [] for name in RECIPES}
-    hits = {name: [] for name in RECIPES}
-    for seed in SEEDS:  # the recipes take turns: a slow hour of the machine hits both
-        for name, recipe in RECIPES.items():
-            run = kept(
-                "text_classification",
-                f"{name} {seed} {STEPS}",
-                lambda recipe=recipe, seed=seed: measure(recipe, seed, train, test),
-            )
-            hits[name].append(run.pop("hits"))
-            runs[name].append(run)
-            print(name, seed, run, flush=True)
-    theirs, ours = (torch.tensor(rows).double().mean(0) for rows in hits.values())
+    runs = in_turns(
+        "text_classification",
+        RECIPES,
+        SEEDS,
+        lambda name, seed: measure(RECIPES[name], seed, train, test),
+    )
+    theirs, ours = (
+        torch.tensor([run.pop("hits") for run in results]).double().mean(0)
+        for results in runs.values()
+    )
     gain = ours - theirs  # (N,): share of the seeds in which a question was gained
     low, high = bootstrap_interval(gain, lambda rows: rows.mean().item())
     record(

@@ -35,7 +35,8 @@ from aigc_lib.data import Characters, Windows
 from aigc_lib.models import GPT
 from aigc_lib.models.gpt import next_token_loss
 from aigc_lib.runtime import pick_device
-from benchmarks.record import kept, record, seeds, summary
+from benchmarks.record import in_turns, kept, record, seeds, summary
+from benchmarks.timing import ratio, timed_turns
 
 CONTEXT, DEPTH, HEADS, WIDTH = 64, 4, 4, 128
 STEPS, BATCH, SEEDS = 2_000, 12, seeds(3)
@@ -67,10 +68,10 @@ class ReferenceBlock(nn.Module):
 class Reference(nn.Module):
     """GPT-2 with learned positions (Radford et al. 2019), tokens (B, T) -> logits."""
 
-    def __init__(self, vocab_size: int):
+    def __init__(self, vocab_size: int, context: int = CONTEXT):
         super().__init__()
         self.token = nn.Embedding(vocab_size, WIDTH)
-        self.position = nn.Embedding(CONTEXT, WIDTH)
+        self.position = nn.Embedding(context, WIDTH)
         self.blocks = nn.Sequential(*(ReferenceBlock() for _ in range(DEPTH)))
         self.norm = nn.LayerNorm(WIDTH, bias=False)
         for name, p in self.named_parameters():
@@ -166,21 +167,11 @@ def at_equal_work(tokenizer: Characters, text: Tensor) -> dict:
         "reference": lambda: run.train(BLOCK),
         "fit": lambda: aigc.fit(model, windows, steps=BLOCK, batch_size=BATCH, ema=0.0),
     }
-    took = {name: [] for name in loops}
-    for turn in range(TURNS + 1):
-        for name, loop in loops.items():
-            began = time.perf_counter()
-            loop()
-            if turn:  # the first warms up
-                took[name].append(1e3 * (time.perf_counter() - began) / BLOCK)
-    ratios = [a / b for a, b in zip(took["fit"], took["reference"], strict=True)]
+    took = timed_turns(loops, TURNS)
     return {
-        "reference_ms_per_step": statistics.median(took["reference"]),
-        "fit_ms_per_step": statistics.median(took["fit"]),
-        "ratio": statistics.median(ratios),
-        "ratio_min": min(ratios),
-        "ratio_max": max(ratios),
-    }
+        f"{name}_ms_per_step": 1e3 * statistics.median(seconds) / BLOCK
+        for name, seconds in took.items()
+    } | ratio(took["fit"], took["reference"])
 
 
 def large(tokenizer: Characters, text: Tensor, held: Tensor) -> dict | str:
@@ -211,15 +202,12 @@ def main() -> None:
     test = Windows(rest, CONTEXT + 1, step=CONTEXT)
     work = kept("tinyshakespeare", "equal work", lambda: at_equal_work(tokenizer, text))
     print(work, flush=True)
-    runs = []
-    for seed in SEEDS:
-        run = kept(
-            "tinyshakespeare",
-            f"seed {seed}",
-            lambda seed=seed: measure(seed, tokenizer, text, test),
-        )
-        print(seed, run, flush=True)
-        runs.append(run)
+    (runs,) = in_turns(
+        "tinyshakespeare",
+        ["loss"],
+        SEEDS,
+        lambda _, seed: measure(seed, tokenizer, text, test),
+    ).values()
     record(
         "tinyshakespeare",
         [summary(runs)],

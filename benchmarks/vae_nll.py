@@ -33,8 +33,8 @@ from benchmarks.record import (
     ROOT,
     commit,
     hardware,
+    in_turns,
     is_dirty,
-    kept,
     record,
     seeds,
     summary,
@@ -92,19 +92,16 @@ def main() -> None:
         raise SystemExit(f"{unknown}: choose from {', '.join(map(repr, RECIPES))}")
     train, test = binarised("train", 0), binarised("test", 1)
     rows = [row for row in on_file() if row["recipe"] not in chosen]
-    for name in chosen:
-        runs = []
-        for seed in SEEDS:
-            run = kept(
-                "vae_nll",
-                f"{name} {seed}",
-                lambda name=name, seed=seed: measure(name, seed, train, test),
-            )
-            print(name, seed, run, flush=True)
-            runs.append(run)
+    runs = in_turns(
+        "vae_nll",
+        chosen,
+        SEEDS,
+        lambda name, seed: measure(name, seed, train, test),
+    )
+    for name, results in runs.items():
         when = {"seconds": RECIPES[name][2], "seeds": list(SEEDS), "commit": commit()}
         when |= {"dirty": is_dirty(), "date": str(date.today()), "on": hardware()}
-        rows.append({"recipe": name} | summary(runs) | when)
+        rows.append({"recipe": name} | summary(results) | when)
     record(
         "vae_nll",
         sorted(rows, key=lambda row: list(RECIPES).index(row["recipe"])),

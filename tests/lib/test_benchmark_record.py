@@ -89,6 +89,23 @@ def test_only_what_this_commit_has_measured_is_skipped(results, monkeypatch):
     assert not runner.is_measured("a")
 
 
+def test_names_take_turns_and_an_interrupted_run_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "ROOT", tmp_path)
+    asked = []
+
+    def measure(name, seed):
+        asked.append(f"{name} {seed}")
+        if len(asked) == 3:
+            raise KeyboardInterrupt
+        return {"fd": 10 * len(name) + seed}
+
+    with pytest.raises(KeyboardInterrupt):
+        module.in_turns("b", ["x", "yy"], [0, 1], measure)
+    runs = module.in_turns("b", ["x", "yy"], [0, 1], measure)
+    assert asked == ["x 0", "yy 0", "x 1", "x 1", "yy 1"]
+    assert runs == {"x": [{"fd": 10}, {"fd": 11}], "yy": [{"fd": 20}, {"fd": 21}]}
+
+
 def test_benchmarks_of_one_commit_share_a_training(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "TRAINED", tmp_path / "trained")
     monkeypatch.setattr(module, "state_of_code", lambda: "old clean")
