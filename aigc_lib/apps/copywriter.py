@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from torch import Tensor
 
 from ..data import load, prompted
 from ..data.grammar import phrases
-from ..data.product_copy import check_copy, prompt_of, vocabulary
+from ..data.product_copy import check_copy, prompt_of, stated, vocabulary
 from ..data.tokenizers import Tokenizer
 from ..metrics.intervals import proportion_interval
 from ..metrics.text import distinct_lines
@@ -37,11 +38,7 @@ def pairs(
 
 def said(facts: Facts) -> set[str]:
     """Return the words that a line with these facts must hold."""
-    return {
-        word
-        for value in facts.values()
-        for word in ((value,) if isinstance(value, str) else value)
-    }
+    return {value for _, value in stated(facts)}
 
 
 def answers(
@@ -82,16 +79,16 @@ class Copywriter:
     """A GPT that was tuned on ``pairs``, and the three ways to let it write.
 
     ``lines`` show how the words are used in true copy (see ``Phrases``).
-
-    Raises:
-        ValueError: the model has no tokenizer of characters.
     """
 
     def __init__(self, gpt: GPT, lines: Iterable[str] = (), *, room: int = 64):
-        self.gpt, self.room = gpt, room
-        self.phrases = Phrases(
-            [value for _, value in vocabulary()], gpt.tokenizer, lines
-        )
+        self.gpt, self.lines, self.room = gpt, lines, room
+
+    @cached_property
+    def phrases(self) -> Phrases:
+        """What truthful writing watches: half a second of work that others save."""
+        words = [value for _, value in vocabulary()]
+        return Phrases(words, self.gpt.tokenizer, self.lines)
 
     def write(
         self,
@@ -104,6 +101,9 @@ class Copywriter:
         """Write one line for each; ``truthful`` ones keep to the facts by constraint.
 
         ``sampling`` as in ``aigc_lib.models.sampling.Sampling``.
+
+        Raises:
+            ValueError: ``truthful``, and the model has no tokenizer of characters.
         """
         wanted = [said(known) for known in facts]
 

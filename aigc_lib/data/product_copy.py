@@ -77,6 +77,15 @@ class Verdict(NamedTuple):
         return not (self.missing or self.invented)
 
 
+def stated(facts: dict[str, Any]) -> set[tuple[str, str]]:
+    """Return each attribute with each of its values: there may be two 卖点."""
+    return {
+        (name, value)
+        for name, values in facts.items()
+        for value in ((values,) if isinstance(values, str) else values)
+    }
+
+
 def check_copy(text: str, facts: dict[str, Any]) -> Verdict:
     """Compare what ``text`` says with what it should, by the words of the grammar.
 
@@ -92,11 +101,7 @@ def check_copy(text: str, facts: dict[str, Any]) -> Verdict:
             raise unknown("facts", name, ATTRIBUTES)
     if facts.get("品类") not in grammar["品类"]:
         raise unknown("品类", facts.get("品类"), grammar["品类"])
-    wanted = {
-        (name, value)
-        for name, values in facts.items()
-        for value in ((values,) if isinstance(values, str) else values)
-    }
+    wanted = stated(facts)
     said = {pair for pair in vocabulary() if pair[1] in text}
     # two products may share an audience, so the same words stand for one thing
     words = {value for _, value in wanted}

@@ -235,7 +235,12 @@ class SelfAttention(nn.Module):
 
 
 def attention(
-    q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None, causal: bool, p: float
+    q: Tensor,
+    k: Tensor,
+    v: Tensor,
+    mask: Tensor | None = None,
+    causal: bool = False,
+    p: float = 0.0,
 ) -> Tensor:
     """Mix values (B, H, T, size) by softmax(q k' / sqrt(size)), with dropout ``p``.
 

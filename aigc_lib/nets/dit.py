@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import scaled_dot_product_attention
 
+from .attention import attention
 from .embedding import TimeAndLabel
 from .unet import zeroed
 
@@ -82,7 +82,7 @@ class Block(nn.Module):
     def attention(self, x: Tensor) -> Tensor:
         # (B, T, 3 C) -> three times (B, H, T, C / H)
         q, k, v = self.qkv(x).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
-        mixed = scaled_dot_product_attention(q, k, v)
+        mixed = attention(q, k, v)
         return self.mix(mixed.transpose(1, 2).flatten(2))
 
 
