@@ -34,7 +34,7 @@ from benchmarks.record import record
 from benchmarks.timing import ratio, timed_turns
 from benchmarks.tinyshakespeare import Reference
 
-CONTEXTS, TURNS, FULL_STEPS = (64, 512), 5, 32
+CONTEXTS, TURNS, FULL_STEPS = (64, 512), 3, 32
 TRAINING = 300  # steps of 24 windows of 64
 
 

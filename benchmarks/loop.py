@@ -21,7 +21,7 @@ from aigc_lib.runtime import has_bf16, pick_device
 from benchmarks.record import record
 from benchmarks.timing import ratio, timed_turns
 
-STEPS, TURNS, BATCH = 60, 9, 64
+STEPS, TURNS, BATCH = 60, 5, 64
 
 
 def step(model, optimizers, real) -> tuple[torch.Tensor, torch.Tensor]:

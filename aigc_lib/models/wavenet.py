@@ -30,7 +30,8 @@ class WaveNet(GenerativeModel):
 
     Raises:
         ValueError: ``channels``, ``depth``, ``stacks``, ``classes`` or ``bands`` below
-            1, fewer than 2 ``levels``, or both ``classes`` and ``bands``.
+            1, ``learning_rate`` not above 0, fewer than 2 ``levels``, or both
+            ``classes`` and ``bands``.
     """
 
     sampled = ("net",)
@@ -47,7 +48,7 @@ class WaveNet(GenerativeModel):
         levels: int = 256,
         classes: int | None = None,
         bands: int | None = None,
-        lr: float = 3e-3,
+        learning_rate: float = 3e-3,
     ):
         super().__init__(
             channels=channels,
@@ -57,17 +58,20 @@ class WaveNet(GenerativeModel):
             levels=levels,
             classes=classes,
             bands=bands,
-            lr=lr,
+            learning_rate=learning_rate,
         )
         sizes = {"channels": channels, "depth": depth, "stacks": stacks}
         for name, value in (sizes | {"classes": classes, "bands": bands}).items():
             if value is not None and value < 1:
                 raise ValueError(f"{name}={value}: give at least 1")
+        if not learning_rate > 0:
+            raise ValueError(f"learning_rate={learning_rate}: give a number above 0")
         if levels < 2:
             raise ValueError(f"levels={levels}: a sound needs at least 2, 256 is usual")
         if classes and bands:
             raise ValueError(f"classes={classes}, bands={bands}: give one of the two")
-        self.levels, self.classes, self.bands, self.lr = levels, classes, bands, lr
+        self.levels, self.classes, self.bands = levels, classes, bands
+        self.learning_rate = learning_rate
         self.conditional = classes is not None
         self.net = WaveNetStack(
             levels=levels,
@@ -87,7 +91,8 @@ class WaveNet(GenerativeModel):
         table = self.net.embedding.weight
         matrices = [p for p in self.net.parameters() if p.dim() > 1 and p is not table]
         others = [p for p in self.net.parameters() if p.dim() == 1]
-        rates = {"matrix_rate": MATRIX_RATE * self.lr, "other_rate": self.lr}
+        rate = self.learning_rate
+        rates = {"matrix_rate": MATRIX_RATE * rate, "other_rate": rate}
         return {"net": Muon(matrices, [table, *others], **rates)}
 
     def training_step(self, batch: Batch, update: Update) -> None:

@@ -120,7 +120,8 @@ class Transformer(nn.Module):
         """Token (B,) -> logits (B, vocab_size) of the next, as ``forward`` computes.
 
         For a single place there is nothing to mask and no order to change, and the
-        layers come without their modules: half the time of ``forward``.
+        layers come without their modules: half the time of ``forward``. It writes into
+        the cache, so it wants no gradients.
         """
         at = cache.length
         if at == self.context:

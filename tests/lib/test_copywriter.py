@@ -2,21 +2,13 @@
 
 import pytest
 import torch
+from umbrella import FACTS, LINE
 
 import aigc_lib as aigc
 from aigc_lib.apps import copywriter
 from aigc_lib.apps.copywriter import Copywriter, answers, choices, chosen, judged, told
 from aigc_lib.data import Characters
 from aigc_lib.data.product_copy import check_copy, prompt_of, vocabulary
-
-TRUE = "上新：墨绿碳纤维骨架雨伞。一键开合，下车那一秒不淋雨，毕业旅行不再将就。"
-FACTS = {
-    "品类": "雨伞",
-    "颜色": "墨绿",
-    "材质": "碳纤维骨架",
-    "卖点": ("一键开合",),
-    "场景": "毕业旅行",
-}
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +29,9 @@ def writer(data):
 
 def test_pairs_are_prompts_to_read_and_lines_to_learn(writer):
     tokenizer = writer.gpt.tokenizer
-    (row,) = copywriter.pairs([FACTS], [TRUE], tokenizer, length=100)
+    (row,) = copywriter.pairs([FACTS], [LINE], tokenizer, length=100)
     learned = row[row >= 0]
-    assert tokenizer.decode(learned) == TRUE + "\n"
+    assert tokenizer.decode(learned) == LINE + "\n"
     asked = len(prompt_of(FACTS))
     assert tokenizer.decode(~row[:asked]) == prompt_of(FACTS)
 
@@ -70,7 +62,7 @@ def test_the_constraint_leaves_no_error(writer, data):
 
 
 def test_best_of_n_keeps_what_is_true(writer, monkeypatch):
-    tries = iter([["x", TRUE, "x"], ["x", "y"], [TRUE, "z"], ["z"]])
+    tries = iter([["x", LINE, "x"], ["x", "y"], [LINE, "z"], ["z"]])
     asked = []
 
     def write(facts, *, seed, **sampling):
@@ -79,15 +71,15 @@ def test_best_of_n_keeps_what_is_true(writer, monkeypatch):
 
     monkeypatch.setattr(writer, "write", write)
     lines = writer.best_of([FACTS] * 3, 4, seed=7, temperature=0.5)
-    assert lines == [TRUE, TRUE, "z"]
+    assert lines == [LINE, LINE, "z"]
     assert [n for n, *_ in asked] == [3, 2, 2, 1]
     assert len({seed for _, seed, _ in asked}) == 4
     assert all(sampling == {"temperature": 0.5} for *_, sampling in asked)
 
 
 def test_the_count_by_hand():
-    red = TRUE.replace("墨绿", "酒红")
-    found = judged([TRUE, red, TRUE, TRUE.replace("一键开合", "开合")], [FACTS] * 4)
+    red = LINE.replace("墨绿", "酒红")
+    found = judged([LINE, red, LINE, LINE.replace("一键开合", "开合")], [FACTS] * 4)
     assert found["wrong"] == 0.5
     assert (found["missing"], found["invented"]) == (0.5, 0.25)
     assert found["low"] < 0.5 < found["high"]
@@ -95,8 +87,8 @@ def test_the_count_by_hand():
 
 
 def test_verdicts_in_words():
-    assert told(check_copy(TRUE, FACTS)) == "属实"
-    red = told(check_copy(TRUE.replace("墨绿", "酒红"), FACTS))
+    assert told(check_copy(LINE, FACTS)) == "属实"
+    red = told(check_copy(LINE.replace("墨绿", "酒红"), FACTS))
     assert red == "漏了：颜色 墨绿；编了：颜色 酒红"
 
 

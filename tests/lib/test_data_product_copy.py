@@ -1,19 +1,11 @@
 """Made-up product copy: distinct, true to its facts, and checked by a fair judge."""
 
 import pytest
+from umbrella import FACTS, LINE
 
 import aigc_lib as aigc
 from aigc_lib.data.grammar import expanded, phrases, slots
 from aigc_lib.data.product_copy import ATTRIBUTES, check_copy, prompt_of, vocabulary
-
-LINE = "上新：墨绿碳纤维骨架雨伞。一键开合，下车那一秒不淋雨，毕业旅行不再将就。"
-FACTS = {
-    "品类": "雨伞",
-    "颜色": "墨绿",
-    "材质": "碳纤维骨架",
-    "卖点": ("一键开合",),
-    "场景": "毕业旅行",
-}
 
 
 @pytest.fixture(scope="module")

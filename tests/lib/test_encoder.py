@@ -5,40 +5,23 @@ import math
 
 import pytest
 import torch
+from tiny_encoder import (
+    OTHERS,
+    QUESTIONS,
+    SIZES,
+    TEXT,
+    classifier,
+    restless,
+    some_tokens,
+    tokenizer,
+)
 from torch.nn.functional import cross_entropy
 
 import aigc_lib as aigc
 from aigc_lib.data import BytePairs, Characters, Windows
 from aigc_lib.models import MODELS, MaskedLM, TextClassifier, load_bert
 from aigc_lib.models.encoder import Encoded, masked, without_empty_columns
-from aigc_lib.nets.encoder import Encoder, NGrams
-
-SIZES = {"context": 16, "depth": 2, "heads": 2, "width": 16}
-TEXT = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n"
-QUESTIONS = ["卡丢了", "我的卡丢了怎么办", "密码忘了", "忘了密码"]
-OTHERS = ["今天天气", "讲个笑话吧"]
-
-
-def some_tokens(*shape, below=11):
-    generator = torch.Generator().manual_seed(1)
-    return torch.randint(below, shape, generator=generator)
-
-
-def restless(model):
-    """Give all weights a push, so that every output differs visibly."""
-    torch.manual_seed(0)
-    for p in model.net.parameters():
-        p.data.add_(0.3 * torch.randn_like(p))
-    return model.eval()
-
-
-def tokenizer():
-    return Characters.train([TEXT, *QUESTIONS, *OTHERS])
-
-
-def classifier(**options):
-    return restless(TextClassifier(tokenizer(), ("丢卡", "忘密码"), **SIZES | options))
-
+from aigc_lib.nets.encoder import Encoder
 
 # ---- the network --------------------------------------------------------------------
 
@@ -236,103 +219,6 @@ def test_what_fits_no_class_gets_none(score):
     labels = model.predict(QUESTIONS + OTHERS)
     assert sum(label is None for label, _ in labels) == 2  # the lower median stays
     torch.testing.assert_close(torch.tensor([q for _, q in labels]), p)
-
-
-# ---- n-grams that vote --------------------------------------------------------------
-
-
-def restless_votes(spelling, longest, **options):
-    torch.manual_seed(0)
-    votes = NGrams(spelling, longest, 3, **options)
-    votes.votes.weight.data.normal_()
-    return votes
-
-
-def test_votes_by_hand():
-    net = restless_votes(["Ab", "c", "ba"], 3)
-    numbers = net.buckets(torch.tensor([[*map(ord, "abc")]]))[0].tolist()
-    names = ["a", "b", "c", "_a", "ab", "bc", "__a", "_ab", "abc"]
-    assert len(set(numbers)) == len(set(names))
-    again = net.buckets(torch.tensor([[*map(ord, "xabc")]]))[0].tolist()
-    shared = {"a": 1, "b": 2, "c": 3, "ab": 6, "bc": 7, "abc": 11}  # not at the start
-    for name, place in shared.items():
-        assert again[place] == numbers[names.index(name)], name
-    by_hand = 5 * net.votes.weight[numbers].sum(0) / 9**0.5
-    torch.testing.assert_close(net(torch.tensor([[0, 1, -1]])), by_hand[None])
-
-
-def test_only_letters_count_not_how_they_are_cut():
-    net = restless_votes(["ab", "c", "a", "BC", ""], 4)
-    a, b, c, other = net(torch.tensor([[0, 1, -1], [2, 3, -1], [2, 4, 3], [1, 0, -1]]))
-    torch.testing.assert_close(a, b)
-    torch.testing.assert_close(a, c)
-    assert not torch.allclose(a, other, atol=1e-3)
-    assert (net(torch.tensor([[4, -1, -1]])) == 0).all()  # nothing to read, no vote
-
-
-def test_dropout_takes_votes_away_and_keeps_their_mean():
-    net = restless_votes(["abcdefgh"], 4, dropout=0.5)
-    tokens = torch.zeros(4_000, 1, dtype=torch.long)
-    votes = net(tokens)
-    assert votes.std(0).min() > 0.1
-    net.eval()
-    torch.testing.assert_close(votes.mean(0), net(tokens)[0], atol=0.3, rtol=0)
-
-
-def test_votes_join_the_encoder_and_learn(tmp_path):
-    torch.manual_seed(0)
-    reader = MaskedLM(tokenizer(), **SIZES)
-    model = TextClassifier.on(reader, ("丢卡", "忘密码"), ngrams=2, dropout=0.0)
-    x = model.encode(QUESTIONS).x
-    alone = TextClassifier.on(reader, ("丢卡", "忘密码"), dropout=0.0)
-    alone.net.head.load_state_dict(model.net.head.state_dict())
-    assert torch.equal(model.logits(x), alone.logits(x))  # at first they do not vote
-    assert alone.net.ngrams is None  # nor by default
-    data = Encoded(x.repeat(4, 1), torch.tensor([0, 0, 1, 1] * 4))
-    aigc.fit(model, data, steps=20, batch_size=8, ema=0.0)
-    votes = model.net.ngrams.votes.weight
-    assert votes.abs().sum() > 0
-    model.net.encoder.norm.weight.data.zero_()  # the encoder has nothing to say
-    model.net.encoder.norm.bias.data.zero_()
-    assert [y for y, _ in model.predict(QUESTIONS)] == [*["丢卡"] * 2, *["忘密码"] * 2]
-    path = model.save(tmp_path / "model.safetensors")
-    assert torch.equal(aigc.models.load(path).logits(x), model.logits(x))
-
-
-def test_encoder_and_votes_learn_together_and_each_alone():
-    model = classifier(ngrams=2, dropout=0.0)
-    x, y = model.encode(QUESTIONS).x, torch.tensor([0, 0, 1, 1])
-    losses = []
-    model.training_step((x, y), lambda name, loss: losses.append(loss))
-    a, b = model.net.opinions(x)
-    torch.testing.assert_close(model.net(x), a + b)
-    assert not torch.allclose(a, b, atol=0.1)
-    alone = (cross_entropy(a, y) + cross_entropy(b, y)) / 2
-    torch.testing.assert_close(losses[0], cross_entropy(a + b, y) + alone)
-    model = classifier(dropout=0.0)
-    model.training_step((x, y), lambda name, loss: losses.append(loss))
-    torch.testing.assert_close(losses[1], cross_entropy(model.net(x), y))
-
-
-def test_training_hides_tokens_from_the_encoder_only():
-    model = classifier(hidden=0.5, ngrams=2, dropout=0.0)
-    tokens = model.encode(["卡丢了"] * 400).x
-    read = {}
-    for name in ("encoder", "ngrams"):
-        part = getattr(model.net, name)
-        part.register_forward_pre_hook(
-            lambda _, args, name=name: read.update({name: args[0]})
-        )
-    model.net(tokens)  # not in training
-    assert torch.equal(read["encoder"], tokens)
-    model.net.train()(tokens)
-    assert torch.equal(read["ngrams"], tokens)
-    hidden = read["encoder"] == model.net.encoder.mask
-    assert torch.equal(read["encoder"][~hidden], tokens[~hidden])
-    assert hidden.float().mean().item() == pytest.approx(0.5, abs=0.08)
-    tokens[:, 2] = -1
-    model.net(tokens)
-    assert (read["encoder"][:, 2] == -1).all()
 
 
 # ---- over transformers' BERT --------------------------------------------------------

@@ -1,14 +1,15 @@
-"""GPT: the numbers of transformers' GPT-2, the same text with and without cache."""
+"""GPT: the network, the numbers of transformers' GPT-2, and how it is trained."""
 
 import math
 
 import pytest
 import torch
+from tiny_gpt import SIZES, TEXT, some_tokens, tiny
 
 import aigc_lib as aigc
 from aigc_lib.data import BytePairs, Characters, Windows, prompted
 from aigc_lib.models import GPT, load_gpt2
-from aigc_lib.models.gpt import OPTIMIZERS, next_token_loss, readable, until
+from aigc_lib.models.gpt import OPTIMIZERS, next_token_loss, readable
 from aigc_lib.models.gpt2 import converted
 from aigc_lib.models.lora import add_lora
 from aigc_lib.nets.attention import (
@@ -22,28 +23,6 @@ from aigc_lib.nets.attention import (
 )
 
 every_position = pytest.mark.parametrize("positions", POSITIONS)
-SIZES = {"context": 16, "depth": 2, "heads": 2, "width": 16}
-TEXT = "床前明月光，疑是地上霜。\n举头望明月，低头思故乡。\n" * 4
-
-
-def tiny(*arguments, **options):
-    """A GPT whose logits differ visibly from token to token."""
-    torch.manual_seed(0)
-    model = GPT(*arguments, **{"vocab_size": 11} | SIZES | options)
-    for p in model.net.parameters():
-        p.data.add_(0.3 * torch.randn_like(p))
-    return model.eval()
-
-
-def some_tokens(*shape, below=11):
-    generator = torch.Generator().manual_seed(1)
-    return torch.randint(below, shape, generator=generator)
-
-
-@pytest.fixture(scope="module")
-def poet():
-    torch.manual_seed(0)
-    return GPT(Characters.train([TEXT]), **SIZES)
 
 
 # ---- the network --------------------------------------------------------------------
@@ -73,6 +52,19 @@ def test_read_in_parts_with_a_cache(positions, parts):
         net(tokens[:, :1], cache)
     cache.clear()
     torch.testing.assert_close(net(tokens[:, :4], cache), net(tokens[:, :4]))
+
+
+@every_position
+@torch.no_grad()
+def test_a_step_is_a_read_token(positions):
+    net, tokens = tiny(positions=positions).net, some_tokens(3, 16)
+    cache = KVCache(net, 3)
+    first = net(tokens[:, :5], cache)
+    steps = [net.step(token, cache) for token in tokens[:, 5:].unbind(1)]
+    logits = torch.cat([first, torch.stack(steps, 1)], 1)
+    torch.testing.assert_close(logits, net(tokens), atol=1e-5, rtol=1e-5)
+    with pytest.raises(ValueError, match="the context of 16 is full"):
+        net.step(tokens[:, 0], cache)
 
 
 @every_position
@@ -300,154 +292,8 @@ def test_the_mean_loss_weighs_every_token_alike():
         model.nats_per_token(~runs.abs())
 
 
-# ---- writing ------------------------------------------------------------------------
-
-
-@every_position
-@pytest.mark.parametrize("length", [1, 5, 16, 23])
-@pytest.mark.parametrize("options", [{"temperature": 0}, {"top_p": 0.9, "top_k": 5}])
-def test_cached_equals_uncached_beyond_the_context(positions, length, options):
-    model, prompt = tiny(positions=positions), some_tokens(3, length)
-    options |= {"seed": 0}
-    cached = model.generate(prompt, 40, **options)
-    assert cached.shape == (3, length + 40)
-    assert torch.equal(cached[:, :length], prompt)
-    assert torch.equal(cached, model.generate(prompt, 40, cache=False, **options))
-
-
-def test_a_seed_is_a_text():
-    model, prompt = tiny(), some_tokens(4, 2)
-    first = model.generate(prompt, 20, seed=5)
-    assert torch.equal(first, model.generate(prompt, 20, seed=5))
-    assert not torch.equal(first, model.generate(prompt, 20, seed=6))
-    samples = model.sample(3, seed=0)
-    assert samples.shape == (3, 16)
-    assert torch.equal(samples, model.sample(3, seed=0))
-
-
-def test_a_row_ends_with_its_stop_token():
-    model = tiny()
-    rows = model.generate(some_tokens(6, 2), 30, seed=0, stop_token=4)[:, 2:]
-    for row in rows.tolist():
-        if 4 in row:
-            assert set(row[row.index(4) :]) == {4}
-    always = lambda tokens, logits: logits.index_fill(1, torch.tensor([4]), 1e9)  # noqa: E731
-    short = model.generate(some_tokens(6, 2), 30, stop_token=4, constraint=always)
-    assert short.shape == (6, 3)
-
-
-def test_a_constraint_decides_what_may_come():
-    def even(tokens, logits):
-        assert len(tokens) == len(logits) == 2
-        forbidden = torch.arange(11) % 2 == 1
-        return logits.masked_fill(forbidden, -torch.inf)
-
-    written = tiny().generate(some_tokens(2, 3), 30, seed=0, constraint=even)[:, 3:]
-    assert not (written % 2).any()
-
-
-def test_a_constraint_may_change_the_logits_in_place():
-    def never_three(tokens, logits):
-        logits[:, 3] = -torch.inf
-        return logits
-
-    model, prompt = tiny(), some_tokens(2, 3)
-    written = model.generate(prompt, 60, seed=0, constraint=never_three, stop_token=5)
-    assert not (written[:, 3:] == 3).any()
-    loss = next_token_loss(model.net(written[:, :8]), written[:, 1:9])
-    loss.backward()  # what was written can be trained on
-    assert model.net.token.weight.grad.any()
-
-
-def test_a_stream_is_the_same_text_in_pieces(poet):
-    pieces = list(poet.stream("明月", 30, seed=1))
-    assert len(pieces) == 30
-    tokens = poet.generate(poet.tokenizer.encode("明月")[None], 30, seed=1)[0, 2:]
-    assert "".join(pieces) == poet.tokenizer.decode(tokens)
-    assert poet.complete("明月", 30, seed=1) == "".join(pieces)
-    assert poet.complete("", 5, seed=1)
-
-
-def test_writing_leaves_the_network_as_it_was_and_uses_no_dropout():
-    model = tiny(dropout=0.5).train()
-    text = model.generate(some_tokens(1, 2), 8, temperature=0)
-    assert model.net.training
-    model.start_averaging()
-    for _ in range(2):
-        assert torch.equal(model.generate(some_tokens(1, 2), 8, temperature=0), text)
-    assert model.net.training
-    model.train()  # as fit does
-    assert torch.equal(model.generate(some_tokens(1, 2), 8, temperature=0), text)
-
-
-def test_a_stream_leaves_gradients_alone_while_it_waits(poet):
-    stream = poet.stream("明月", 3)
-    next(stream)
-    assert torch.is_grad_enabled()
-
-
-def test_pieces_are_whole_characters():
-    torch.manual_seed(0)
-    model = GPT(BytePairs.train(["无关"], vocab_size=257), **SIZES)
-    spelled = iter("月🙂a".encode())
-
-    def dictate(tokens, logits):
-        byte = next(spelled)
-        letter = {v: k for k, v in byte_letters().items()}[byte]
-        number = model.tokenizer.tokenizer.token_to_id(letter)
-        return torch.full_like(logits, -torch.inf).index_fill(
-            1, torch.tensor([number]), 0
-        )
-
-    assert list(model.stream("x", 8, constraint=dictate)) == ["月", "🙂", "a"]
-
-
-def byte_letters():
-    """The printable letter that byte-level tokenizers write for each byte."""
-    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in plain]
-    letters = {chr(byte): byte for byte in plain}
-    return letters | {chr(256 + i): byte for i, byte in enumerate(others)}
-
-
-@pytest.mark.parametrize(
-    ("pieces", "stops", "expected"),
-    [
-        (["ab", "c"], [], ["ab", "c"]),
-        (["ab", "cd", "e"], ["c"], ["ab"]),
-        (["a", "b", "c", "d"], ["bc"], ["a"]),
-        (["a", "b", "d"], ["bc"], ["a", "bd"]),
-        (["a", "b"], ["bc"], ["a", "b"]),
-        (["xaab"], ["ab", "xa"], []),
-        (["a", "a", "b"], ["aab"], []),
-    ],
-)
-def test_stop_strings(pieces, stops, expected):
-    assert list(until(pieces, stops)) == expected
-
-
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda m: m.generate(torch.zeros(1, 0, dtype=torch.long), 3), "prompt .1, 0."),
-        (lambda m: m.generate(torch.zeros(3, dtype=torch.long), 3), "prompt .3,."),
-        (lambda m: m.generate(some_tokens(1, 1), 0), "n=0"),
-        (lambda m: m.sample(0), "n=0"),
-        (lambda m: m.complete("明", 3), "tokenizer=None"),
-        (lambda m: m.generate(some_tokens(1, 1), 3, top_k=0), "top_k=0"),
-    ],
-)
-def test_bad_requests(call, message):
-    with pytest.raises(ValueError, match=message):
-        call(tiny())
-
-
-def test_an_empty_stop_string(poet):
-    with pytest.raises(ValueError, match="stop=''"):
-        poet.stream("明月", 3, stop="")
-
-
-def test_the_tokenizer_is_saved_with_the_model(poet, tmp_path):
+def test_the_tokenizer_is_saved_with_the_model(tmp_path):
+    poet = GPT(Characters.train([TEXT]), **SIZES)
     loaded = aigc.models.load(poet.save(tmp_path / "poet.safetensors"))
     assert loaded.tokenizer.alphabet == poet.tokenizer.alphabet
     assert loaded.complete("明月", 9, seed=3) == poet.complete("明月", 9, seed=3)
