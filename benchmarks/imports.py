@@ -8,7 +8,7 @@ import sys
 
 from benchmarks.record import record
 
-RUNS = 7
+RUNS = 5
 CODE = """
 import time
 start = time.perf_counter(); import torch

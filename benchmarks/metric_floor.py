@@ -19,9 +19,9 @@ from aigc_lib.metrics.images import (
     kernel_distance,
     precision_recall,
 )
-from benchmarks.record import record
+from benchmarks.record import record, seeds
 
-SIZES, SEEDS, SPOILT = [1_000, 5_000, 10_000], range(10), 5_000
+SIZES, SEEDS, SPOILT = [1_000, 5_000, 10_000], seeds(10), 5_000
 
 
 def main() -> None:

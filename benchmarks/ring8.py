@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 import aigc_lib as aigc
-from benchmarks.record import record, seeds, summary
+from benchmarks.record import in_turns, record, seeds, summary
 
 SECONDS, SEEDS, SAMPLES = 20, seeds(5), 10_000
 LOSSES = ("nonsaturating", "minimax", "hinge", "lsgan")
@@ -31,20 +31,20 @@ def coverage(samples, modes, std) -> dict[str, float]:
     }
 
 
+def measure(loss: str, seed: int) -> dict[str, float]:
+    """Train with ``loss`` and say what the samples cover."""
+    aigc.start(seed=seed)
+    ring = aigc.data.load("ring8")
+    model = aigc.models.MLPGAN(loss=loss, **BODY)
+    history = aigc.fit(model, ring, seconds=SECONDS, seed=seed, **TRAINING)
+    samples = model.sample(SAMPLES, seed=seed).cpu()
+    result = coverage(samples, ring.modes, ring.std)
+    return result | {"steps": history.steps[-1]}
+
+
 def main() -> None:
-    rows = []
-    for loss in LOSSES:
-        results = []
-        for seed in SEEDS:
-            aigc.start(seed=seed)
-            ring = aigc.data.load("ring8")
-            model = aigc.models.MLPGAN(loss=loss, **BODY)
-            history = aigc.fit(model, ring, seconds=SECONDS, seed=seed, **TRAINING)
-            samples = model.sample(SAMPLES, seed=seed).cpu()
-            result = coverage(samples, ring.modes, ring.std)
-            results.append(result | {"steps": history.steps[-1]})
-            print(loss, seed, results[-1], flush=True)
-        rows.append({"loss": loss} | summary(results))
+    runs = in_turns("ring8", LOSSES, SEEDS, measure)
+    rows = [{"loss": loss} | summary(results) for loss, results in runs.items()]
     record(
         "ring8",
         rows,
