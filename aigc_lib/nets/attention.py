@@ -35,10 +35,11 @@ class KVCache:
         # (depth, key and value, B, H, context, C / H)
         self.pairs = weight.new_zeros(depth, 2, rows, heads, net.context, size)
         self.length = 0
-        self.layers = [
-            ([direct(layer) for layer in block.layers()], pair.unbind())
-            for block, pair in zip(net.blocks, self.pairs, strict=True)
-        ]
+        self.layers = []  # what has weights, in the order in which a token meets it
+        for block, pair in zip(net.blocks, self.pairs, strict=True):
+            gather, (up, _, down, _) = block.attention, block.mlp
+            met = (block.norm1, gather.qkv, gather.mix, block.norm2, up, down)
+            self.layers.append(([direct(layer) for layer in met], pair.unbind()))
 
     def clear(self) -> None:
         """Forget all tokens."""
@@ -187,11 +188,6 @@ class Block(nn.Module):
     ) -> Tensor:
         x = x + self.attention(self.norm1(x), turns, memory, start, seen)
         return x + self.mlp(self.norm2(x))
-
-    def layers(self) -> list[nn.Module]:
-        """What has weights, in the order in which a token meets it."""
-        qkv, mix, (up, _, down, _) = self.attention.qkv, self.attention.mix, self.mlp
-        return [self.norm1, qkv, mix, self.norm2, up, down]
 
 
 class SelfAttention(nn.Module):
