@@ -102,12 +102,14 @@ def measure(recipe, seed: int, train: Texts, test: Texts) -> dict:
 def main() -> None:
     train = aigc.data.load("banking77")
     test = aigc.data.load("banking77", split="test")
-    runs = in_turns(
+    recipes = {f"{name}, {STEPS} steps": name for name in RECIPES}
+    answers = in_turns(
         "text_classification",
-        RECIPES,
+        recipes,  # an interrupted run with other STEPS is another run
         SEEDS,
-        lambda name, seed: measure(RECIPES[name], seed, train, test),
+        lambda key, seed: measure(RECIPES[recipes[key]], seed, train, test),
     )
+    runs = {recipes[key]: results for key, results in answers.items()}
     theirs, ours = (
         torch.tensor([run.pop("hits") for run in results]).double().mean(0)
         for results in runs.values()
