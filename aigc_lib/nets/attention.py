@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -12,10 +10,11 @@ from torch.nn.functional import (
     dropout,
     embedding,
     gelu,
-    layer_norm,
     linear,
     scaled_dot_product_attention,
 )
+
+from .direct import direct
 
 POSITIONS = ("rotary", "learned")
 SHORT = 256  # tokens
@@ -144,16 +143,6 @@ class Transformer(nn.Module):
             x = x + down(gelu(up(norm2(x)), approximate="tanh"))
         cache.length = at + 1
         return linear(self.norm(x), self.token.weight).float()
-
-
-def direct(layer: nn.Module) -> Callable[[Tensor], Tensor]:
-    """Return the function of a layer; for one token its module costs as much again."""
-    if type(layer) is nn.Linear:
-        return partial(linear, weight=layer.weight, bias=layer.bias)
-    if type(layer) is nn.LayerNorm:
-        options = {"weight": layer.weight, "bias": layer.bias, "eps": layer.eps}
-        return partial(layer_norm, normalized_shape=layer.normalized_shape, **options)
-    return layer  # such as one with a LoRA around it
 
 
 def initialize(module: nn.Module) -> None:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections import deque
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import linear, pad
+from torch.nn.functional import pad
 
-Memory = list[tuple[deque[Tensor], tuple[Tensor, ...]]]
+from .direct import direct
+
+Map = Callable[[Tensor], Tensor]
+Memory = list[tuple[deque[Tensor], Map, Map]]
 
 
 class GatedLayer(nn.Module):
@@ -30,27 +34,17 @@ class GatedLayer(nn.Module):
         self, x: Tensor, past: Tensor, condition: Tensor
     ) -> tuple[Tensor, Tensor]:
         """x, past (..., C), condition (..., 2C) -> output and gated, both (..., C)."""
-        return gated_step(x, past, condition, *self.maps())
+        return self.computed(x, past, condition, self.conv, self.out)
 
-    def maps(self) -> tuple[Tensor, ...]:
-        """Weight and bias of the way in, then of the way out."""
-        return self.conv.weight, self.conv.bias, self.out.weight, self.out.bias
-
-
-def gated_step(
-    x: Tensor,
-    past: Tensor,
-    condition: Tensor,
-    weight: Tensor,
-    bias: Tensor,
-    out_weight: Tensor,
-    out_bias: Tensor,
-) -> tuple[Tensor, Tensor]:
-    """What a `GatedLayer` computes, given its maps."""
-    mixed = linear(torch.cat([past, x], -1), weight, bias) + condition
-    filtered, gate = mixed.chunk(2, -1)
-    gated = filtered.tanh() * gate.sigmoid()
-    return x + linear(gated, out_weight, out_bias), gated
+    @staticmethod
+    def computed(
+        x: Tensor, past: Tensor, condition: Tensor, conv: Map, out: Map
+    ) -> tuple[Tensor, Tensor]:
+        """As ``forward``, with the two maps given."""
+        mixed = conv(torch.cat([past, x], -1)) + condition
+        filtered, gate = mixed.chunk(2, -1)
+        gated = filtered.tanh() * gate.sigmoid()
+        return x + out(gated), gated
 
 
 class WaveNetStack(nn.Module):
@@ -108,13 +102,12 @@ class WaveNetStack(nn.Module):
     def silence(self, n: int) -> Memory:
         """The memory of ``n`` sounds that begin: per layer its last inputs, zeros.
 
-        The maps of each layer lie beside them: for one moment, looking them up in their
-        modules would take as long as the products.
+        The maps of each layer lie beside them, without their modules.
         """
         zeros = self.embedding.weight.new_zeros(n, self.embedding.embedding_dim)
         return [
-            (deque([zeros] * layer.dilation, layer.dilation), layer.maps())
-            for layer in self.layers
+            (deque([zeros] * la.dilation, la.dilation), direct(la.conv), direct(la.out))
+            for la in self.layers
         ]
 
     def project(self, condition: Tensor) -> Tensor:
@@ -133,9 +126,9 @@ class WaveNetStack(nn.Module):
         x = self.embedding(codes)  # (B,) -> (B, C)
         told = projected[:, time if projected.shape[1] > 1 else 0].unbind(1)
         every_gated = []
-        for (inputs, maps), condition in zip(memory, told, strict=True):
+        for (inputs, conv, out), condition in zip(memory, told, strict=True):
             past = inputs[0]  # from `dilation` steps ago
             inputs.append(x)  # and the oldest falls out
-            x, gated = gated_step(x, past, condition, *maps)
+            x, gated = GatedLayer.computed(x, past, condition, conv, out)
             every_gated.append(gated)
         return self.head(torch.cat(every_gated, -1))
