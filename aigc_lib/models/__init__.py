@@ -3,8 +3,9 @@
 import os
 
 from .base import GenerativeModel, load_model
+from .bert import load_bert
 from .diffusion import DDPM
-from .encoder import MaskedLM, TextClassifier, load_bert
+from .encoder import MaskedLM, TextClassifier
 from .flow import FlowMatching
 from .gan import DCGAN, GAN, MLPGAN
 from .gan_conditional import ConditionalGAN, InfoGAN

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 import torch
@@ -13,10 +11,9 @@ from torch.nn.functional import cross_entropy
 from torch.optim import AdamW, Optimizer
 
 from ..data.text import Texts
-from ..data.tokenizers import BytePairs, Tokenizer, tokenizer_from
+from ..data.tokenizers import Tokenizer, check_several, tokenizer_from
 from ..metrics.calibration import fitted_temperature, rejection_threshold
 from ..nets.encoder import Bert, Classifier, Encoder, NGrams
-from ..runtime import optional
 from .base import GenerativeModel, Update
 
 SCORES = ("maximum", "energy")
@@ -111,13 +108,19 @@ class _Reader(GenerativeModel):
     def encode(self, texts: Texts | Iterable[str]) -> Encoded:
         """Return texts as ``fit`` takes them, with their classes where they have any.
 
-        What goes beyond the context is cut off.
+        What goes beyond the context is cut off, but for BERT's [SEP], the last token.
 
         Raises:
-            ValueError: no texts, an empty one, or the model has no tokenizer.
+            ValueError: no texts, an empty one, one string instead of several, or the
+                model has no tokenizer.
         """
-        context = self.config["context"]
-        rows = [self._tokenizer().encode(text)[:context] for text in texts]
+        check_several(texts)
+        code, context = self._tokenizer(), self.config["context"]
+        rows = [code.encode(text) for text in texts]
+        if self.config["bert"]:
+            cut = context - 1
+            rows = [torch.cat([row[:cut], row[cut:][-1:]]) for row in rows]
+        rows = [row[:context] for row in rows]
         if not rows or not all(len(row) for row in rows):
             raise ValueError(
                 f"texts: {len(rows)} of them, {sum(not len(row) for row in rows)} "
@@ -349,58 +352,3 @@ class TextClassifier(_Reader):
 def without_empty_columns(tokens: Tensor) -> Tensor:
     """Cut (B, T) to the longest row, so that nothing is computed for nobody."""
     return tokens[:, : max(1, int((tokens >= 0).sum(1).max()))]
-
-
-def load_bert(path_or_name: str | os.PathLike, *, context: int = 128) -> MaskedLM:
-    """Return a BERT from a folder that transformers wrote, or by its name there.
-
-    "bert-base-chinese" (102 million parameters) and its kin are downloaded if they are
-    not on this machine. Go on with masked pre-training on texts of your own, or with
-    ``TextClassifier.on(load_bert(...), classes)``.
-
-    Raises:
-        ModuleNotFoundError: transformers is missing.
-        OSError: no such folder, and nothing of this name to be had.
-        ValueError: another kind of model, no ``tokenizer.json`` with "[MASK]" beside
-            it, or ``context`` beyond what it can read.
-    """
-    transformers = optional("transformers")
-    try:
-        config = transformers.AutoConfig.from_pretrained(path_or_name)
-    except (OSError, ValueError) as error:
-        raise OSError(
-            f"path_or_name={str(path_or_name)!r}: no such folder with a model in it, "
-            f"and not to be downloaded ({str(error).splitlines()[0]})"
-        ) from error
-    if config.model_type != "bert":
-        raise ValueError(
-            f"path_or_name={str(path_or_name)!r} holds a {config.model_type}: choose a "
-            "BERT, such as bert-base-chinese"
-        )
-    if not 0 < context <= config.max_position_embeddings:
-        raise ValueError(
-            f"context={context}: this one reads 1 to {config.max_position_embeddings}"
-        )
-    found = transformers.utils.cached_file(
-        path_or_name, "tokenizer.json", _raise_exceptions_for_missing_entries=False
-    )
-    tokenizer = BytePairs.load(Path(found)) if found else None
-    if tokenizer is None or tokenizer.tokenizer.token_to_id("[MASK]") is None:
-        raise ValueError(
-            f"path_or_name={str(path_or_name)!r}: no tokenizer.json with the token "
-            "[MASK] beside the weights; put it there"
-        )
-    theirs = transformers.BertForMaskedLM.from_pretrained(path_or_name)
-    model = MaskedLM(tokenizer, context=context, learning_rate=5e-5, bert=plain(config))
-    head = theirs.cls.predictions
-    model.net.body.load_state_dict(theirs.bert.state_dict())
-    model.net.transform.load_state_dict(head.transform.state_dict())
-    with torch.no_grad():
-        model.net.bias.copy_(head.bias)
-    return model
-
-
-def plain(config: Any) -> dict[str, Any]:
-    """Return what a configuration says of the net, fit for JSON: no places of files."""
-    kinds, known = int | float | str, config.to_dict().items()
-    return {k: v for k, v in known if isinstance(v, kinds) and k[0] != "_"}

@@ -42,6 +42,7 @@ class GPT(GenerativeModel):
     Made for a ``tokenizer``, which is saved with it, or for token numbers below
     ``vocab_size``. ``optimizer`` "muon" learns more from every token of a text, and
     takes no ``weight_decay``; "adamw" suits weights that were learned elsewhere.
+    ``positions``, ``bias`` and ``gelu`` as in ``Transformer``.
     Trains on runs of tokens (N, T + 1), T <= ``context``: on
     ``aigc.data.Windows`` of one long text, or on ``aigc.data.prompted`` pairs.
 
@@ -63,6 +64,8 @@ class GPT(GenerativeModel):
         width: int = 128,
         dropout: float = 0.0,
         positions: str = "rotary",
+        bias: bool = False,
+        gelu: str = "none",
         optimizer: str = "adamw",
         learning_rate: float = 3e-3,
         weight_decay: float = 0.1,
@@ -86,6 +89,8 @@ class GPT(GenerativeModel):
             width=width,
             dropout=dropout,
             positions=positions,
+            bias=bias,
+            gelu=gelu,
             optimizer=optimizer,
             learning_rate=learning_rate,
             weight_decay=weight_decay,
@@ -101,6 +106,8 @@ class GPT(GenerativeModel):
             width=width,
             dropout=dropout,
             positions=positions,
+            bias=bias,
+            gelu=gelu,
         )
 
     # ---- training --------------------------------------------------------------------
@@ -172,7 +179,8 @@ class GPT(GenerativeModel):
         if n < 1:
             raise ValueError(f"n={n}: ask for at least one sample")
         start = self._start().expand(n, -1)
-        tokens = self.generate(start, length or self.context, seed=seed, **sampling)
+        length = self.context if length is None else length
+        tokens = self.generate(start, length, seed=seed, **sampling)
         return tokens[:, start.shape[1] :]
 
     def generate(
@@ -197,7 +205,8 @@ class GPT(GenerativeModel):
         When the context is full, its older half is forgotten.
 
         Raises:
-            ValueError: no prompt, n < 1, or a bad option of ``Sampling``.
+            ValueError: no prompt, tokens that the model does not know, n < 1, or a bad
+                option of ``Sampling``.
         """
         writer = Writer(self, prompt, n, seed, constraint, cache, Sampling(**sampling))
         done = torch.zeros(len(prompt), dtype=torch.bool, device=self.device)
@@ -289,9 +298,16 @@ class Writer:
         cache: bool,
         sampling: Sampling,
     ):
-        if prompt.dim() != 2 or not prompt.numel():
+        if prompt.dim() != 2 or not prompt.numel() or prompt.dtype != torch.long:
             raise ValueError(
-                f"prompt {tuple(prompt.shape)}: give (B, T) tokens, at least one a row"
+                f"prompt {tuple(prompt.shape)} {prompt.dtype}: give (B, T) int64 "
+                "tokens, at least one a row"
+            )
+        known = model.config["vocab_size"]
+        if not 0 <= prompt.min() <= prompt.max() < known:
+            raise ValueError(
+                f"prompt has tokens from {prompt.min()} to {prompt.max()}: give "
+                f"numbers from 0 to {known - 1}, see `readable` for negative ones"
             )
         if n < 1:
             raise ValueError(f"n={n}: write at least one token")
@@ -299,7 +315,8 @@ class Writer:
         self.context, self.start = model.context, max(0, self.end - model.context)
         self.tokens = prompt.new_zeros(rows, self.end + n, device=model.device)
         self.tokens[:, : self.end] = prompt
-        self.cache = KVCache(model.net, rows) if cache else None
+        with model.for_sampling("net") as net:  # its layers are those that will run
+            self.cache = KVCache(net, rows) if cache else None
         self.generator = noise_source(seed)
         self.constraint, self.sampling = constraint, sampling
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 from torch import Tensor
 
-from ..data.tokenizers import BytePairs
 from ..runtime import optional
 from .gpt import GPT
+from .published import described
 
 LAYERS = {  # ours -> theirs; their matrices are stored the other way round
     "norm1": "ln_1",
@@ -33,19 +32,14 @@ def load_gpt2(path_or_name: str | os.PathLike) -> GPT:
         ValueError: the weights of another kind of model.
     """
     transformers = optional("transformers")
-    try:
-        config = transformers.AutoConfig.from_pretrained(path_or_name)
-    except (OSError, ValueError) as error:
-        raise OSError(
-            f"path_or_name={str(path_or_name)!r}: no such folder with a model in it, "
-            f"and not to be downloaded ({str(error).splitlines()[0]})"
-        ) from error
-    plain = ("gelu_new", 1e-5, None, True, False)
+    config, tokenizer = described(path_or_name)
+    plain = ("gelu_new", 1e-5, None, True, True, False)
     if config.model_type != "gpt2" or plain != (
         config.activation_function,
         config.layer_norm_epsilon,
         config.n_inner,
         config.tie_word_embeddings,
+        config.scale_attn_weights,
         config.scale_attn_by_inverse_layer_idx,
     ):
         raise ValueError(
@@ -53,17 +47,17 @@ def load_gpt2(path_or_name: str | os.PathLike) -> GPT:
             "not built like GPT-2: choose gpt2, gpt2-medium, gpt2-large or gpt2-xl"
         )
     theirs = transformers.GPT2LMHeadModel.from_pretrained(path_or_name)
-    found = transformers.utils.cached_file(
-        path_or_name, "tokenizer.json", _raise_exceptions_for_missing_entries=False
-    )
     model = GPT(
-        BytePairs.load(Path(found)) if found else None,
+        tokenizer,
         vocab_size=config.vocab_size,
         context=config.n_positions,
         depth=config.n_layer,
         heads=config.n_head,
         width=config.n_embd,
         positions="learned",
+        bias=True,
+        gelu="tanh",
+        learning_rate=5e-5,  # to tune it; the default is for learning from nothing
     )
     model.net.load_state_dict(converted(theirs.state_dict(), config.n_layer))
     return model

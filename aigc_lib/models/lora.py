@@ -86,6 +86,7 @@ def merge_lora(model: GenerativeModel) -> None:
                 if isinstance(child, LoRALinear):
                     setattr(parent, name, child.merged())
     model.net.requires_grad_(True)
+    model.averages.requires_grad_(False)
 
 
 # ---- the same through the peft library -----------------------------------------------

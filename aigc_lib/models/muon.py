@@ -46,8 +46,9 @@ class Muon(Optimizer):
         for weight in matrices["params"]:
             if weight.grad is None:
                 continue
-            mean = self.state[weight].setdefault("mean", torch.zeros_like(weight))
-            mean.lerp_(weight.grad, 1 - momentum)
+            if "mean" not in self.state[weight]:
+                self.state[weight]["mean"] = torch.zeros_like(weight)
+            mean = self.state[weight]["mean"].lerp_(weight.grad, 1 - momentum)
             ahead = weight.grad.lerp(mean, momentum).flatten(1)  # Nesterov's momentum
             rows, columns = ahead.shape
             size = matrices["lr"] * max(1, rows / columns) ** 0.5

@@ -64,6 +64,7 @@ class DPO(GenerativeModel):
     def training_step(self, batch: Tensor, update: Update) -> None:
         """Make the better answers (B, 0) likelier than the worse ones (B, 1)."""
         runs = batch.flatten(0, 1)
+        self.reference.eval()  # no dropout: what it finds likely must stay put
         with torch.no_grad():
             before = log_probability(self.reference, runs)
         gain = (log_probability(self.gpt.net, runs) - before).unflatten(0, (-1, 2))

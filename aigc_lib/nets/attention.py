@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import (
     dropout,
     embedding,
-    gelu,
     linear,
     scaled_dot_product_attention,
 )
 
-from .direct import direct
+from .direct import direct, without_onednn
 
 POSITIONS = ("rotary", "learned")
+GELUS = ("none", "tanh")
 SHORT = 256  # tokens
 
 
@@ -36,8 +37,8 @@ class KVCache:
         self.length = 0
         self.layers = []  # what has weights, in the order in which a token meets it
         for block, pair in zip(net.blocks, self.pairs, strict=True):
-            gather, (up, _, down, _) = block.attention, block.mlp
-            met = (block.norm1, gather.qkv, gather.mix, block.norm2, up, down)
+            gather, (up, bend, down, _) = block.attention, block.mlp
+            met = (block.norm1, gather.qkv, gather.mix, block.norm2, up, bend, down)
             self.layers.append(([direct(layer) for layer in met], pair.unbind()))
 
     def clear(self) -> None:
@@ -52,7 +53,9 @@ class Transformer(nn.Module):
     The output layer is the token embedding itself (Press & Wolf 2017). Positions are
     "learned" vectors, one per place, or "rotary": queries and keys are turned by an
     angle that grows with the place, so that their product sees only distances (Su et
-    al. 2021). With a ``cache`` the tokens follow those that it holds.
+    al. 2021). GPT-2 has learned positions, a ``bias`` in each linear layer, and
+    ``gelu`` "tanh" (what torch calls ``approximate``). With a ``cache`` the tokens
+    follow those that it holds.
 
     Raises ``ValueError`` for arguments that do not fit together, and for more tokens
     than ``context``.
@@ -68,6 +71,8 @@ class Transformer(nn.Module):
         width: int,
         dropout: float = 0.0,
         positions: str = "rotary",
+        bias: bool = False,
+        gelu: str = "none",
     ):
         super().__init__()
         sizes = {"vocab_size": vocab_size, "context": context, "depth": depth}
@@ -76,6 +81,8 @@ class Transformer(nn.Module):
                 raise ValueError(f"{name}={value}: give a number above 0")
         if positions not in POSITIONS:
             raise ValueError(f"positions={positions!r}: choose one of {POSITIONS}")
+        if gelu not in GELUS:
+            raise ValueError(f"gelu={gelu!r}: choose one of {GELUS}")
         if width % heads or (positions == "rotary" and width // heads % 2):
             raise ValueError(
                 f"width={width}, heads={heads}: give a multiple of heads, and for "
@@ -87,7 +94,9 @@ class Transformer(nn.Module):
         self.token = nn.Embedding(vocab_size, width)
         self.position = nn.Embedding(context, width) if positions == "learned" else None
         self.dropout = nn.Dropout(dropout)
-        self.blocks = nn.ModuleList(Block(width, heads, dropout) for _ in range(depth))
+        self.blocks = nn.ModuleList(
+            Block(width, heads, dropout, bias, gelu) for _ in range(depth)
+        )
         self.norm = nn.LayerNorm(width)
         if positions == "rotary":
             self.register_buffer(
@@ -116,6 +125,7 @@ class Transformer(nn.Module):
             cache.length = end
         return linear(self.norm(x), self.token.weight).float()
 
+    @without_onednn()
     def step(self, token: Tensor, cache: KVCache) -> Tensor:
         """Token (B,) -> logits (B, vocab_size) of the next, as ``forward`` computes.
 
@@ -130,7 +140,7 @@ class Transformer(nn.Module):
         if self.position:
             x = x + self.position.weight[at]
         turns = None if self.position else self.turns[:, at].unbind()
-        for (norm1, qkv, mix, norm2, up, down), (keys, values) in cache.layers:
+        for (norm1, qkv, mix, norm2, up, bend, down), (keys, values) in cache.layers:
             # (B, 3 C) -> (B, 3, H, C / H)
             parts = qkv(norm1(x)).view(len(x), 3, keys.shape[1], -1)
             qk = parts[:, :2]
@@ -140,7 +150,7 @@ class Transformer(nn.Module):
                 q[:, :, None], keys[:, :, : at + 1], values[:, :, : at + 1]
             )
             x = x + mix(mixed.flatten(1))
-            x = x + down(gelu(up(norm2(x)), approximate="tanh"))
+            x = x + down(bend(up(norm2(x))))
         cache.length = at + 1
         return linear(self.norm(x), self.token.weight).float()
 
@@ -149,21 +159,28 @@ def initialize(module: nn.Module) -> None:
     """Draw weights as GPT-2 does: N(0, 0.02²), no bias."""
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=0.02)
-    if isinstance(module, nn.Linear):
+    if isinstance(module, nn.Linear) and module.bias is not None:
         nn.init.zeros_(module.bias)
 
 
 class Block(nn.Module):
     """Attention between tokens, then a perceptron on each, both added to the input."""
 
-    def __init__(self, width: int, heads: int, dropout: float):
+    def __init__(
+        self,
+        width: int,
+        heads: int,
+        dropout: float = 0.0,
+        bias: bool = False,
+        gelu: str = "none",
+    ):
         super().__init__()
         self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
-        self.attention = SelfAttention(width, heads, dropout)
+        self.attention = SelfAttention(width, heads, dropout, bias)
         self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width),
-            nn.GELU(approximate="tanh"),
-            nn.Linear(4 * width, width),
+            nn.Linear(width, 4 * width, bias),
+            nn.GELU(gelu),
+            nn.Linear(4 * width, width, bias),
             nn.Dropout(dropout),
         )
 
@@ -188,11 +205,13 @@ class SelfAttention(nn.Module):
     that are marked, before it and behind.
     """
 
-    def __init__(self, width: int, heads: int, dropout: float = 0.0):
+    def __init__(
+        self, width: int, heads: int, dropout: float = 0.0, bias: bool = False
+    ):
         super().__init__()
         self.heads, self.p = heads, dropout
-        self.qkv = nn.Linear(width, 3 * width)
-        self.mix = nn.Linear(width, width)
+        self.qkv = nn.Linear(width, 3 * width, bias)
+        self.mix = nn.Linear(width, width, bias)
 
     def forward(
         self,
@@ -205,8 +224,9 @@ class SelfAttention(nn.Module):
         rows, length, _ = x.shape
         # (B, T, 3 C) -> (3, B, H, T, C / H)
         qkv = self.qkv(x).view(rows, length, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
-        qk, v = qkv[:2], qkv[2]
+        qk, v = qkv.split((2, 1))  # in one go, and so back
         q, k = qk if turns is None else rotated(qk, turns.to(qk.dtype))
+        v = v.squeeze(0)
         if memory is not None:
             memory[0].narrow(2, start, length).copy_(k)
             memory[1].narrow(2, start, length).copy_(v)
@@ -240,10 +260,17 @@ def attention(
             q, k, v, attn_mask=mask, is_causal=causal, dropout_p=p
         )
     if causal:
-        mask = q.new_ones(length, length, dtype=torch.bool).tril()
-    unseen = 0.0 if mask is None else torch.where(mask, 0.0, -torch.inf).to(q)
-    weights = (q @ k.mT * size**-0.5 + unseen).softmax(-1)
+        unseen = future(length, q.dtype)
+    else:
+        unseen = 0.0 if mask is None else torch.where(mask, 0.0, -torch.inf).to(q)
+    weights = (size**-0.5 * q @ k.mT + unseen).softmax(-1)
     return dropout(weights, p) @ v
+
+
+@lru_cache(8)  # every layer of every step asks for the same one
+def future(length: int, dtype: torch.dtype) -> Tensor:
+    """Return (T, T): 0 where a token may look, minus infinity at what comes later."""
+    return torch.full((length, length), -torch.inf, dtype=dtype).triu(1)
 
 
 def rotations(context: int, size: int) -> Tensor:

@@ -202,4 +202,7 @@ class Classifier(nn.Module):
 def check_length(length: int, context: int) -> None:
     """Refuse more tokens than ``context``."""
     if length > context:
-        raise ValueError(f"tokens: {length} of them are more than context={context}")
+        raise ValueError(
+            f"tokens: {length} of them are more than context={context}, cut them or "
+            "make the model with a longer one"
+        )

@@ -215,7 +215,7 @@ def test_what_fits_no_class_gets_none(score):
     threshold = model.learn_to_reject(QUESTIONS, OTHERS)
     kept = [label is not None for label, _ in model.predict(QUESTIONS + OTHERS)]
     assert kept == (expected >= threshold).tolist()
-    model.threshold.fill_(expected.median())
+    model.threshold.fill_(model.scores(logits).median())
     labels = model.predict(QUESTIONS + OTHERS)
     assert sum(label is None for label, _ in labels) == 2  # the lower median stays
     torch.testing.assert_close(torch.tensor([q for _, q in labels]), p)
@@ -281,6 +281,16 @@ def test_the_logits_of_bert(checkpoint):
     assert expected.std() > 0.5
 
 
+@pytest.mark.parametrize("context", [6, 7, 8])
+def test_a_text_too_long_for_bert_still_ends(checkpoint, context):
+    """Seven tokens: five characters in the frame [CLS] ... [SEP], 2 and 3."""
+    reader = load_bert(checkpoint[0], context=context)
+    (whole,) = load_bert(checkpoint[0], context=20).encode(["床前明月光"]).x.tolist()
+    (row,) = reader.encode(["床前明月光"]).x.tolist()
+    assert (len(whole), whole[0], whole[-1]) == (7, 2, 3)
+    assert row == [*whole[: min(context, 7) - 1], 3]
+
+
 def test_bert_learns_and_is_saved_like_ours(checkpoint, tmp_path):
     reader = load_bert(checkpoint[0], context=20)
     x, _ = reader.encode(["床前明月光", "疑是地上霜"] * 4)
@@ -338,6 +348,7 @@ def test_what_is_no_bert_is_refused(checkpoint, tmp_path):
         (lambda: TextClassifier(hidden=1.0), "hidden=1.0: a share of the tokens"),
         (lambda: TextClassifier(ngrams=-1), "ngrams=-1: give a number of letters"),
         (lambda: classifier().predict([]), "texts: 0 of them"),
+        (lambda: classifier().predict("卡丢了"), "texts='卡丢了': give a list of"),
         (lambda: classifier().predict(["卡", ""]), "2 of them, 1 empty"),
         (lambda: classifier().calibrate(QUESTIONS), "data has no classes"),
         (lambda: classifier().logits(some_tokens(1, 17)), "17 of them are more than"),

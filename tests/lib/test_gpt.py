@@ -79,7 +79,7 @@ def test_the_first_loss_is_that_of_guessing(positions, vocab_size):
 
 def test_what_returns_to_the_sum_starts_smaller():
     torch.manual_seed(0)
-    net = GPT(width=256, depth=8).net
+    net = GPT(width=256, depth=8, bias=True).net
     block = net.blocks[3]
     for layer in (block.attention.mix, block.mlp[2]):
         assert layer.weight.std().item() == pytest.approx(0.02 / 4, rel=0.05)
@@ -139,6 +139,7 @@ def test_dropout_of_attention_in_bfloat16():
         ({"width": 15}, "width=15, heads=2"),
         ({"width": 6}, "for rotary positions an even one"),
         ({"positions": "sine"}, "positions='sine': choose one of"),
+        ({"gelu": "exact"}, "gelu='exact': choose one of"),
         ({"dropout": 1.0}, "dropout=1.0"),
         ({"optimizer": "sgd"}, "optimizer='sgd': choose one of"),
         ({"depth": 0}, "depth=0: give a number above 0"),
@@ -173,7 +174,8 @@ def gpt2():
 
 
 def test_the_logits_of_gpt2(gpt2):
-    ours = Transformer(300, 24, depth=3, heads=4, width=32, positions="learned").eval()
+    theirs = {"positions": "learned", "bias": True, "gelu": "tanh"}
+    ours = Transformer(300, 24, depth=3, heads=4, width=32, **theirs).eval()
     ours.load_state_dict(converted(gpt2.state_dict(), 3))
     tokens = some_tokens(5, 24, below=300)
     with torch.no_grad():
@@ -198,6 +200,7 @@ def test_gpt2_from_a_folder(gpt2, tmp_path):
     )
     assert torch.equal(model.generate(tokens, 10, temperature=0), theirs)
     assert len(model.tokenizer) == 280
+    assert model.learning_rate < 1e-4  # what was learned elsewhere is not overrun
     again = GPT.load(model.save(tmp_path / "gpt2.safetensors"))
     assert again.complete("明月", 3, temperature=0) == model.complete(
         "明月", 3, temperature=0
@@ -264,6 +267,21 @@ def test_it_learns_a_text_by_heart_and_recites_it(optimizer):
     assert model.nats_per_token(windows) < 0.5 < math.log(len(tokenizer)) < before + 0.5
     assert history.losses["net"][-1] < 0.5
     assert model.complete("床前", 4, temperature=0) == "明月光，"
+
+
+@pytest.mark.parametrize("optimizer", OPTIMIZERS)
+def test_resumed_equals_uninterrupted(tmp_path, optimizer):
+    def learn(steps, **kept):
+        torch.manual_seed(0)
+        model = GPT(optimizer=optimizer, vocab_size=11, **SIZES)
+        windows = Windows(some_tokens(1, 200)[0], 9)
+        aigc.fit(model, windows, steps=steps, batch_size=4, cooldown=0.0, **kept)
+        return model.state_dict()
+
+    kept = {"checkpoint": tmp_path / "run.ckpt"}
+    learn(4, **kept)
+    resumed, whole = learn(9, **kept), learn(9)
+    assert all(torch.equal(resumed[name], whole[name]) for name in whole)
 
 
 def test_prompts_teach_answers_only():

@@ -30,6 +30,17 @@ def test_cached_equals_uncached_beyond_the_context(positions, length, options):
     assert torch.equal(cached, model.generate(prompt, 40, cache=False, **options))
 
 
+@every_position
+def test_the_cache_holds_the_weights_that_sample(positions):
+    model, prompt = tiny(positions=positions), some_tokens(2, 3)
+    model.start_averaging()
+    with torch.no_grad():
+        for p in model.net.parameters():
+            p.add_(torch.randn_like(p))  # the average stays behind
+    cached = model.generate(prompt, 20, temperature=0)
+    assert torch.equal(cached, model.generate(prompt, 20, temperature=0, cache=False))
+
+
 def test_a_seed_is_a_text():
     model, prompt = tiny(), some_tokens(4, 2)
     first = model.generate(prompt, 20, seed=5)
@@ -69,7 +80,8 @@ def test_a_constraint_may_change_the_logits_in_place():
     model, prompt = tiny(), some_tokens(2, 3)
     written = model.generate(prompt, 60, seed=0, constraint=never_three, stop_token=5)
     assert not (written[:, 3:] == 3).any()
-    loss = next_token_loss(model.net(written[:, :8]), written[:, 1:9])
+    short = written[:, :9]  # both may have stopped before
+    loss = next_token_loss(model.net(short[:, :-1]), short[:, 1:])
     loss.backward()  # what was written can be trained on
     assert model.net.token.weight.grad.any()
 
@@ -147,7 +159,11 @@ def test_stop_strings(pieces, stops, expected):
         (lambda m: m.generate(torch.zeros(1, 0, dtype=torch.long), 3), "prompt .1, 0."),
         (lambda m: m.generate(torch.zeros(3, dtype=torch.long), 3), "prompt .3,."),
         (lambda m: m.generate(some_tokens(1, 1), 0), "n=0"),
+        (lambda m: m.generate(torch.zeros(1, 3), 3), "float32: give .B, T. int64"),
+        (lambda m: m.generate(torch.tensor([[11]]), 3), "from 0 to 10"),
+        (lambda m: m.generate(torch.tensor([[~3]]), 3), "`readable`"),
         (lambda m: m.sample(0), "n=0"),
+        (lambda m: m.sample(1, length=0), "n=0"),
         (lambda m: m.complete("明", 3), "tokenizer=None"),
         (lambda m: m.generate(some_tokens(1, 1), 3, top_k=0), "top_k=0"),
     ],

@@ -62,6 +62,7 @@ def test_merged_weights_give_the_same():
     again = model.generate(TOKENS[:, :2], 4, temperature=0)
     assert torch.equal(again, averaged)
     assert all(p.requires_grad for p in model.net.parameters())
+    assert not any(p.requires_grad for p in model.averages.parameters())
 
 
 def test_a_merged_model_is_saved_as_any_other(tmp_path):

@@ -16,7 +16,7 @@ TOKENIZER = Characters("\nabc→")
 
 def gpt():
     torch.manual_seed(0)
-    return GPT(TOKENIZER, context=8, depth=1, heads=2, width=16)
+    return GPT(TOKENIZER, context=8, depth=1, heads=2, width=32)
 
 
 def pairs():
@@ -62,6 +62,16 @@ def test_it_comes_to_prefer(lora):
         torch.equal(v, tuning.reference.state_dict()[k]) for k, v in reference.items()
     )
     assert tuning.sample(2, seed=0).shape == (2, 8)
+
+
+def test_the_reference_has_no_dropout():
+    torch.manual_seed(0)
+    model = GPT(TOKENIZER, context=8, depth=1, heads=2, width=16, dropout=0.5)
+    tuning, data = DPO(model), pairs()
+    expected = log_probability(tuning.reference.eval(), data[:, 0])
+    tuning.train()  # as `fit` does
+    tuning.training_step(data, lambda name, loss: None)
+    assert torch.equal(log_probability(tuning.reference, data[:, 0]), expected)
 
 
 @pytest.mark.parametrize("options", [{"beta": 0}, {"learning_rate": -1}])
