@@ -29,9 +29,9 @@ class WaveNet(GenerativeModel):
     the log-mel spectrogram, of so many bands, of the sound that it is to make.
 
     Raises:
-        ValueError: ``channels``, ``depth``, ``stacks``, ``classes`` or ``bands`` below
-            1, ``learning_rate`` not above 0, fewer than 2 ``levels``, or both
-            ``classes`` and ``bands``.
+        ValueError: a number of channels, ``depth``, ``stacks``, ``classes`` or
+            ``bands`` below 1, ``learning_rate`` not above 0, fewer than 2 ``levels``,
+            or both ``classes`` and ``bands``.
     """
 
     sampled = ("net",)
@@ -60,8 +60,9 @@ class WaveNet(GenerativeModel):
             bands=bands,
             learning_rate=learning_rate,
         )
-        sizes = {"channels": channels, "depth": depth, "stacks": stacks}
-        for name, value in (sizes | {"classes": classes, "bands": bands}).items():
+        sizes = {"channels": channels, "skip_channels": skip_channels, "depth": depth}
+        sizes |= {"stacks": stacks, "classes": classes, "bands": bands}
+        for name, value in sizes.items():
             if value is not None and value < 1:
                 raise ValueError(f"{name}={value}: give at least 1")
         if not learning_rate > 0:

@@ -13,7 +13,7 @@ from torch.nn.functional import pad
 from .direct import direct
 
 Map = Callable[[Tensor], Tensor]
-Memory = list[tuple[deque[Tensor], Map, Map]]
+Memory = list[tuple[deque[Tensor], Tensor, Map]]
 
 
 class GatedLayer(nn.Module):
@@ -34,14 +34,12 @@ class GatedLayer(nn.Module):
         self, x: Tensor, past: Tensor, condition: Tensor
     ) -> tuple[Tensor, Tensor]:
         """x, past (..., C), condition (..., 2C) -> output and gated, both (..., C)."""
-        return self.computed(x, past, condition, self.conv, self.out)
+        mixed = self.conv(torch.cat([past, x], -1)) + condition
+        return self.passed(x, mixed, self.out)
 
     @staticmethod
-    def computed(
-        x: Tensor, past: Tensor, condition: Tensor, conv: Map, out: Map
-    ) -> tuple[Tensor, Tensor]:
-        """As ``forward``, with the two maps given."""
-        mixed = conv(torch.cat([past, x], -1)) + condition
+    def passed(x: Tensor, mixed: Tensor, out: Map) -> tuple[Tensor, Tensor]:
+        """Open or close the gate on ``mixed`` (..., 2C), and go around it with x."""
         filtered, gate = mixed.chunk(2, -1)
         gated = filtered.tanh() * gate.sigmoid()
         return x + out(gated), gated
@@ -73,6 +71,7 @@ class WaveNetStack(nn.Module):
         self.layers = nn.ModuleList(
             GatedLayer(channels, dilation, conditions) for dilation in dilations
         )
+        self.layers[-1].out = nn.Identity()  # nobody reads its output
         self.head = nn.Sequential(
             nn.Linear(channels * len(dilations), skip_channels),
             nn.ReLU(),
@@ -102,17 +101,19 @@ class WaveNetStack(nn.Module):
     def silence(self, n: int) -> Memory:
         """The memory of ``n`` sounds that begin: per layer its last inputs, zeros.
 
-        The maps of each layer lie beside them, without their modules.
+        What each layer has learned lies beside them, without modules.
         """
         zeros = self.embedding.weight.new_zeros(n, self.embedding.embedding_dim)
+        pasts = [deque([zeros] * la.dilation, la.dilation) for la in self.layers]
         return [
-            (deque([zeros] * la.dilation, la.dilation), direct(la.conv), direct(la.out))
-            for la in self.layers
+            (past, la.conv.weight.T, direct(la.out))
+            for past, la in zip(pasts, self.layers, strict=True)
         ]
 
     def project(self, condition: Tensor) -> Tensor:
-        """Condition (B, T or 1, K) -> (B, T or 1, L, 2C), as each layer sees it."""
-        return torch.stack([layer.condition(condition) for layer in self.layers], 2)
+        """Condition (B, T or 1, K) -> (B, T or 1, L, 2C): what each layer adds."""
+        parts = [la.condition(condition) + la.conv.bias for la in self.layers]
+        return torch.stack(parts, 2)
 
     def step(
         self, codes: Tensor, time: int, memory: Memory, projected: Tensor
@@ -120,15 +121,15 @@ class WaveNetStack(nn.Module):
         """Codes (B,) of moment ``time`` -> logits (B, levels) of the next.
 
         ``memory`` holds each layer's last inputs and is written to: one step costs the
-        same however long the sound is (Le Paine et al. 2016). ``projected`` is the
-        condition as each layer sees it, from ``project``.
+        same however long the sound is (Le Paine et al. 2016). ``projected`` is what
+        ``project`` makes of the condition.
         """
         x = self.embedding(codes)  # (B,) -> (B, C)
         told = projected[:, time if projected.shape[1] > 1 else 0].unbind(1)
         every_gated = []
-        for (inputs, conv, out), condition in zip(memory, told, strict=True):
-            past = inputs[0]  # from `dilation` steps ago
+        for (inputs, weight, out), added in zip(memory, told, strict=True):
+            both = torch.cat([inputs[0], x], -1)  # from `dilation` steps ago, and now
             inputs.append(x)  # and the oldest falls out
-            x, gated = GatedLayer.computed(x, past, condition, conv, out)
+            x, gated = GatedLayer.passed(x, torch.addmm(added, both, weight), out)
             every_gated.append(gated)
         return self.head(torch.cat(every_gated, -1))

@@ -78,6 +78,14 @@ def test_neighbouring_codes_and_every_label_are_told_well():
     assert told.square().mean(2).flatten().tolist() == pytest.approx([1, 1])
 
 
+def test_every_weight_learns():
+    model = restless(classes=3)
+    model._nll(model.net, torch.rand(3, 30) * 2 - 1, torch.arange(3)).backward()
+    for name, p in model.net.named_parameters():
+        assert p.grad is not None, name
+        assert p.grad.any(), name
+
+
 def test_training_starts_at_chance():
     found = WaveNet().nats_per_sample(torch.rand(2, 100) * 2 - 1)
     assert found == pytest.approx(math.log(256))
@@ -157,6 +165,7 @@ def test_drawing_follows_the_shares():
     ("option", "message"),
     [
         ({"channels": 0}, "channels=0: give at least 1"),
+        ({"skip_channels": 0}, "skip_channels=0: give at least 1"),
         ({"depth": 0}, "depth=0"),
         ({"stacks": -1}, "stacks=-1"),
         ({"classes": 0}, "classes=0"),
