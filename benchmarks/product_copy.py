@@ -16,7 +16,7 @@ import torch
 
 import aigc_lib as aigc
 from aigc_lib.apps.copywriter import Copywriter, choices, chosen, judged, pairs
-from aigc_lib.data.product_copy import check_copy, prompt_of, vocabulary
+from aigc_lib.data.product_copy import check_copy, prompt_of, stated, vocabulary
 from aigc_lib.models import GPT
 from aigc_lib.models.lora import add_lora, merge_lora
 from aigc_lib.models.preference import DPO
@@ -44,18 +44,16 @@ def stock() -> aigc.data.Texts:
 def unseen(train: aigc.data.Texts) -> list[dict]:
     """Draw N sets of attributes that no line of ``train`` has, all different."""
     source, found = Random(0), {}
-    seen, shop = (
-        set(map(prompt_of, train.facts)),
-        sorted({facts["品类"] for facts in train.facts}),
-    )
+    seen = {frozenset(stated(facts)) for facts in train.facts}
+    shop = sorted({facts["品类"] for facts in train.facts})
     while len(found) < N:
         product = source.choice(shop)
         known = choices(product)
         one = [source.choice(known[name]) for name in ("颜色", "材质", "场景或人群")]
         points = source.sample(known["卖点"], source.choice((1, 2)))
         facts = chosen(product, one[0], one[1], points, one[2])
-        if (prompt := prompt_of(facts)) not in seen:
-            found[prompt] = facts
+        if (said := frozenset(stated(facts))) not in seen:
+            found[said] = facts
     return list(found.values())
 
 

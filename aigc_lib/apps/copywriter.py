@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -266,7 +267,9 @@ def page(writer: Copywriter):
 
 def main(arguments: Sequence[str]) -> None:
     """Open the page on the model that ``arguments`` name."""
-    (path,) = arguments
+    parser = argparse.ArgumentParser(prog="python -m aigc_lib.apps.copywriter")
+    parser.add_argument("model", help="file of a GPT that was tuned on product copy")
+    path = parser.parse_args(arguments).model
     lines = load("product_copy").texts
     page(Copywriter(GPT.load(path), lines)).launch()
 

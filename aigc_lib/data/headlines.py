@@ -35,13 +35,14 @@ def _headlines(train: int, test: int) -> dict[str, list[Record]]:
     for split, total in (("train", train), ("test", test)):
         for topic, sentiment, patterns in kinds:
             cores = patterns[-2:] if split == "test" else patterns[:-2]
-            chosen = [pattern for core in cores for pattern in expanded(core)]
+            chosen = [(core, p) for core in cores for p in expanded(core)]
             share = total // len(kinds)
             while share:
-                text = filled(random.choice(chosen), written["槽"], random)
+                core, pattern = random.choice(chosen)
+                text = filled(pattern, written["槽"], random)
                 if text not in taken:
                     taken.add(text)
-                    facts = {"topic": topic, "sentiment": sentiment}
+                    facts = {"topic": topic, "sentiment": sentiment, "pattern": core}
                     splits[split].append(Record(text, sentiment, facts))
                     share -= 1
         random.shuffle(splits[split])

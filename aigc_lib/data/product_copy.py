@@ -36,7 +36,7 @@ def _lines(n: int) -> list[tuple[str, dict[str, Any]]]:
     gaps_of = {pattern: slots(pattern) for pattern in patterns}
     products = list(grammar["品类"])
     random = Random(SEED)
-    lines: dict[tuple, tuple[str, dict[str, Any]]] = {}
+    lines: dict[frozenset, tuple[str, dict[str, Any]]] = {}
     while len(lines) < n:
         pattern, product = random.choice(patterns), random.choice(products)
         known = {"颜色": grammar["颜色"]} | grammar["品类"][product]
@@ -50,7 +50,7 @@ def _lines(n: int) -> list[tuple[str, dict[str, Any]]]:
         facts["卖点"] = tuple(points)
         for gap, point in zip(("卖", "卖2"), points, strict=False):
             filled[gap] = random.choice(known["卖点"][point])
-        said = tuple(facts.get(name) for name in ATTRIBUTES)
+        said = frozenset(stated(facts))  # two 卖点 are the same in either order
         lines.setdefault(said, (pattern.format(**filled), facts))
     return list(lines.values())
 

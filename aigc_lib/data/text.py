@@ -78,17 +78,26 @@ class Texts:
         return separator.join(self.texts)
 
     def __getitem__(self, chosen: int | slice | Iterable[int]) -> str | Texts:
-        """Return one text, or several as a data set."""
+        """Return one text, or several as a data set.
+
+        Raises:
+            ValueError: a mask, whose booleans would pass for the numbers 0 and 1.
+        """
         if isinstance(chosen, int):
             return self.texts[chosen]
-        indices = (
-            range(len(self))[chosen] if isinstance(chosen, slice) else list(chosen)
-        )
+        numbers = range(len(self))[chosen] if isinstance(chosen, slice) else chosen
+        numbers = torch.as_tensor(list(numbers))
+        if numbers.dtype == torch.bool:
+            raise ValueError(
+                f"chosen is a mask of {len(numbers)}: give numbers, such as "
+                "torch.as_tensor(mask).nonzero().flatten()"
+            )
+        indices = numbers.tolist()
         return replace(
             self,
             texts=tuple(self.texts[i] for i in indices),
             facts=tuple(self.facts[i] for i in indices),
-            y=None if self.y is None else self.y[list(indices)],
+            y=None if self.y is None else self.y[indices],
         )
 
     def __iter__(self) -> Iterator[str]:

@@ -39,7 +39,11 @@ class Characters:
 
         With ``min_count`` above 1, those that are rarer are left to ``UNKNOWN``, which
         becomes token 0.
+
+        Raises:
+            ValueError: one string instead of several.
         """
+        check_several(texts)
         counts = Counter(character for text in texts for character in text)
         kept = sorted(c for c, n in counts.items() if n >= min_count and c != UNKNOWN)
         rare = min_count > 1 or UNKNOWN in counts
@@ -61,8 +65,19 @@ class Characters:
         return torch.tensor(numbers, dtype=torch.long)
 
     def decode(self, tokens: Tensor | Iterable[int]) -> str:
-        """Return the text of ``tokens`` (T,)."""
-        return "".join(self.alphabet[int(token)] for token in tokens)
+        """Return the text of ``tokens`` (T,).
+
+        Raises:
+            ValueError: a number that is no token.
+        """
+        numbers = [int(token) for token in tokens]
+        for number in numbers:
+            if not 0 <= number < len(self):
+                raise ValueError(
+                    f"tokens have {number}: give numbers from 0 to {len(self) - 1}; "
+                    "aigc_lib.models.gpt.readable turns ~t, only to be read, into t"
+                )
+        return "".join(self.alphabet[number] for number in numbers)
 
     def state(self) -> dict[str, str]:
         """Return what ``tokenizer_from`` makes the same tokenizer of, fit for JSON."""
@@ -79,7 +94,8 @@ class BytePairs:
     """Byte-pair encoding of UTF-8 bytes (Sennrich et al. 2016; Radford et al. 2019).
 
     The frequent pairs of bytes, then of pairs, become tokens; nothing is unknown. The
-    work is done by the ``tokenizers`` library, whose files it reads and writes.
+    work is done by the ``tokenizers`` library, whose files it reads and writes: so it
+    can also be BERT's WordPiece, or whatever else a ``tokenizer.json`` describes.
     """
 
     def __init__(self, description: str):
@@ -98,8 +114,10 @@ class BytePairs:
         """Learn so many tokens from ``texts``; the last one means the end of a text.
 
         Raises:
-            ValueError: ``vocab_size`` does not even hold the 256 bytes and the end.
+            ValueError: ``vocab_size`` does not even hold the 256 bytes and the end, or
+                one string instead of several.
         """
+        check_several(texts)
         if vocab_size < 257:
             raise ValueError(
                 f"vocab_size={vocab_size}: 256 bytes and the end of a text are tokens "
@@ -147,6 +165,12 @@ class BytePairs:
 
     def __repr__(self) -> str:
         return f"BytePairs({len(self):,} tokens)"
+
+
+def check_several(texts: object) -> None:
+    """Refuse one string, which would pass for many texts of one character."""
+    if isinstance(texts, str):
+        raise ValueError(f"texts={texts[:20]!r}: give a list of texts, such as [text]")
 
 
 Tokenizer = Characters | BytePairs

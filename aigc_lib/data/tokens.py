@@ -20,7 +20,8 @@ class Windows:
 
     They overlap and are cut out only when asked for: N tokens take the memory of N.
     With ``step`` every so-manieth start is taken. ``Windows(tokens, 65, step=64)`` asks
-    for each token but the first exactly once, as a test of a model should.
+    for no token twice, as a test of a model should; up to ``step`` - 1 at the end are
+    left out.
 
     Raises:
         ValueError: tokens that are not (N,) whole numbers, or fewer than ``length``.
@@ -71,7 +72,7 @@ def prompted(
     ``end`` closes each answer and fills the row; the filling is not learned.
 
     Raises:
-        ValueError: a pair is longer than ``length``, or ``end`` is not one token.
+        ValueError: no pairs, one longer than ``length``, or ``end`` is not one token.
     """
     last = tokenizer.encode(end)
     if len(last) != 1:
@@ -82,7 +83,10 @@ def prompted(
         row = torch.cat([~read, learned, last])
         if len(row) > length:
             raise ValueError(
-                f"length={length}: {prompt + answer!r} takes {len(row)} tokens"
+                f"length={length}: {prompt + answer!r} takes {len(row)} tokens, give "
+                "a greater length or leave it out"
             )
         rows.append(torch.cat([row, (~last).expand(length - len(row))]))
+    if not rows:
+        raise ValueError("pairs is empty: give at least one (prompt, answer)")
     return torch.stack(rows)

@@ -17,15 +17,22 @@ def expected_calibration_error(
     Source: Guo et al. 2017, equation 3.
 
     Raises:
-        ValueError: shapes that do not fit, or ``bins`` < 1.
+        ValueError: shapes that do not fit, rows that are no probabilities, or
+            ``bins`` < 1.
     """
     _check(probabilities, y)
     if bins < 1:
         raise ValueError(f"bins={bins}: give at least 1")
+    sums = probabilities.double().sum(1)
+    if not ((sums - 1).abs().max() < 1e-2 and probabilities.min() >= 0):
+        raise ValueError(
+            f"probabilities from {probabilities.min():.3g}, rows that add up to "
+            f"{sums.min():.3g} to {sums.max():.3g}: give logits.softmax(1)"
+        )
     confidence, guess = probabilities.double().max(1)  # (N,)
     place = (confidence * bins).ceil().long().clamp(1, bins) - 1
     surplus = confidence - (guess == y).double()
-    totals = torch.zeros(bins, dtype=torch.float64).index_add_(0, place, surplus)
+    totals = surplus.new_zeros(bins).index_add_(0, place, surplus)
     return (totals.abs().sum() / len(y)).item()
 
 

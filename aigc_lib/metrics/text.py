@@ -1,4 +1,4 @@
-"""What can be counted of generated texts: how varied they are, how much is copied."""
+"""What can be counted of generated texts: how varied they are."""
 
 from __future__ import annotations
 

@@ -105,11 +105,12 @@ class Exactly:
     """A constraint of ``GPT.generate``: row i says all of ``wanted[i]``, of the other
     ``phrases`` none, and ends before ``room`` tokens are written.
 
-    Good for one generation. A row that would end too early, or runs out of room, is
-    made to say what it still owes; else it chooses its own words.
+    Good for one generation only. A row that would end too early, or runs out of room,
+    is made to say what it still owes; else it chooses its own words.
 
     Raises:
-        ValueError: a wanted phrase that is not among ``phrases``, or too little room.
+        ValueError: a wanted phrase that is not among ``phrases``, or too little room;
+            when called, tokens that do not go on from those of the last call.
     """
 
     def __init__(
@@ -125,33 +126,44 @@ class Exactly:
         for row, said in enumerate(wanted):
             for phrase in said:
                 if phrase not in number:
-                    raise ValueError(f"wanted={phrase!r} is none of the phrases")
+                    raise ValueError(
+                        f"wanted={phrase!r} is none of the phrases, or the tokenizer "
+                        "cannot write it: choose from phrases.phrases"
+                    )
                 self.wanted[row, number[phrase]] = True
         # one character to spare for each, to keep two phrases apart
         self.lengths = torch.tensor([len(phrase) + 1 for phrase in phrases.phrases])
         if (need := int((self.wanted * self.lengths).sum(1).max())) >= room:
-            raise ValueError(f"room={room}: the wanted phrases take {need} and an end")
+            raise ValueError(
+                f"room={room}: the wanted phrases take {need} and an end, give at "
+                f"least {need + 1}"
+            )
         self.phrases, self.room = phrases, room
         self.end = int(phrases.tokenizer.encode(end))
         self.forbidden = phrases.forbidden(self.wanted)
         self.said = torch.zeros_like(self.wanted)
         self.state = torch.zeros(len(wanted), dtype=torch.long)
         self.due: list[list[int]] = [[] for _ in wanted]  # tokens that must come next
-        self.start: int | None = None  # where the prompt ends
-        self.read = 0
+        self.read: Tensor | None = None  # the tokens of the last call, (B, T)
 
     def __call__(self, tokens: Tensor, logits: Tensor) -> Tensor:
         """Return logits (B, V) without what must not follow ``tokens`` (B, T)."""
         tokens, device = tokens.cpu(), logits.device
-        if self.start is None:
-            self.start = self.read = tokens.shape[1]
-        for token in tokens[:, self.read :].T:
+        if self.read is None:
+            self.read, self.start = tokens, tokens.shape[1]  # where the prompt ends
+        old = self.read.shape[1]
+        if not torch.equal(tokens[:, :old], self.read):
+            raise ValueError(
+                f"tokens {tuple(tokens.shape)} do not go on from those of the last "
+                "call: make a new Exactly for each generation"
+            )
+        for token in tokens[:, old:].T:
             self.state = self.phrases.after[self.state, token]
             self.said |= self.phrases.ends[self.state]
-        self.read = tokens.shape[1]
+        self.read = tokens
         logits = logits.float().cpu()
         missing = self.wanted & ~self.said  # (B, P)
-        left = self.room - (self.read - self.start)
+        left = self.room - (tokens.shape[1] - self.start)
         late = (missing * self.lengths).sum(1) + 1 >= left
         owes = missing.any(1) & (late | (logits.argmax(1) == self.end))
         bad = self.forbidden.gather(1, self.phrases.after[self.state])  # (B, V)

@@ -138,9 +138,22 @@ def test_a_row_that_owes_nothing_is_left_alone():
     assert torch.equal(constraint(said, logits), logits)
 
 
+@pytest.mark.parametrize("length", [4, 9])
+def test_it_is_good_for_one_generation(length):
+    constraint, logits = Exactly(automaton(), [["dd"]], room=9), torch.zeros(1, 7)
+    prompt = TOKENIZER.encode("abc")[None]
+    constraint(prompt, logits)
+    constraint(torch.cat([prompt, TOKENIZER.encode("dd")[None]], 1), logits)
+    with pytest.raises(ValueError, match=rf"\(1, {length}\) do not go on from those"):
+        constraint(TOKENIZER.encode("ab，dd，abd"[:length])[None], logits)
+
+
 @pytest.mark.parametrize(
     ("wanted", "room", "message"),
-    [([["abd"]], 24, "wanted='abd'"), ([["cab", "dd"]], 7, "room=7")],
+    [
+        ([["abd"]], 24, "wanted='abd' is none .* choose from phrases.phrases"),
+        ([["cab", "dd"]], 7, "room=7: .* give at least 8"),
+    ],
 )
 def test_bad_wishes(wanted, room, message):
     with pytest.raises(ValueError, match=message):

@@ -21,7 +21,7 @@ def writer(data):
     """A writer that has learned nothing: what it says without help is noise."""
     torch.manual_seed(0)
     words = [value for _, value in vocabulary()]
-    texts = ["\n", *data.texts, *map(prompt_of, data.facts), *words]
+    texts = ["\n", LINE, *data.texts, *map(prompt_of, data.facts), *words]
     tokenizer = Characters.train(texts)
     gpt = aigc.models.GPT(tokenizer, context=128, depth=1, heads=1, width=8)
     return Copywriter(gpt, data.texts)
@@ -93,6 +93,15 @@ def test_verdicts_in_words():
 
 
 # ---- the page ------------------------------------------------------------------------
+
+
+def test_the_command_asks_for_its_model(capsys):
+    with pytest.raises(SystemExit) as stopped:
+        copywriter.main([])
+    assert stopped.value.code == 2
+    error = capsys.readouterr().err
+    assert "usage: python -m aigc_lib.apps.copywriter" in error
+    assert "required: model" in error
 
 
 def test_what_is_chosen_becomes_facts():

@@ -1,5 +1,6 @@
 """Customers' utterances and headlines: enough, distinct, tested on new patterns."""
 
+import re
 from collections import Counter
 from random import Random
 
@@ -7,7 +8,7 @@ import pytest
 
 import aigc_lib as aigc
 from aigc_lib.data import headlines, service
-from aigc_lib.data.grammar import CHOICE, expanded, filled, phrases, slots
+from aigc_lib.data.grammar import CHOICE, SLOT, expanded, filled, phrases, slots
 
 NAMES = ["service", "finance_headlines"]
 KINDS = [
@@ -87,12 +88,23 @@ def test_every_gap_has_words_and_no_choice_repeats(name):
             assert len(set(options)) == len(options) >= 2, core
 
 
-def test_the_test_asks_in_new_ways():
-    train, test = splits("service")
+@pytest.mark.parametrize(
+    ("name", "label"), [("service", "intent"), ("finance_headlines", "sentiment")]
+)
+def test_the_test_asks_in_new_ways(name, label):
+    train, test = splits(name)
     ways = [{facts["pattern"] for facts in part.facts} for part in (train, test)]
     assert not ways[0] & ways[1]
     for facts, y in zip(test.facts, test.y.tolist(), strict=True):
-        assert test.classes[y] == facts["intent"]
+        assert test.classes[y] == facts[label]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_text_is_written_by_its_pattern(name):
+    for part in splits(name):
+        for text, facts in zip(part.texts, part.facts, strict=True):
+            fixed = SLOT.split(CHOICE.sub("{}", facts["pattern"]))[::2]
+            assert re.search(".*".join(map(re.escape, fixed)), text), (text, facts)
 
 
 def test_a_headline_knows_topic_and_sentiment():

@@ -5,7 +5,13 @@ from umbrella import FACTS, LINE
 
 import aigc_lib as aigc
 from aigc_lib.data.grammar import expanded, phrases, slots
-from aigc_lib.data.product_copy import ATTRIBUTES, check_copy, prompt_of, vocabulary
+from aigc_lib.data.product_copy import (
+    ATTRIBUTES,
+    check_copy,
+    prompt_of,
+    stated,
+    vocabulary,
+)
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +35,15 @@ def test_no_two_lines_alike(splits):
 
 
 def test_combinations_of_the_test_are_new(splits):
-    combinations = [{tuple(sorted(f.items())) for f in part.facts} for part in splits]
-    assert not combinations[0] & combinations[1]
+    train, test = splits
+    combinations = {frozenset(stated(facts)) for facts in (*train.facts, *test.facts)}
+    assert len(combinations) == len(train) + len(test)
+
+
+def test_two_selling_points_are_the_same_in_either_order():
+    both = [FACTS | {"卖点": points} for points in (("a", "b"), ("b", "a"))]
+    assert stated(both[0]) == stated(both[1])
+    assert {("卖点", "a"), ("卖点", "b"), ("颜色", "墨绿")} <= stated(both[0])
 
 
 def test_the_same_lines_every_time(splits):

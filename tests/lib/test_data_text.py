@@ -48,6 +48,11 @@ def test_parts_of_a_set_keep_texts_labels_and_facts_together():
     assert len(data.where(n=7)) == 0
     with pytest.raises(ValueError, match="fact='m': choose one of n"):
         data.where(m=1)
+    mask = data.y == 1
+    for chosen in (mask, mask.tolist()):
+        with pytest.raises(ValueError, match="chosen is a mask of 3: give numbers"):
+            data[chosen]
+    assert data[mask.nonzero().flatten()].texts == ("one", "three")
 
 
 @pytest.mark.parametrize(

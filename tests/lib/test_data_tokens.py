@@ -50,6 +50,19 @@ def test_an_alphabet_has_each_character_once(alphabet):
         Characters(alphabet)
 
 
+@pytest.mark.parametrize("number", [-1, 3])
+def test_a_number_that_is_no_token_has_no_text(number):
+    with pytest.raises(ValueError, match=f"tokens have {number}: give .* 0 to 2"):
+        Characters("abc").decode(torch.tensor([0, number]))
+
+
+def test_one_string_is_not_several_texts():
+    with pytest.raises(ValueError, match="texts='abc': give a list of texts"):
+        Characters.train("abc")
+    with pytest.raises(ValueError, match="texts='abc': give a list of texts"):
+        BytePairs.train("abc", vocab_size=300)
+
+
 @pytest.mark.parametrize("text", [*TEXTS, *ANYTHING])
 def test_byte_pairs_give_every_text_back(pairs, text):
     assert pairs.decode(pairs.encode(text)) == text
@@ -98,8 +111,10 @@ def test_windows_are_all_runs():
     assert "7 of 4 tokens" in repr(windows)
 
 
-def test_windows_with_a_step_ask_for_each_token_once():
-    windows = Windows(torch.arange(13), 5, step=4)
+@pytest.mark.parametrize("n", [13, 14, 16])
+def test_windows_with_a_step_ask_for_no_token_twice(n):
+    """13 tokens are three windows and nothing over; up to three more are left out."""
+    windows = Windows(torch.arange(n), 5, step=4)
     assert windows[:][:, 1:].flatten().tolist() == list(range(1, 13))
 
 
@@ -126,3 +141,5 @@ def test_prompts_are_read_and_answers_learned():
         prompted([("a", "bc")], tokenizer, length=3)
     with pytest.raises(ValueError, match="end='ab' is 2 tokens"):
         prompted([("a", "bc")], tokenizer, length=9, end="ab")
+    with pytest.raises(ValueError, match="pairs is empty"):
+        prompted([], tokenizer, length=9)

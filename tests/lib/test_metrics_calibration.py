@@ -102,6 +102,24 @@ def test_no_line_is_better():
             ),
             "bins=0",
         ),
+        (
+            lambda: expected_calibration_error(
+                torch.tensor([[2.0, -1.0]]), torch.zeros(1).long()
+            ),
+            "probabilities from -1, .* give logits.softmax",
+        ),
+        (
+            lambda: expected_calibration_error(
+                torch.tensor([[2.0, 1.0], [0.5, 0.5]]), torch.zeros(2).long()
+            ),
+            "rows that add up to 1 to 3",
+        ),
+        (
+            lambda: expected_calibration_error(
+                torch.full((1, 2), math.nan), torch.zeros(1).long()
+            ),
+            "probabilities from nan",
+        ),
         (lambda: rejection_threshold(torch.zeros(0), torch.ones(1)), "inside .0,."),
         (
             lambda: rejection_threshold(torch.ones(1), torch.tensor([math.nan])),
