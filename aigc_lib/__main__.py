@@ -40,12 +40,16 @@ EXAMPLES = {
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Run one command and return its exit status: 0, 1 (doctor), 2 (bad input)."""
+    """Run one command and return its exit status.
+
+    0; 1: something is missing (doctor); 2: bad input; 130: interrupted.
+    """
     arguments = parser().parse_args(argv)
     try:
         return arguments.run(arguments) or 0
-    # ArithmeticError: training that diverged. Anything else is a bug: a traceback.
-    except (ValueError, OSError, ArithmeticError) as error:
+    # ArithmeticError: training that diverged; ModuleNotFoundError: a package that only
+    # some need. Anything else is a bug: a traceback.
+    except (ValueError, OSError, ArithmeticError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -151,15 +155,12 @@ def fit(arguments: argparse.Namespace) -> None:
     data = load(arguments.data, standin=arguments.standin)
     model, samples = build(arguments.model, data, options)
     print(run, data, sep="\n", file=sys.stderr)
-    training = dict(model.recipe)
-    if arguments.batch_size is not None:
-        training["batch_size"] = arguments.batch_size
     history = fit(
         model,
         samples,
-        **training,
         steps=arguments.steps,
         seconds=arguments.seconds,
+        batch_size=arguments.batch_size,
         seed=arguments.seed,
         checkpoint=arguments.checkpoint,
         save_every=arguments.save_every,
@@ -230,10 +231,15 @@ def export(arguments: argparse.Namespace) -> None:
 def data(arguments: argparse.Namespace) -> None:
     """List the data sets, or fetch and verify some."""
     from .data import CATALOG, cache_dir, catalog, find, obtain
+    from .runtime import optional
 
     for card in [catalog.lookup(name) for name in arguments.names]:
         obtain(card)
-        print(f"{card.name}: verified, in {find(card.name)}")
+        found = f"verified, in {find(card.name)}"
+        if card.requires:  # a package brings the data
+            optional(card.requires)
+            found = f"comes with {card.requires}, which is here"
+        print(f"{card.name}: {found}")
     if arguments.names:
         return
     for card in CATALOG.values():

@@ -35,7 +35,7 @@ def build(
         raise ValueError(
             f"model={name!r} is not made for {kind}, which data={data.name!r} holds"
         )
-    accepted = inspect.signature(MODELS[name]).parameters
+    accepted = _accepted(MODELS[name])
     for option in options:
         if option not in accepted:
             raise unknown("--set", option, accepted)
@@ -50,6 +50,17 @@ def build(
     elif kind == "points":
         fitting = {"data_dim": shape[0]}
     return MODELS[name](**fitting | options), data
+
+
+def _accepted(model: type[GenerativeModel]) -> list[str]:
+    """Name the options of ``model``, also those that it hands on to its parent."""
+    names: list[str] = []
+    for kind in model.__mro__:
+        parameters = inspect.signature(kind).parameters.values()
+        names += [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
+        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
+            break
+    return list(dict.fromkeys(names))  # each once, in this order
 
 
 def draw(
@@ -131,7 +142,10 @@ def evaluate(
 
 
 def _text_figures(model: GenerativeModel, data: Texts) -> dict[str, Any]:
-    """Ask ``model`` for every character of ``data`` once."""
+    """Ask ``model`` for no token of ``data`` twice.
+
+    Up to ``context`` - 1 at the end are left out; the figure "tokens" counts the rest.
+    """
     if model.tokenizer is None:
         raise ValueError("the model has no tokenizer: train it on texts")
     tokens = model.tokenizer.encode(data.joined() + "\n")

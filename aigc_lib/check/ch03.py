@@ -78,10 +78,10 @@ def effective_samples(answer):
 
 @checker("活着的方向花 ½ log(λ/s²)，其余为 0")
 def rate_of_directions(answer):
-    """`answer(eigenvalues, noise_variance)`: mean KL of each direction, (D,)."""
+    """`answer(eigenvalues, noise_variance)`: mean KL of each direction, (M,)."""
     eigenvalues = torch.tensor([9.0, 4.0, 1.5, 0.5, 0.01], dtype=torch.float64)
     noise = 1.5
-    found = of_shape(answer(eigenvalues.clone(), noise), (5,), "(D,)")
+    found = of_shape(answer(eigenvalues.clone(), noise), (5,), "(M,)")
     require(bool((found > -1e-9).all()), "KL 不会是负的：λ < s² 的方向应为 0")
     alive = eigenvalues > noise
     variance = noise / eigenvalues[alive]

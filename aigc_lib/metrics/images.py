@@ -215,24 +215,33 @@ def _checked_images(images: Tensor, batch_size: int) -> Tensor:
         )
     if batch_size < 1:
         raise ValueError(f"batch_size={batch_size}: give at least 1")
+    check_pixels("images", images)
+    return images
+
+
+def check_pixels(name: str, images: Tensor) -> None:
+    """Refuse images that are neither uint8 nor floating point in [-1, 1].
+
+    Raises:
+        ValueError: another number type or range of values; NaN.
+    """
     if images.dtype == torch.uint8:
-        return images
+        return
     if not images.is_floating_point():
         raise ValueError(
-            f"images has dtype {images.dtype}: give uint8 (0 to 255), as data.load "
+            f"{name} has dtype {images.dtype}: give uint8 (0 to 255), as data.load "
             "does, or floating point in [-1, 1], as models make them"
         )
     low, high = (bound.item() for bound in images.aminmax())
     if math.isnan(low):
-        raise ValueError("images holds NaN: see whether the model diverged")
+        raise ValueError(f"{name} holds NaN: see whether the model diverged")
     # Images in [0, 1] are valid numbers in [-1, 1], but no garment has only bright
     # pixels: black, the background, is -1.
     if max(-low, high) > 1.001 or (0 <= low < 0.1 and high > 0.5):
         raise ValueError(
-            f"images has values from {low:.4g} to {high:.4g}: give floating point in "
+            f"{name} has values from {low:.4g} to {high:.4g}: give floating point in "
             "[-1, 1] with black at -1 (images * 2 - 1 for images in [0, 1]), or uint8"
         )
-    return images
 
 
 def checked_pair(real: ArrayLike, fake: ArrayLike) -> tuple[Tensor, Tensor]:

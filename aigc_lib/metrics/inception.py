@@ -7,6 +7,8 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from .images import check_pixels
+
 
 def inception_score(probabilities: ArrayLike) -> float:
     """exp E KL(p(y|x) ‖ p(y)) of class probabilities (N, K): from 1 to K.
@@ -42,7 +44,8 @@ def inception_fid(real: Tensor, fake: Tensor, *, weights: str | None = None) -> 
     of the Inception network; without it torch-fidelity downloads them, about 90 MB.
 
     Raises:
-        ValueError: another shape.
+        ValueError: another shape, number type or range of values; NaN; weights that are
+            no file of tensors.
         ImportError: torch-fidelity is not installed.
         RuntimeError: the weights are not there and cannot be downloaded.
     """
@@ -54,6 +57,8 @@ def inception_fid(real: Tensor, fake: Tensor, *, weights: str | None = None) -> 
             "inception_fid needs torch-fidelity: pip install torch-fidelity"
         ) from None
     try:
+        if weights is not None:
+            _check_weights(weights)
         found = calculate_metrics(
             input1=pair[1],
             input2=pair[0],
@@ -72,6 +77,19 @@ def inception_fid(real: Tensor, fake: Tensor, *, weights: str | None = None) -> 
     return found["frechet_inception_distance"]
 
 
+def _check_weights(path: str) -> None:
+    """Refuse what torch-fidelity must not read: it runs whatever a pickle asks for."""
+    try:
+        torch.load(path, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:  # of many kinds, for the file may hold anything
+        raise ValueError(
+            f"weights={path!r} is no file of tensors ({error}): fetch the one that "
+            "torch-fidelity names"
+        ) from error
+
+
 class _Bytes(Dataset):
     """Images as torch-fidelity wants them: (3, H, W) uint8, one at a time."""
 
@@ -81,8 +99,9 @@ class _Bytes(Dataset):
                 f"{name} has shape {tuple(images.shape)}: give (N, C, H, W), C = 1 or "
                 "3, N >= 2"
             )
+        check_pixels(name, images)
         if images.dtype != torch.uint8:
-            images = ((images.float() + 1) * 127.5).round().clamp(0, 255).byte()
+            images = ((images.float() + 1) * 127.5).round().byte()
         self.images = images.cpu().expand(-1, 3, -1, -1)
 
     def __len__(self) -> int:

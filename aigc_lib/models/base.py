@@ -20,6 +20,7 @@ from ..files import replacing
 
 Update = Callable[[str, Tensor], None]
 Batch = Tensor | tuple[Tensor, Tensor]
+Seed = int | torch.Generator | None
 
 
 class GenerativeModel(nn.Module):
@@ -33,7 +34,8 @@ class GenerativeModel(nn.Module):
     says of what: "images" (with defaults for (N, 1, 28, 28) in [-1, 1]), "points",
     "text" or "sounds"; a model that only reads makes "labels" or fills "gaps". The
     batches of a ``conditional`` model are pairs (samples, labels), labels (B,) int64.
-    ``recipe`` holds arguments of ``fit`` that suit the model better than its defaults.
+    ``recipe`` holds arguments of ``fit`` that suit the model better than its defaults:
+    ``batch_size``, ``ema``, ``cooldown``.
     """
 
     sampled: tuple[str, ...] = ()
@@ -114,7 +116,7 @@ class GenerativeModel(nn.Module):
         return load_model(path, {cls.__name__: cls})
 
 
-def standard_normal(n: int, *shape: int, seed: int | None) -> Tensor:
+def standard_normal(n: int, *shape: int, seed: Seed) -> Tensor:
     """Draw noise (n, *shape) on the CPU, the same for every device.
 
     Raises:
@@ -125,9 +127,15 @@ def standard_normal(n: int, *shape: int, seed: int | None) -> Tensor:
     return torch.randn(n, *shape, generator=noise_source(seed))
 
 
-def noise_source(seed: int | None) -> torch.Generator | None:
-    """Return a CPU generator for ``seed``, or None for the global one."""
-    return None if seed is None else torch.Generator().manual_seed(seed)
+def noise_source(seed: Seed) -> torch.Generator | None:
+    """Return a CPU generator for ``seed``, or None for the global one.
+
+    A generator is returned as it is: who draws several things from one seed makes it
+    once and passes it on, or the second would repeat the numbers of the first.
+    """
+    if seed is None or isinstance(seed, torch.Generator):
+        return seed
+    return torch.Generator().manual_seed(seed)
 
 
 def codes_for(

@@ -11,10 +11,12 @@ from torch.optim import Optimizer
 
 from .. import runtime
 from ..nets.dit import DiT
+from ..nets.sizes import at_least
 from ..nets.unet import UNet
 from .base import (
     Batch,
     GenerativeModel,
+    Seed,
     codes_for,
     noise_source,
     standard_normal,
@@ -36,7 +38,8 @@ class Denoiser(GenerativeModel):
     guidance compares (Ho & Salimans 2022).
 
     Raises:
-        ValueError: unknown ``net``, or ``label_dropout`` outside [0, 1].
+        ValueError: unknown ``net``, ``label_dropout`` outside [0, 1], ``channels`` or
+            ``classes`` below 1, or an ``image_size`` or ``width`` that the net refuses.
     """
 
     sampled = ("net",)
@@ -57,6 +60,9 @@ class Denoiser(GenerativeModel):
             raise ValueError(f"net={net!r}: choose one of {', '.join(NETS)}")
         if not 0 <= label_dropout <= 1:
             raise ValueError(f"label_dropout={label_dropout}: a share lies in [0, 1]")
+        at_least(1, channels=channels)
+        if classes is not None:
+            at_least(1, classes=classes)
         super().__init__(
             image_size=image_size,
             channels=channels,
@@ -97,7 +103,7 @@ class Denoiser(GenerativeModel):
         dropped = torch.rand(len(x), device=x.device) < self.label_dropout
         return x, labels.masked_fill(dropped, self.classes)
 
-    def noise(self, n: int, seed: int | None) -> Tensor:
+    def noise(self, n: int, seed: Seed) -> Tensor:
         """Draw standard normal noise (n, C, S, S), the same on every device.
 
         Raises:
@@ -109,15 +115,31 @@ class Denoiser(GenerativeModel):
         """Return images and the mask of what is known of them, both (N, C, S, S).
 
         Raises:
-            ValueError: x of another shape than the model's, or no boolean mask.
+            ValueError: x of another shape than the model's, or not in [-1, 1]; no
+                boolean mask, or one that does not broadcast to x.
         """
         if x.shape[1:] != self.shape:
-            raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {self.shape})")
+            shape = ", ".join(map(str, self.shape))
+            raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {shape})")
+        if not (x.is_floating_point() and (x.abs() <= 1.001).all()):
+            raise ValueError(
+                f"x has dtype {x.dtype}, values from {x.min():.4g} to {x.max():.4g}: "
+                "give floating point in [-1, 1], x / 127.5 - 1 for uint8"
+            )
         if known.dtype != torch.bool:
             raise ValueError(f"known has dtype {known.dtype}: give a boolean mask")
-        return x.to(self.device), known.to(self.device).expand_as(x)
+        try:
+            known = known.expand_as(x)
+        except RuntimeError:
+            raise ValueError(
+                f"known has shape {tuple(known.shape)}, x {tuple(x.shape)}: give a "
+                "mask that broadcasts to x"
+            ) from None
+        return x.to(self.device), known.to(self.device)
 
-    def labels_for(self, labels: int | Tensor | None, n: int, seed) -> Tensor | None:
+    def labels_for(
+        self, labels: int | Tensor | None, n: int, seed: Seed
+    ) -> Tensor | None:
         """Return one label per sample; None asks for random classes.
 
         Raises:

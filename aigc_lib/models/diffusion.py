@@ -173,8 +173,9 @@ class DDPM(Denoiser):
             ValueError: ``n`` < 1, ``steps`` outside 1 ... timesteps, ``eta`` outside
                 [0, 1], labels or guidance that the model does not know.
         """
-        noise = self.noise(n, seed)
-        return self._denoise(noise, seed, labels, guidance, steps, eta)
+        source = noise_source(seed)
+        noise = self.noise(n, source)
+        return self._denoise(noise, source, labels, guidance, steps, eta)
 
     def inpaint(
         self,
@@ -193,22 +194,25 @@ class DDPM(Denoiser):
         resampling); at the end it equals x exactly.
 
         Raises:
-            ValueError: x of another shape, ``known`` not boolean; else as ``sample``.
+            ValueError: x of another shape or range, ``known`` not boolean or of a shape
+                that does not broadcast; else as ``sample``.
         """
-        x, known = self.masked(x, known)
-        noise = self.noise(len(x), seed)
-        return self._denoise(noise, seed, labels, guidance, steps, 1.0, (x, known))
+        given, source = self.masked(x, known), noise_source(seed)
+        noise = self.noise(len(x), source)
+        return self._denoise(noise, source, labels, guidance, steps, 1.0, given)
 
-    def _denoise(self, x, seed, labels, guidance, steps, eta, given=None) -> Tensor:
-        """Walk from noise x (N, ...) to images; ``given``: (images, known mask)."""
+    def _denoise(self, x, source, labels, guidance, steps, eta, given=None) -> Tensor:
+        """Walk from noise x (N, ...) to images; ``given``: (images, known mask).
+
+        Whatever else is random comes from ``source``, which has drawn x.
+        """
         total = self.schedule.timesteps
         if not 1 <= steps <= total:
             raise ValueError(f"steps={steps}: give 1 to {total}")
         if not 0 <= eta <= 1:
             raise ValueError(f"eta={eta}: a share lies in [0, 1]")
-        labels = self.labels_for(labels, len(x), seed)
+        labels = self.labels_for(labels, len(x), source)
         stops = torch.linspace(total - 1, -1, steps + 1).round().long().tolist()
-        source = noise_source(None if seed is None else seed + 1)
 
         def fresh() -> Tensor:
             return torch.randn(x.shape, generator=source).to(x.device)

@@ -110,8 +110,9 @@ class FlowMatching(Denoiser):
         if solver not in SOLVERS:
             raise ValueError(f"solver={solver!r}: choose one of {', '.join(SOLVERS)}")
         times = self.times(steps)
-        noise = self.noise(n, seed)
-        labels = self.labels_for(labels, n, seed)
+        source = noise_source(seed)
+        noise = self.noise(n, source)
+        labels = self.labels_for(labels, n, source)
         with self.for_sampling("net") as net:
             velocity = self.field(net, labels, guidance)
             return SOLVERS[solver](velocity, noise, times).clamp_(-1, 1)
@@ -129,19 +130,20 @@ class FlowMatching(Denoiser):
         """Draw anew what is not ``known`` of images x (N, C, S, S) in [-1, 1].
 
         ``known`` is a boolean mask that broadcasts to x. Each step guesses the image,
-        puts in what is known of it, and goes back to noise at the next time. Most of
+        puts in what is known of it, and goes back to noise at the next time. Part of
         that noise is fresh, as in ``DDPM.inpaint``: the plain flow, whose noise stays,
         leaves a seam, for nothing drawn early is drawn again. The rest is only roughly
         a draw from the model's conditional; the known part equals x exactly.
 
         Raises:
-            ValueError: x of another shape, ``known`` not boolean; else as ``sample``.
+            ValueError: x of another shape or range, ``known`` not boolean or of a shape
+                that does not broadcast; else as ``sample``.
         """
         image, known = self.masked(x, known)
         times = self.times(steps).tolist()
-        labels = self.labels_for(labels, len(image), seed)
-        x = self.noise(len(image), seed)
-        source = noise_source(None if seed is None else seed + 1)
+        source = noise_source(seed)
+        x = self.noise(len(image), source)
+        labels = self.labels_for(labels, len(image), source)
         with self.for_sampling("net") as net:
             velocity = self.field(net, labels, guidance)
             for t, after in pairwise(times):

@@ -16,7 +16,8 @@ from torch.nn.utils.parametrizations import spectral_norm as add_spectral_norm
 from torch.optim import Adam, Optimizer
 
 from ..nets.conv import ConvDiscriminator, ConvGenerator
-from .base import GenerativeModel, Update, standard_normal
+from ..nets.sizes import at_least, multiple_of
+from .base import GenerativeModel, Seed, Update, standard_normal
 
 # ---- losses: pure functions of logits ---------------------------------------------
 
@@ -188,7 +189,7 @@ class GAN(GenerativeModel):
             )
         }
 
-    def prior(self, n: int, *, seed: int | None = None) -> Tensor:
+    def prior(self, n: int, *, seed: Seed = None) -> Tensor:
         """Draw standard normal noise, (n, latent_dim), the same on every device."""
         return standard_normal(n, self.latent_dim, seed=seed).to(self.device)
 
@@ -216,9 +217,16 @@ class GAN(GenerativeModel):
         Raises:
             ValueError: ``n`` < 1.
         """
-        noise = self.prior(n, seed=seed)
+        return self.generated(self.prior(n, seed=seed))
+
+    def generated(self, inputs: Tensor, *size: float) -> Tensor:
+        """Send ``inputs`` (N, D) through the averaged generator, 1,000 at a time.
+
+        ``size`` is what else the generator of a ``GrowingGAN`` takes.
+        """
         with self.for_sampling("generator") as generator:
-            return torch.cat([generator(chunk) for chunk in noise.split(1_000)])
+            parts = inputs.split(1_000)
+            return torch.cat([generator(part, *size) for part in parts])
 
 
 def bound_slopes(network: nn.Module) -> None:
@@ -234,6 +242,9 @@ class MLPGAN(GAN):
     With ``steep_generator`` the generator has three hidden layers with layer
     normalisation. It can jump from one mode to the next within a narrow strip of
     noise, so that few samples lie between them.
+
+    Raises:
+        ValueError: a size below 1, and all that ``GAN`` refuses.
     """
 
     makes = "points"
@@ -253,6 +264,7 @@ class MLPGAN(GAN):
         learning_rates: tuple[float, float] = (1e-3, 1e-3),
         betas: tuple[float, float] = (0.0, 0.9),
     ):
+        at_least(1, data_dim=data_dim, latent_dim=latent_dim, hidden=hidden)
         super().__init__(
             (steep_mlp if steep_generator else mlp)(latent_dim, hidden, data_dim),
             nn.Sequential(mlp(data_dim, hidden, 1), nn.Flatten(0)),
@@ -276,7 +288,8 @@ class DCGAN(GAN):
     found for two minutes of training on two CPU cores.
 
     Raises:
-        ValueError: ``image_size`` is no multiple of 4.
+        ValueError: ``image_size`` is no multiple of 4, another size is below 1, and all
+            that ``GAN`` refuses.
     """
 
     def __init__(
@@ -293,7 +306,8 @@ class DCGAN(GAN):
         learning_rates: tuple[float, float] = (8e-3, 8e-3),
         betas: tuple[float, float] = (0.0, 0.9),
     ):
-        check_image_size(image_size)
+        multiple_of(4, image_size=image_size)
+        at_least(1, channels=channels, latent_dim=latent_dim, width=width)
         super().__init__(
             ConvGenerator(image_size, channels, latent_dim, width),
             ConvDiscriminator(image_size, channels, width),
@@ -340,12 +354,6 @@ class HingeGAN(GAN):
         )
         own = {"latent_dim": latent_dim, "learning_rates": learning_rates}
         self.config = config | own | {"betas": betas}
-
-
-def check_image_size(image_size: int) -> None:
-    """Refuse what two halvings do not divide."""
-    if image_size < 8 or image_size % 4:
-        raise ValueError(f"image_size={image_size}: give a multiple of 4, at least 8")
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

@@ -22,8 +22,9 @@ from ..nets.conv import (
     ConvReader,
     ProjectionDiscriminator,
 )
+from ..nets.sizes import at_least, multiple_of
 from .base import Batch, Update, codes_for, noise_source
-from .gan import GAN, HingeGAN, check_image_size
+from .gan import GAN, HingeGAN
 
 
 class ConditionalGAN(HingeGAN):
@@ -34,7 +35,8 @@ class ConditionalGAN(HingeGAN):
     constant planes, and cost time on every pixel (Miyato & Koyama 2018).
 
     Raises:
-        ValueError: fewer than two classes, or ``image_size`` is no multiple of 4.
+        ValueError: fewer than two classes, ``image_size`` is no multiple of 4, or
+            another size is below 1.
     """
 
     conditional = True
@@ -50,8 +52,9 @@ class ConditionalGAN(HingeGAN):
         learning_rates: tuple[float, float] = (8e-3, 8e-3),
         betas: tuple[float, float] = (0.0, 0.9),
     ):
-        check_image_size(image_size)
-        check_classes("classes", classes)
+        multiple_of(4, image_size=image_size)
+        at_least(1, channels=channels, latent_dim=latent_dim, width=width)
+        at_least(2, classes=classes)
         super().__init__(
             ConvGenerator(image_size, channels, latent_dim + classes, width),
             ProjectionDiscriminator(image_size, channels, width, classes),
@@ -136,8 +139,8 @@ class InfoGAN(HingeGAN):
     one body; the code of an image is what their mean says.
 
     Raises:
-        ValueError: fewer than two codes, a negative weight, or ``image_size`` is no
-            multiple of 4.
+        ValueError: fewer than two codes, a negative weight, ``image_size`` is no
+            multiple of 4, ``width`` is below 2, or another size below 1.
     """
 
     recipe: ClassVar[dict[str, Any]] = {"batch_size": 512}
@@ -156,8 +159,9 @@ class InfoGAN(HingeGAN):
         learning_rates: tuple[float, float] = (8e-3, 8e-3),
         betas: tuple[float, float] = (0.0, 0.9),
     ):
-        check_image_size(image_size)
-        check_classes("num_codes", num_codes)
+        multiple_of(4, image_size=image_size)
+        at_least(1, channels=channels, latent_dim=latent_dim)
+        at_least(2, num_codes=num_codes, width=width)  # the reader is half as wide
         weights = {
             "information": information,
             "agreement": agreement,
@@ -264,17 +268,7 @@ def sample_with_code(
     model: GAN, n: int, seed: int | None, name: str, code: int | Tensor | None, k: int
 ) -> Tensor:
     """Draw ``n`` samples whose ``code`` has ``k`` values; ``name`` is for messages."""
-    if n < 1:
-        raise ValueError(f"n={n}: ask for at least one sample")
     source = noise_source(seed)
-    noise = torch.randn(n, model.latent_dim, generator=source)
-    code = codes_for(code, n, k, source, name)
-    inputs = with_code(noise, code, k).to(model.device)
-    with model.for_sampling("generator") as generator:
-        return torch.cat([generator(chunk) for chunk in inputs.split(1_000)])
-
-
-def check_classes(name: str, value: int) -> None:
-    """Refuse a code that says nothing."""
-    if value < 2:
-        raise ValueError(f"{name}={value}: give at least 2")
+    noise = model.prior(n, seed=source)
+    code = codes_for(code, n, k, source, name).to(model.device)
+    return model.generated(with_code(noise, code, k))

@@ -7,8 +7,9 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ..nets.growing import STAGES, GrowingDiscriminator, GrowingGenerator, enlarged
+from ..nets.sizes import at_least, multiple_of
 from .base import Update
-from .gan import HingeGAN, check_image_size
+from .gan import HingeGAN
 
 
 def growth(step: int, phase: int) -> tuple[int, float]:
@@ -31,7 +32,7 @@ class GrowingGAN(HingeGAN):
     the length of each of its four first phases. The last goes on to the end.
 
     Raises:
-        ValueError: ``phase`` < 1, or ``image_size`` is no multiple of 4.
+        ValueError: ``image_size`` is no multiple of 4, or another size is below 1.
     """
 
     def __init__(
@@ -45,9 +46,8 @@ class GrowingGAN(HingeGAN):
         learning_rates: tuple[float, float] = (8e-3, 8e-3),
         betas: tuple[float, float] = (0.0, 0.9),
     ):
-        check_image_size(image_size)
-        if phase < 1:
-            raise ValueError(f"phase={phase}: give at least one step")
+        multiple_of(4, image_size=image_size)
+        at_least(1, channels=channels, latent_dim=latent_dim, width=width, phase=phase)
         super().__init__(
             GrowingGenerator(image_size, channels, latent_dim, width),
             GrowingDiscriminator(image_size, channels, width),
@@ -60,13 +60,20 @@ class GrowingGAN(HingeGAN):
             phase=phase,
         )
         self.phase = phase
-        # a buffer: whoever resumes or loads the model finds it as far grown as it was
-        self.register_buffer("step", torch.tensor(0))
+        self.step = 0  # no buffer: on a GPU every look at it would wait for the device
 
     @property
     def size(self) -> tuple[int, float]:
         """The present (stage, alpha)."""
-        return growth(int(self.step), self.phase)
+        return growth(self.step, self.phase)
+
+    def get_extra_state(self) -> Tensor:
+        """Keep the step: a model that is resumed or loaded is as grown as it was."""
+        return torch.tensor(self.step)
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Restore what ``get_extra_state`` returned."""
+        self.step = int(state)
 
     def training_step(self, real: Tensor, update: Update) -> None:
         """One step of each player at the present size; the images are shrunk to it."""
@@ -89,9 +96,7 @@ class GrowingGAN(HingeGAN):
             ValueError: ``n`` < 1.
         """
         stage, alpha = self.size
-        chunks = self.prior(n, seed=seed).split(1_000)
-        with self.for_sampling("generator") as generator:
-            images = torch.cat([generator(chunk, stage, alpha) for chunk in chunks])
+        images = self.generated(self.prior(n, seed=seed), stage, alpha)
         return enlarged(images, 2 ** (STAGES - 1 - stage))
 
 

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from ..nets.conv import ConvDiscriminator
+from ..nets.sizes import at_least, multiple_of
 from ..nets.style import StyleGenerator
 from .base import Update
-from .gan import HingeGAN, check_image_size
+from .gan import HingeGAN
 
 
 class StyleGAN(HingeGAN):
@@ -18,7 +19,7 @@ class StyleGAN(HingeGAN):
     cannot rely on its neighbours having the same one.
 
     Raises:
-        ValueError: ``image_size`` is no multiple of 4.
+        ValueError: ``image_size`` is no multiple of 4, or another size is below 1.
     """
 
     def __init__(
@@ -31,7 +32,8 @@ class StyleGAN(HingeGAN):
         learning_rates: tuple[float, float] = (2e-3, 8e-3),
         betas: tuple[float, float] = (0.0, 0.9),
     ):
-        check_image_size(image_size)
+        multiple_of(4, image_size=image_size)
+        at_least(1, channels=channels, latent_dim=latent_dim, width=width)
         super().__init__(
             StyleGenerator(image_size, channels, latent_dim, width),
             ConvDiscriminator(image_size, channels, width),

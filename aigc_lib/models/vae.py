@@ -13,7 +13,8 @@ from torch.nn.functional import logsigmoid
 from torch.optim import Adam, Optimizer
 
 from ..nets.autoencoder import BODIES
-from .base import Batch, GenerativeModel, Update, standard_normal
+from ..nets.sizes import at_least, multiple_of
+from .base import Batch, GenerativeModel, Seed, Update, standard_normal
 from .vae_pixels import Autoregressive
 
 # ---- pure functions ------------------------------------------------------------------
@@ -82,10 +83,8 @@ class Gaussian(nn.Module):
 
     def log_prob(self, x: Tensor, decoded: Tensor) -> Tensor:
         """log p(x | z) in nats: (..., C, S, S) -> (...)."""
-        log_var = (2 * self.log_std).expand(())
-        return normal_log_density(
-            x.flatten(-3), self.mean(decoded).flatten(-3), log_var.view(1)
-        )
+        mean = self.mean(decoded).flatten(-3)
+        return normal_log_density(x.flatten(-3), mean, 2 * self.log_std)
 
     def mean(self, decoded: Tensor) -> Tensor:
         """The expected image, in [-1, 1]."""
@@ -108,6 +107,13 @@ def given(x: Tensor, labels: Labels) -> tuple[Tensor, ...]:
     return (x,) if labels is None else (x, labels)
 
 
+def mean_and_log_var(encoded: Tensor) -> tuple[Tensor, Tensor]:
+    """Read q(z | x) from what an encoder gives: (B, 2 d) -> twice (B, d)."""
+    # a bound is a sum over 784 pixels: no place for bfloat16, unlike the networks
+    mu, log_var = encoded.float().chunk(2, -1)
+    return mu, log_var.clamp(-12, 12)
+
+
 class VAE(GenerativeModel):
     """Variational autoencoder (Kingma & Welling 2014; Rezende et al. 2014).
 
@@ -120,9 +126,10 @@ class VAE(GenerativeModel):
 
     Raises:
         ValueError: unknown ``body`` or ``likelihood``, several channels with the
-            autoregressive one, an ``image_size`` that is no multiple of 4, negative
-            ``beta`` or ``free_nats``, fewer than one importance sample, or several
-            together with another ``beta`` than 1 or with ``free_nats``.
+            autoregressive one, an ``image_size`` that is no multiple of 4, ``hidden``
+            below 16 with convolutions, another size below 1, negative ``beta`` or
+            ``free_nats``, fewer than one importance sample, or several together with
+            another ``beta`` than 1 or with ``free_nats``.
     """
 
     sampled = ("decoder",)
@@ -147,8 +154,9 @@ class VAE(GenerativeModel):
         ):
             if value not in known:
                 raise ValueError(f"{name}={value!r}: choose one of {', '.join(known)}")
-        if image_size % 4:
-            raise ValueError(f"image_size={image_size}: give a multiple of 4")
+        multiple_of(4, image_size=image_size)
+        at_least(1, channels=channels, latent_dim=latent_dim)
+        at_least(16 if body == "conv" else 1, hidden=hidden)  # hidden / 16 channels
         if likelihood == "autoregressive" and channels != 1:
             raise ValueError(f"channels={channels}: an autoregressive decoder takes 1")
         for name, value in {"beta": beta, "free_nats": free_nats}.items():
@@ -184,17 +192,35 @@ class VAE(GenerativeModel):
         self.importance_samples = importance_samples
         self.free_nats = free_nats
         self.learning_rate = learning_rate
+        if likelihood == "autoregressive":  # its net belongs to the decoder's numbers
+            self.sampled = (*self.sampled, "likelihood")
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam for encoder and decoder: they share one objective."""
         parts = nn.ModuleList([self.encoder, self.decoder, self.likelihood])
-        return {"elbo": Adam(parts.parameters(), self.learning_rate, fused=True)}
+        adam = Adam(parts.parameters(), self.learning_rate, fused=True)
+        return {"negative_elbo": adam}
 
     def encode(self, x: Tensor, labels: Labels = None) -> tuple[Tensor, Tensor]:
-        """Return mean and log-variance of q(z | x): images -> twice (B, latent_dim)."""
-        # a bound is a sum over 784 pixels: no place for bfloat16, unlike the networks
-        mu, log_var = self.encoder(*given(x, labels)).float().chunk(2, -1)
-        return mu, log_var.clamp(-12, 12)
+        """Return mean and log-variance of q(z | x): images -> twice (B, latent_dim).
+
+        Raises:
+            ValueError: images of whole numbers, a conditional model without labels, or
+                another one with them.
+        """
+        if not x.is_floating_point():
+            raise ValueError(
+                f"x has dtype {x.dtype}: give floating point in [-1, 1], x / 127.5 - 1 "
+                "for uint8"
+            )
+        if self.conditional and labels is None:
+            raise ValueError("labels=None: this model needs the class of each image")
+        if not self.conditional and labels is not None:
+            raise ValueError(
+                f"labels has shape {tuple(labels.shape)}: give none, the model was "
+                "made without classes"
+            )
+        return mean_and_log_var(self.encoder(*given(x, labels)))
 
     def decode(self, z: Tensor, labels: Labels = None) -> Tensor:
         """Return expected images in [-1, 1]: (B, latent_dim) -> (B, C, S, S)."""
@@ -255,11 +281,11 @@ class VAE(GenerativeModel):
         x, labels = batch if self.conditional else (batch, None)
         if self.importance_samples > 1:
             bound = self.iwae_bound(x, self.importance_samples, labels=labels)
-            update("elbo", -bound.mean())
+            update("negative_elbo", -bound.mean())
         else:
             rate, distortion = self.rate_distortion(x, labels)
             paid = rate.mean().clamp_min(self.free_nats)
-            update("elbo", distortion.mean() + self.beta * paid)
+            update("negative_elbo", distortion.mean() + self.beta * paid)
 
     @torch.no_grad()
     def nll(
@@ -274,6 +300,9 @@ class VAE(GenerativeModel):
 
         ``x``: images (N, C, S, S) in [-1, 1] on any device. Uses the weights as they
         are, not their average. Never below the truth on average.
+
+        Raises:
+            ValueError: ``k`` < 1, or what ``encode`` refuses.
         """
         source = torch.Generator(self.device).manual_seed(seed)
         parts = [
@@ -287,7 +316,7 @@ class VAE(GenerativeModel):
             ]
         )
 
-    def prior(self, n: int, *, seed: int | None = None) -> Tensor:
+    def prior(self, n: int, *, seed: Seed = None) -> Tensor:
         """Draw z from the prior, (n, latent_dim), the same on every device."""
         return standard_normal(n, self.latent_dim, seed=seed).to(self.device)
 
@@ -297,8 +326,15 @@ class VAE(GenerativeModel):
         Raises:
             ValueError: ``n`` < 1.
         """
-        with self.for_sampling("decoder") as decoder:
-            return self.likelihood.mean(decoder(self.prior(n, seed=seed)))
+        return self.drawn(self.prior(n, seed=seed))
+
+    def drawn(self, z: Tensor, labels: Labels = None) -> Tensor:
+        """``decode`` with averaged weights: (B, latent_dim) -> (B, C, S, S)."""
+        with (
+            self.for_sampling("decoder") as decoder,
+            self.for_sampling("likelihood") as likelihood,
+        ):
+            return likelihood.mean(decoder(*given(z, labels)))
 
 
 class BetaVAE(VAE):

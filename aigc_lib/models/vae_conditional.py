@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from ..nets.autoencoder import LabelledDecoder, LabelledEncoder
+from ..nets.sizes import at_least
 from .base import codes_for, noise_source
 from .vae import VAE
 
@@ -30,8 +31,7 @@ class ConditionalVAE(VAE):
         hidden: int = 512,
         **options,
     ):
-        if classes < 2:
-            raise ValueError(f"classes={classes}: give at least 2")
+        at_least(2, classes=classes)
         super().__init__(image_size, channels, latent_dim, hidden, **options)
         self.config["classes"] = classes
         body, shape = self.config["body"], (channels, image_size, image_size)
@@ -48,7 +48,7 @@ class ConditionalVAE(VAE):
         Raises:
             ValueError: ``n`` < 1, or labels of the wrong number or out of range.
         """
-        z = self.prior(n, seed=seed)
-        labels = codes_for(labels, n, self.classes, noise_source(seed))
-        with self.for_sampling("decoder") as decoder:
-            return self.likelihood.mean(decoder(z, labels.to(self.device)))
+        source = noise_source(seed)
+        z = self.prior(n, seed=source)
+        labels = codes_for(labels, n, self.classes, source)
+        return self.drawn(z, labels.to(self.device))

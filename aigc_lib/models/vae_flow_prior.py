@@ -6,6 +6,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from ..nets.coupling import CouplingFlow
+from .base import Seed
 from .vae import VAE, Labels, normal_log_density, reparameterize
 
 
@@ -39,7 +40,9 @@ class FlowPriorVAE(VAE):
     def optimizers(self) -> dict[str, Optimizer]:
         """One Adam for everything: all share one objective."""
         optimizers = super().optimizers()
-        optimizers["elbo"].add_param_group({"params": list(self.flow.parameters())})
+        optimizers["negative_elbo"].add_param_group(
+            {"params": list(self.flow.parameters())}
+        )
         return optimizers
 
     def log_prior(self, z: Tensor) -> Tensor:
@@ -56,7 +59,7 @@ class FlowPriorVAE(VAE):
         rate = normal_log_density(z, mu, log_var) - self.log_prior(z)
         return rate, -self.likelihood.log_prob(x, self.decoded(z, labels))
 
-    def prior(self, n: int, *, seed: int | None = None) -> Tensor:
+    def prior(self, n: int, *, seed: Seed = None) -> Tensor:
         """Draw z from the learned prior, (n, latent_dim), the same on every device."""
         with self.for_sampling("flow") as flow:
             return flow(super().prior(n, seed=seed))

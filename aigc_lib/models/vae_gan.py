@@ -10,9 +10,10 @@ from torch.optim import Adam, Optimizer
 
 from ..nets.autoencoder import conv_encoder
 from ..nets.conv import ConvDiscriminator, ConvGenerator
+from ..nets.sizes import at_least, multiple_of
 from .base import Update
-from .gan import HingeGAN, check_image_size
-from .vae import kl_to_standard_normal, reparameterize
+from .gan import HingeGAN
+from .vae import kl_to_standard_normal, mean_and_log_var, reparameterize
 
 
 class VAEGAN(HingeGAN):
@@ -30,7 +31,8 @@ class VAEGAN(HingeGAN):
     objective (gamma in algorithm 1 of the paper).
 
     Raises:
-        ValueError: negative ``similarity``, or ``image_size`` is no multiple of 4.
+        ValueError: negative ``similarity``, ``image_size`` is no multiple of 4, or
+            another size is below 1.
     """
 
     def __init__(
@@ -45,7 +47,8 @@ class VAEGAN(HingeGAN):
         betas: tuple[float, float] = (0.0, 0.9),
         encoder_learning_rate: float = 2e-3,
     ):
-        check_image_size(image_size)
+        multiple_of(4, image_size=image_size)
+        at_least(1, channels=channels, latent_dim=latent_dim, width=width)
         if similarity < 0:
             raise ValueError(f"similarity={similarity}: a weight is >= 0")
         super().__init__(
@@ -73,8 +76,7 @@ class VAEGAN(HingeGAN):
 
     def encode(self, x: Tensor) -> tuple[Tensor, Tensor]:
         """Return mean and log-variance of q(z | x): images -> twice (B, latent_dim)."""
-        mu, log_var = self.encoder(x).float().chunk(2, -1)
-        return mu, log_var.clamp(-12, 12)
+        return mean_and_log_var(self.encoder(x))
 
     def training_step(self, real: Tensor, update: Update) -> None:
         """One step of each player; the encoder does not learn to deceive."""
@@ -94,8 +96,8 @@ class VAEGAN(HingeGAN):
     def distortion(self, x: Tensor, rebuilt: Tensor) -> Tensor:
         """Return -log p(h(x) | z) in nats per image, a scalar, of two image batches.
 
-        Where the mean squared error e of D features is their variance, it is
-        D (log 2 pi e + 1) / 2. D counts the pixels instead: there are more features,
+        Where the mean squared error s² of D features is their variance, it is
+        D (log 2 pi s² + 1) / 2. D counts the pixels instead: there are more features,
         but they overlap and are no independent witnesses. Counting them all, codes of
         160 nats came out that the prior cannot draw.
         """
@@ -111,7 +113,7 @@ class VAEGAN(HingeGAN):
         the origin than any code that it has seen.
         """
         with self.for_sampling("encoder") as encoder:
-            mu, log_var = encoder(x.to(self.device)).chunk(2, -1)
+            mu, log_var = mean_and_log_var(encoder(x.to(self.device)))
         eps = self.prior(len(x), seed=seed)
         with self.for_sampling("generator") as generator:
-            return generator(mu + (0.5 * log_var.clamp(-12, 12)).exp() * eps)
+            return generator(mu + (0.5 * log_var).exp() * eps)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from .attention import attention
 from .embedding import TimeAndLabel
+from .sizes import multiple_of
 from .unet import zeroed
 
 
@@ -17,7 +18,7 @@ class DiT(nn.Module):
     enters through the scale, shift and gate of each layer ("adaLN-Zero"): the gates
     begin at 0, so that every block begins as the identity.
 
-    Raises ``ValueError`` if S is no multiple of ``patch``.
+    Raises ``ValueError`` if S is no multiple of ``patch``, or ``width`` of ``heads``.
     """
 
     inner = ("blocks",)  # layers whose matrices Muon may train
@@ -34,8 +35,8 @@ class DiT(nn.Module):
         patch: int = 4,
     ):
         super().__init__()
-        if image_size % patch:
-            raise ValueError(f"image_size={image_size}: give a multiple of {patch}")
+        multiple_of(patch, image_size=image_size)
+        multiple_of(heads, width=width)
         side = image_size // patch
         self.condition = TimeAndLabel(width, classes)
         self.enter = nn.Sequential(nn.PixelUnshuffle(patch), nn.Flatten(2))

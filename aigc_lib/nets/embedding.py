@@ -19,7 +19,7 @@ class TimeAndLabel(nn.Module):
     def __init__(self, width: int, classes: int | None = None):
         super().__init__()
         half = width // 2
-        # From one slow turn over [0, 1] to a thousand: coarse position and fine.
+        # From 1 radian over all of [0, 1] to a thousand: coarse position and fine.
         frequencies = torch.exp(torch.linspace(0, math.log(1000), half))
         self.register_buffer("frequencies", frequencies, persistent=False)
         self.mlp = nn.Sequential(

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from .embedding import TimeAndLabel
+from .sizes import multiple_of
 
 # Few and large groups: where the channels of a pixel lie side by side in memory, as
 # convolutions on a processor like them, small groups cost more than the convolutions.
@@ -25,7 +26,7 @@ class UNet(nn.Module):
     with ``width`` and 2 * ``width`` channels.
 
     With ``classes`` the net takes labels (B,) int64 in [0, classes]; the last one means
-    "no label". Raises ``ValueError`` if S is no multiple of 4.
+    "no label". Raises ``ValueError`` if S is no multiple of 4, or ``width`` odd.
     """
 
     inner = ("fine", "down", "coarse", "joined")  # layers whose matrices Muon may train
@@ -34,8 +35,8 @@ class UNet(nn.Module):
         self, image_size: int, channels: int, width: int, classes: int | None = None
     ):
         super().__init__()
-        if image_size % 4:
-            raise ValueError(f"image_size={image_size}: give a multiple of 4")
+        multiple_of(4, image_size=image_size)
+        multiple_of(GROUPS, width=width)
         embedding = 4 * width
         self.condition = TimeAndLabel(embedding, classes)
         self.fold = nn.PixelUnshuffle(2)

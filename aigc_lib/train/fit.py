@@ -24,6 +24,7 @@ from .history import History
 from .update import Update
 
 LOG_EVERY = 50  # steps; the only moment at which the host waits for the device
+RECIPE = {"batch_size": 64, "ema": 0.998, "cooldown": 0.3}  # where nobody has another
 
 
 def fit(
@@ -32,10 +33,10 @@ def fit(
     *,
     steps: int | None = None,
     seconds: float | None = None,
-    batch_size: int = 64,
+    batch_size: int | None = None,
     seed: int = 0,
-    ema: float = 0.998,
-    cooldown: float = 0.3,
+    ema: float | None = None,
+    cooldown: float | None = None,
     checkpoint: str | os.PathLike | None = None,
     save_every: int = 500,
     watch: Callable[[GenerativeModel], Any] | None = None,
@@ -50,6 +51,9 @@ def fit(
 
     ``ema`` is the decay of the moving average that ``model.sample`` uses, 0 for none.
     Over the last share ``cooldown`` of the run the learning rates fall linearly to 0.
+    Of these two and ``batch_size``, what is not given is that of ``model.recipe``, else
+    0.998, 0.3 and 64.
+
     With ``checkpoint`` the run is saved every ``save_every`` steps and at the end, and
     a later call with the same arguments goes on where the file stops: on a CPU the
     result equals that of an uninterrupted run bit for bit. ``watch(model)`` is called
@@ -65,11 +69,16 @@ def fit(
     Raises:
         ValueError: neither or both of ``steps`` and ``seconds``, a number out of range,
             data that is no tensor, holds less than one batch, is not finite or lacks
-            the labels of a conditional model, or a checkpoint of another run.
+            the labels of a conditional model or has others than it knows, or a
+            checkpoint of another run.
         TrainingDiverged: a loss is no longer finite.
     """
     if (steps is None) == (seconds is None):
         raise ValueError(f"steps={steps}, seconds={seconds}: give one of the two")
+    asked = {"batch_size": batch_size, "ema": ema, "cooldown": cooldown}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    chosen = RECIPE | model.recipe | asked
+    batch_size, ema, cooldown = (chosen[name] for name in RECIPE)
     numbers = {"steps": steps, "seconds": seconds, "batch_size": batch_size}
     for name, value in (numbers | {"save_every": save_every}).items():
         if value is not None and value <= 0:
@@ -85,12 +94,15 @@ def fit(
     if seconds is not None and accelerator.num_processes > 1:
         raise ValueError(f"seconds={seconds}: several processes need steps instead")
     x = as_tensor(data).to(device)
-    labels = as_labels(data, len(x)).to(device) if model.conditional else None
     batches = Batches(len(x), batch_size, seed, accelerator)
+    labels = as_labels(data, len(x), model).to(device) if model.conditional else None
     model.to(device).train()
-    broadcast([p.data for p in model.parameters()])  # all start from the same weights
+    # all start from the same weights and buffers: spectral normalisation has some
+    broadcast([tensor.data for tensor in (*model.parameters(), *model.buffers())])
     if ema:
         model.start_averaging()
+    else:  # sample would prefer an older average to what is learned now
+        model.averages.clear()
     update = Update(model, accelerator)
     history, step, clock = History(), 0, Clock()
 
@@ -147,9 +159,8 @@ def fit(
             update.scale_learning_rates(min(1.0, left / cooldown) if cooldown else 1.0)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 model.training_step(batch, update)
-            for name in model.averages if ema else ():
-                average, network = model.averages[name], getattr(model, name)
-                move_average(average, network, warmed_up(ema, step))
+            for name, average in model.averages.items():
+                move_average(average, getattr(model, name), warmed_up(ema, step))
             step += 1
             look()
             done = clock.seconds if seconds else step
@@ -226,11 +237,12 @@ def as_tensor(data: Any) -> Tensor | Windows:
     return x
 
 
-def as_labels(data: Any, n: int) -> Tensor:
+def as_labels(data: Any, n: int, model: GenerativeModel) -> Tensor:
     """Return the labels of a data set, (N,) int64.
 
     Raises:
-        ValueError: there are none, or not one whole number per sample.
+        ValueError: there are none, not one whole number per sample, or one that is no
+            class of ``model``.
     """
     y = getattr(data, "y", None)
     whole = isinstance(y, Tensor) and not y.is_floating_point()
@@ -239,6 +251,14 @@ def as_labels(data: Any, n: int) -> Tensor:
             f"data has labels {tuple(y.shape) if whole else type(y).__name__}: a "
             f"conditional model needs data.y with {n} whole numbers"
         )
+    classes = getattr(model, "classes", None)
+    if classes is not None:
+        count = classes if isinstance(classes, int) else len(classes)  # their names
+        if not 0 <= y.min() <= y.max() < count:
+            raise ValueError(
+                f"data.y goes from {y.min()} to {y.max()}, the model has classes 0 to "
+                f"{count - 1}: make it with more classes, or choose other data"
+            )
     return y.long()
 
 

@@ -1,5 +1,6 @@
 """``python -m aigc_lib``: what it prints, writes and refuses."""
 
+import importlib.metadata
 import json
 import subprocess
 import sys
@@ -81,6 +82,14 @@ def test_fit_trains_and_saves(capsys, tmp_path):
     model = aigc.models.load(out)
     assert model.config["loss"] == "hinge"
     assert model.config["hidden"] == 8
+
+
+def test_options_that_a_model_hands_to_its_parent(tmp_path):
+    out = tmp_path / "vae.safetensors"
+    words = ["fit", "beta_vae", "digits", "--steps", 1, "--batch-size", 4, "--out", out]
+    assert run(*words, "--set", "body=mlp", "--set", "hidden=8") == 0
+    model = aigc.models.load(out)
+    assert (model.config["body"], model.config["hidden"], model.beta) == ("mlp", 8, 4)
 
 
 def test_the_seed_decides_everything(tmp_path):
@@ -254,6 +263,8 @@ STEP = ["--steps", 1]
         (["fit", "mlp_gan", "ring8", *STEP, "--set", "loss"], "write NAME=VALUE"),
         (["fit", "mlp_gan", "ring8", *STEP, "--set", "los=x"], "did you mean 'loss'"),
         (["fit", "mlp_gan", "ring8", *STEP, "--set", "loss=x"], "loss='x'"),
+        (["fit", "beta_vae", "digits", *STEP, "--set", "options=1"], "free_nats"),
+        (["fit", "beta_vae", "digits", *STEP, "--set", "bodi=mlp"], "mean 'body'"),
         (["fit", "mlp_gan", "ring8", *STEP, "--standin", "x"], "standin='x'"),
         (["fit", "mlp_gan", "ring8", *STEP, "--seed", -1], "seed=-1"),
         (["fit", "mlp_gan", "ring8", *STEP, "--out", "."], "is a folder"),
@@ -308,6 +319,23 @@ def test_a_bug_is_not_hidden(monkeypatch):
         main(["doctor"])
 
 
+def test_a_package_that_is_missing_is_named(monkeypatch, tmp_path, capsys):
+    def missing(name):
+        raise importlib.metadata.PackageNotFoundError(name)
+
+    monkeypatch.setitem(sys.modules, "music21", None)  # import of None fails at once
+    monkeypatch.setattr("importlib.metadata.version", missing)
+    out = tmp_path / "model.safetensors"
+    for words in (
+        ["fit", "gpt", "bach_chorales", *STEP, "--out", out],
+        ["data", "bach_chorales"],
+    ):
+        assert run(*words) == 2
+        printed = capsys.readouterr()
+        assert printed.err.endswith("error: music21 is missing: pip install music21\n")
+        assert printed.out == ""
+
+
 def test_an_interruption_ends_quietly(monkeypatch, capsys):
     def interrupt():
         raise KeyboardInterrupt
@@ -333,6 +361,13 @@ def test_data_lists_what_is_at_hand(capsys, monkeypatch, tmp_path):
 def test_data_verifies_what_it_is_asked_for(capsys):
     assert run("data", "ring8", "digits") == 0
     assert capsys.readouterr().out.count("verified") == 2
+
+
+def test_data_that_a_package_brings(capsys, monkeypatch):
+    monkeypatch.setitem(sys.modules, "music21", sys)  # takes seconds to import
+    assert run("data", "bach_chorales") == 0
+    printed = capsys.readouterr().out
+    assert printed == "bach_chorales: comes with music21, which is here\n"
 
 
 def test_data_refuses_a_damaged_file(capsys, monkeypatch, tmp_path):

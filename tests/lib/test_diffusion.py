@@ -33,13 +33,25 @@ def test_signal_falls_from_nearly_one_to_nearly_zero(kind, timesteps):
 def test_variance_of_the_noised_sample_is_one(kind):
     s = NoiseSchedule(kind)
     variance = s.signal_root.double() ** 2 + s.noise_root.double() ** 2
-    assert torch.allclose(variance, torch.ones_like(variance), atol=1e-6)
+    assert torch.allclose(variance, torch.ones_like(variance), atol=1e-6, rtol=0)
 
 
 def test_linear_schedule_is_the_one_of_the_paper():
     beta = torch.linspace(1e-4, 0.02, 1000, dtype=torch.float64)
     expected = torch.cumprod(1 - beta, 0).tolist()
     assert NoiseSchedule("linear").signal == pytest.approx(expected, rel=1e-12)
+
+
+def test_cosine_schedule_is_the_one_of_the_paper():
+    """Equation 17 of Nichol & Dhariwal 2021; only the last beta is cut to 0.999."""
+
+    def f(t):
+        return math.cos((t / 1000 + 0.008) / 1.008 * math.pi / 2) ** 2
+
+    signal = NoiseSchedule("cosine").signal
+    expected = [f(t) / f(0) for t in range(1, 1000)]
+    assert signal[:-1] == pytest.approx(expected, rel=1e-9)
+    assert signal[-1] == pytest.approx(1e-3 * signal[-2], rel=1e-9)
 
 
 @pytest.mark.parametrize("kind", KINDS)

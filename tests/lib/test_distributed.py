@@ -1,4 +1,7 @@
-"""Two processes compute the gradient of the joined batch, for both networks."""
+"""Two processes compute the gradient of the joined batch, for both networks.
+
+Also where layers have buffers that shape the gradient, as spectral normalisation has.
+"""
 
 import os
 import subprocess
@@ -25,7 +28,7 @@ class Plain(MLPGAN):
 
 def model():
     torch.manual_seed(0)
-    return Plain(hidden=8)
+    return Plain(hidden=8, spectral_norm=True)
 
 
 WORKER = """
@@ -38,7 +41,9 @@ state = Accelerator()
 assert state.num_processes == 2
 m = model()
 with torch.no_grad():
-    m.generator[0].weight.mul_(1 + state.process_index)  # fit must undo this
+    m.generator[0].weight.mul_(1 + state.process_index)  # fit must undo this,
+    for buffer in m.buffers():
+        buffer.copy_(buffer.roll(state.process_index))  # and this
 aigc.fit(m, POINTS, steps=1, batch_size=BATCH, seed=5)
 torch.save(m.state_dict(), f"{sys.argv[1]}/{state.process_index}.pt")
 """

@@ -1,12 +1,14 @@
 """ONNX files compute what torch computes."""
 
 import sys
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
 
-from aigc_lib.models import DCGAN, GPT, MLPGAN, MODELS
+from aigc_lib import export as exporting
+from aigc_lib.models import DCGAN, GPT, MLPGAN, MODELS, FlowMatching, GrowingGAN
 
 pytest.importorskip("onnxscript")
 onnxruntime = pytest.importorskip("onnxruntime")
@@ -14,6 +16,20 @@ onnxruntime = pytest.importorskip("onnxruntime")
 from aigc_lib.export import OPSET, to_onnx  # noqa: E402
 
 AT_ONCE = {"images", "points"}
+
+
+def growing(step):
+    model = GrowingGAN(8, 1, 4, 2, phase=10)
+    model.step = step
+    return model
+
+
+# what makes sounds runs sample by sample, with a memory that ONNX does not have
+BUILD = {name: kind for name, kind in MODELS.items() if kind.makes in AT_ONCE} | {
+    "growing_gan": partial(growing, 40),
+    "flow unet, classes": partial(FlowMatching, 8, 1, 8, classes=3),
+    "flow dit, classes": partial(FlowMatching, 8, 1, 8, net="dit", classes=3),
+}
 
 
 def run(path, *inputs):
@@ -35,18 +51,51 @@ def test_a_language_model_reads_whole_windows(tmp_path):
         torch.testing.assert_close(run(export.path, tokens), model.net(tokens))
 
 
-# what makes sounds or text runs step by step, with a memory that ONNX does not have
-@pytest.mark.parametrize("name", [n for n, k in MODELS.items() if k.makes in AT_ONCE])
+@pytest.mark.parametrize("name", BUILD)
 def test_every_model_gives_torchs_values(name, tmp_path):
     """``to_onnx`` itself compares; it must find a network and agree."""
     torch.manual_seed(0)
-    model = MODELS[name]()
+    model = BUILD[name]()
+    for parameter in model.parameters():  # some begin at 0, where all outputs are alike
+        nn.init.normal_(parameter, std=0.1)
     for network in model.sampled:
         path = tmp_path / f"{network}.onnx"
         export = to_onnx(model, path, network=network)
         assert export.error < 1e-4
         assert export.bytes == path.stat().st_size
         assert all("batch" in shape for shape in export.outputs.values())
+
+
+def test_a_file_that_ignores_an_input_is_noticed(tmp_path, monkeypatch):
+    """Also where the example would not tell: every row has t = 0."""
+
+    class Hears(nn.Module):
+        deaf = False
+
+        def forward(self, x, t):
+            return x + t[:, None] * (0 if self.deaf else 1)
+
+    def write_deaf(module, example, path):
+        deaf = Hears()
+        deaf.deaf = True
+        write(deaf, example, path)
+
+    write = exporting._write
+    monkeypatch.setattr(exporting, "_write", write_deaf)
+    with pytest.raises(ValueError, match="its ONNX form differs"):
+        to_onnx(Hears(), tmp_path / "m", inputs=(torch.zeros(2, 3), torch.zeros(2)))
+
+
+@pytest.mark.parametrize("step", [5, 15, 35])
+def test_a_growing_generator_is_exported_when_it_is_grown(step, tmp_path):
+    """A file has neither stage nor alpha: it holds the network that is grown."""
+    with pytest.raises(ValueError, match=r"(stage=[01]|alpha=0\.5): .*it is grown"):
+        to_onnx(growing(step), tmp_path / "generator.onnx")
+    assert not list(tmp_path.iterdir())
+    model = growing(40)
+    export = to_onnx(model, tmp_path / "generator.onnx")
+    got = run(export.path, model.prior(3, seed=1))
+    torch.testing.assert_close(got, model.sample(3, seed=1), atol=1e-4, rtol=0)
 
 
 @pytest.mark.parametrize("rows", [1, 5])
@@ -99,11 +148,12 @@ class Dice(nn.Module):
     ("model", "options", "message"),
     [
         (DCGAN(width=4), {"network": "discriminator"}, "samples from generator"),
+        (MODELS["wavenet"](depth=1), {}, "model=WaveNet makes sounds sample by sample"),
         (nn.Linear(2, 2), {}, "inputs=None"),
         (nn.Linear(2, 2), {"inputs": (torch.zeros(1, 2),)}, "at least two rows"),
         (Dice(), {"inputs": (torch.zeros(2, 2),)}, "Dice: its ONNX form differs"),
     ],
-    ids=["network", "no inputs", "one row", "random"],
+    ids=["network", "sounds", "no inputs", "one row", "random"],
 )
 def test_bad_input_leaves_no_file(model, options, message, tmp_path):
     with pytest.raises(ValueError, match=message):

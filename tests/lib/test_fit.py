@@ -5,13 +5,27 @@ import signal
 import subprocess
 import sys
 from types import SimpleNamespace
+from typing import ClassVar
 
 import pytest
 import torch
 from torch import nn
 
 import aigc_lib as aigc
-from aigc_lib.models import DCGAN, MLPGAN, GenerativeModel
+from aigc_lib.models import (
+    DCGAN,
+    DDPM,
+    MLPGAN,
+    VAE,
+    VAEGAN,
+    ConditionalGAN,
+    ConditionalVAE,
+    FlowMatching,
+    FlowPriorVAE,
+    GenerativeModel,
+    GrowingGAN,
+    InfoGAN,
+)
 from aigc_lib.train import TrainingDiverged
 from aigc_lib.train.average import move_average, warmed_up
 from aigc_lib.train.fit import LOG_EVERY
@@ -166,24 +180,77 @@ def test_sample_uses_the_average():
     assert not torch.equal(model.sample(2, seed=0), before)
 
 
-def test_without_average_sample_uses_the_weights():
+@pytest.mark.parametrize("before", [0.9, 0])
+def test_without_average_sample_uses_the_weights(before):
+    """An average of an earlier run would hide what is learned in this one."""
     model = tiny_dcgan()
+    train(model, ema=before)
     train(model, ema=0)
     assert not model.averages
+    drawn = model.sample(2, seed=0)
+    with torch.no_grad():
+        model.generator[0].weight.zero_()
+    assert not torch.equal(model.sample(2, seed=0), drawn)
 
 
-def test_history_logs_means_between_log_points_without_waiting_each_step(monkeypatch):
-    waits = []
-    for name in ("item", "tolist", "__float__", "__bool__"):
-        original = getattr(torch.Tensor, name)
-        monkeypatch.setattr(
-            torch.Tensor, name, lambda x, f=original: (waits.append(1), f(x))[1]
-        )
+def test_history_logs_means_between_log_points():
     history = aigc.fit(MLPGAN(hidden=8), POINTS, steps=2 * LOG_EVERY + 1)
     assert history.steps == [LOG_EVERY, 2 * LOG_EVERY, 2 * LOG_EVERY + 1]
     assert {len(v) for v in history.losses.values()} == {3}
     assert set(history.losses) == {"generator", "discriminator"}
+
+
+# Not StyleGAN: its dice fall on the host, where nobody has to wait for them.
+WAITLESS = {
+    "mlp_gan": lambda: MLPGAN(hidden=8, gradient_penalty=1.0, r1=1.0),
+    "dcgan": lambda: DCGAN(8, 1, 4, 2),
+    "conditional_gan": lambda: ConditionalGAN(8, 1, 2, 4, 2),
+    "info_gan": lambda: InfoGAN(8, 1, 2, 4, 2),
+    "growing_gan": lambda: GrowingGAN(8, 1, 4, 2, phase=15),
+    "vae": lambda: VAE(8, 1, 2, 16, free_nats=1.0),
+    "iwae": lambda: VAE(8, 1, 2, 16, likelihood="autoregressive", importance_samples=2),
+    "conditional_vae": lambda: ConditionalVAE(8, 1, 2, 2, 16),
+    "flow_prior_vae": lambda: FlowPriorVAE(8, 1, 2, 16, couplings=2),
+    "vae_gan": lambda: VAEGAN(8, 1, 2, 2),
+    "flow": lambda: FlowMatching(8, 1, 4, classes=2),
+    "ddpm": lambda: DDPM(8, 1, 4, net="dit"),
+}
+
+
+@pytest.mark.parametrize("name", WAITLESS)
+def test_no_step_waits_for_the_device(name, monkeypatch):
+    waits = []
+    for method in ["item", "tolist", "__float__", "__bool__", "__int__", "__index__"]:
+        original = getattr(torch.Tensor, method)
+        monkeypatch.setattr(
+            torch.Tensor, method, lambda x, f=original: (waits.append(1), f(x))[1]
+        )
+    model = WAITLESS[name]()
+    small = IMAGES[:, :, :8, :8] if model.makes == "images" else POINTS[:40]
+    data = SimpleNamespace(x=small, y=torch.arange(40) % 2)
+    aigc.fit(model, data, steps=LOG_EVERY, batch_size=8)
     assert len(waits) < 10
+
+
+def test_a_recipe_holds_unless_the_caller_knows_better():
+    class Recorder(Counter):
+        recipe: ClassVar = {"batch_size": 5, "ema": 0.0}
+        sampled = ("layer",)
+
+        def __init__(self):
+            super().__init__()
+            self.layer = nn.Linear(1, 1)
+
+    model = Recorder()
+    aigc.fit(model, POINTS, steps=1)
+    assert len(model.batches[0]) == 5
+    assert not model.averages
+    aigc.fit(model, POINTS, steps=1, batch_size=6, ema=0.9)
+    assert len(model.batches[1]) == 6
+    assert "layer" in model.averages
+    plain = Counter()
+    aigc.fit(plain, POINTS, steps=1)
+    assert len(plain.batches[0]) == 64
 
 
 class Counter(GenerativeModel):
@@ -346,3 +413,14 @@ def test_conditional_model_gets_each_sample_with_its_label():
 def test_conditional_model_without_usable_labels(y):
     with pytest.raises(ValueError, match=r"data\.y with 20 whole numbers"):
         aigc.fit(Tagged(), labelled_points(y), steps=1, batch_size=10)
+
+
+@pytest.mark.parametrize("classes", [3, ("a", "b", "c")])
+@pytest.mark.parametrize("label", [3, -1])
+def test_labels_that_the_model_does_not_know(classes, label):
+    model, y = Tagged(), torch.arange(20) % 3
+    model.classes = classes
+    aigc.fit(model, labelled_points(y), steps=1, batch_size=10)
+    y[7] = label
+    with pytest.raises(ValueError, match=rf"data\.y goes .*{label}.* classes 0 to 2"):
+        aigc.fit(model, labelled_points(y), steps=1, batch_size=10)

@@ -1,5 +1,7 @@
 """Flow matching: path, solvers, guidance, and what both denoisers share."""
 
+from itertools import combinations
+
 import pytest
 import torch
 from torch import nn
@@ -160,22 +162,33 @@ def test_way_back_is_the_posterior_of_the_diffusion():
         )
 
 
+@pytest.mark.parametrize("kind", BOTH)
 @pytest.mark.parametrize("half", [False, True])
-def test_inpainting_with_the_exact_velocity(half):
+def test_inpainting_with_an_exact_net(kind, half):
     """All pixels of an image equal: the drawn ones must follow the known ones."""
     m, s, n = 0.1, 0.2, 400
-    model = tiny()
+    model = tiny() if kind is FlowMatching else DDPM(8, 1, 8, predicts="x0")
     model.tolerates_bf16 = False
+
+    def best(x, signal, noise):
+        # each pixel tells of the one grey: its mean over all 64 of them
+        seen = x.mean((1, 2, 3), keepdim=True)
+        gain = signal * s**2 / (signal**2 * s**2 + noise**2 / 64)
+        return (m + gain * (seen - signal * m)).expand_as(x)
 
     def velocity(x, t, labels=None):
         t = t.view(-1, 1, 1, 1)
-        # each pixel tells of the one grey: its mean over all 64 of them
-        seen = x.mean((1, 2, 3), keepdim=True)
-        gain = t * s**2 / (t**2 * s**2 + (1 - t) ** 2 / 64)
-        grey = (m + gain * (seen - t * m)).expand_as(x)
-        return (grey - x) / (1 - t)
+        return (best(x, t, 1 - t) - x) / (1 - t)
 
-    model.net.forward = velocity
+    def data(x, t, labels=None):
+        schedule, step = model.schedule, (1000 * t).round().long() - 1
+        a, b = (
+            schedule.weigh(values, step, x)
+            for values in (schedule.signal_root, schedule.noise_root)
+        )
+        return best(x, a, b)
+
+    model.net.forward = velocity if kind is FlowMatching else data
     known = torch.zeros(1, 1, 8, 8, dtype=torch.bool)
     known[..., :4] = half
     grey = m + s * torch.randn(n, 1, 1, 1, generator=torch.manual_seed(0))
@@ -202,12 +215,50 @@ def half_known():
     return torch.rand(3, 1, 8, 8) * 2 - 1, known
 
 
+GREY, ALL = torch.zeros(2, 1, 8, 8), torch.ones(2, 1, 8, 8, dtype=torch.bool)
+
+
 @pytest.mark.parametrize("kind", BOTH)
-def test_inpainting_refuses_another_shape_or_a_soft_mask(kind):
-    with pytest.raises(ValueError, match="x has shape"):
-        tiny(kind).inpaint(torch.zeros(1, 1, 9, 9), torch.ones(1) > 0)
-    with pytest.raises(ValueError, match="known has dtype"):
-        tiny(kind).inpaint(torch.zeros(1, 1, 8, 8), torch.ones(1))
+@pytest.mark.parametrize(
+    ("x", "known", "message"),
+    [
+        (GREY[..., :7], ALL, r"x has shape \(2, 1, 8, 7\): give \(N, 1, 8, 8\)"),
+        (GREY.byte() + 200, ALL, "x has dtype torch.uint8, values from 200 to 200"),
+        (GREY + 1.01, ALL, r"values from 1\.01 to 1\.01: give .*\[-1, 1\]"),
+        (GREY * torch.nan, ALL, "values from nan"),
+        (GREY, ALL.float(), "known has dtype torch.float32: give a boolean mask"),
+        (GREY, ALL[:, :, :5], r"known has shape \(2, 1, 5, 8\), x \(2, 1, 8, 8\)"),
+    ],
+)
+def test_inpainting_refuses_bad_images_and_masks(kind, x, known, message):
+    with pytest.raises(ValueError, match=message):
+        tiny(kind).inpaint(x, known)
+
+
+@pytest.mark.parametrize("kind", BOTH)
+def test_no_random_number_is_used_twice(kind, monkeypatch):
+    """Neither by the seed that follows, nor by random labels."""
+    model, (x, known), draws = awake(tiny(kind, classes=3)), half_known(), []
+    randn = torch.randn
+
+    def draw(*shape, **options):
+        draws.append(randn(*shape, **options))
+        return draws[-1]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch, "randn", draw)
+        for seed in range(3):
+            model.inpaint(x, known, seed=seed, steps=2)
+    assert len(draws) >= 9
+    assert not any(torch.equal(a, b) for a, b in combinations(draws, 2))
+
+    seen = []
+    model.net.register_forward_pre_hook(lambda net, args: seen.append(args))
+    model.sample(50, seed=3, steps=1)
+    start, _, labels = seen[0]
+    assert torch.equal(start, model.noise(50, seed=3))
+    again = torch.randint(3, (50,), generator=torch.Generator().manual_seed(3))
+    assert not torch.equal(labels, again)
 
 
 @pytest.mark.parametrize("kind", BOTH)
@@ -243,8 +294,6 @@ def test_saved_and_loaded(kind, net, tmp_path):
     [
         (lambda: tiny(net="resnet"), "net='resnet'"),
         (lambda: tiny(classes=2, label_dropout=2), "label_dropout=2"),
-        (lambda: FlowMatching(30), "image_size=30"),
-        (lambda: FlowMatching(30, net="dit"), "image_size=30"),
         (lambda: tiny().sample(1, solver="rk4"), "solver='rk4'"),
         (lambda: tiny().sample(1, steps=0), "steps=0"),
         (lambda: tiny().sample(0), "n=0"),

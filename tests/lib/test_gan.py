@@ -1,16 +1,14 @@
 """Networks, penalties and the game; one test per known trap of GAN code."""
 
 import ast
-import inspect
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
 import aigc_lib as aigc
-from aigc_lib.models import gan
 from aigc_lib.models.gan import DCGAN, LOSSES, MLPGAN, gradient_penalty, r1_penalty
-from aigc_lib.nets import conv
 
 
 @pytest.mark.parametrize("size", [28, 32])
@@ -21,12 +19,6 @@ def test_dcgan_shapes_and_range(size, channels):
     assert images.shape == (5, channels, size, size)
     assert images.abs().max() <= 1
     assert model.discriminator(images).shape == (5,)
-
-
-@pytest.mark.parametrize("size", [4, 30])
-def test_dcgan_refuses_sizes_it_cannot_build(size):
-    with pytest.raises(ValueError, match=f"image_size={size}"):
-        DCGAN(image_size=size)
 
 
 @pytest.mark.parametrize(
@@ -68,10 +60,13 @@ def test_bad_arguments(arguments, message):
 
 def test_batch_norm_takes_no_positional_arguments():
     """BatchNorm2d(128, 0.8) sets eps, not momentum."""
-    for module in (conv, gan):
-        for node in ast.walk(ast.parse(inspect.getsource(module))):
-            if isinstance(node, ast.Call) and "Norm" in ast.unparse(node.func):
-                assert len(node.args) <= 1, ast.unparse(node)
+    library, found = Path(aigc.__file__).parent, 0
+    for path in [*library.glob("nets/*.py"), *library.glob("models/*.py")]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and "BatchNorm" in ast.unparse(node.func):
+                assert len(node.args) <= 1, f"{path.name}: {ast.unparse(node)}"
+                found += 1
+    assert found
 
 
 def test_discriminator_has_no_batch_norm_and_judges_samples_one_by_one():
@@ -146,16 +141,17 @@ def test_penalty_refuses_batch_norm_and_names_the_layer():
         gradient_penalty(critic, torch.randn(4, 2), torch.randn(4, 2))
 
 
-def test_penalty_runs_in_float32_outside_autocast():
-    critic = nn.Sequential(nn.Linear(2, 8), nn.Softplus(), nn.Linear(8, 1))
-    real, fake = torch.randn(8, 2), torch.randn(8, 2)
-    torch.manual_seed(0)
-    plain = gradient_penalty(critic, real, fake)
-    torch.manual_seed(0)
+def test_penalties_run_in_float32_outside_autocast():
+    critic, seen = nn.Sequential(nn.Linear(2, 8), nn.Softplus(), nn.Linear(8, 1)), []
+    for layer in critic:
+        layer.register_forward_hook(lambda layer, x, out: seen.append(out.dtype))
+    real, fake = torch.randn(2, 8, 2).bfloat16()
     with torch.autocast("cpu", torch.bfloat16):
-        inside = gradient_penalty(critic, real.bfloat16().float(), fake)
-    assert inside.dtype == torch.float32
-    torch.testing.assert_close(inside, plain, rtol=0.02, atol=1e-3)
+        gradient_penalty(critic, real, fake)
+        r1_penalty(critic, real)
+        assert seen == 6 * [torch.float32]
+        critic(real)
+    assert torch.bfloat16 in seen, "else the hooks prove nothing"
 
 
 def test_penalty_never_runs_compiled_code():

@@ -48,12 +48,15 @@ def test_score_of_bad_input(bad, names):
 IMAGES = torch.rand(4, 1, 28, 28) * 2 - 1
 
 
-def test_images_reach_torch_fidelity_as_bytes(monkeypatch):
+def test_images_reach_torch_fidelity_as_bytes(monkeypatch, tmp_path):
     import torch_fidelity
+
+    weights = str(tmp_path / "w.pth")
+    torch.save({"fc.bias": torch.zeros(3)}, weights)
 
     def stand_in(input1, input2, **options):
         assert options["fid"]
-        assert options["feature_extractor_weights_path"] == "w.pth"
+        assert options["feature_extractor_weights_path"] == weights
         assert input1[0].shape == input2[0].shape == (3, 28, 28)
         assert input1[0].dtype == input2[0].dtype == torch.uint8
         assert (len(input1), len(input2)) == (2, 4)  # generated first, real second
@@ -63,7 +66,7 @@ def test_images_reach_torch_fidelity_as_bytes(monkeypatch):
 
     monkeypatch.setattr(torch_fidelity, "calculate_metrics", stand_in)
     bytes_ = torch.zeros(2, 3, 28, 28, dtype=torch.uint8)
-    assert inception_fid(IMAGES, bytes_, weights="w.pth") == 12.5
+    assert inception_fid(IMAGES, bytes_, weights=weights) == 12.5
 
 
 def test_without_the_package(monkeypatch):
@@ -77,6 +80,36 @@ def test_without_the_weights(tmp_path):
         inception_fid(IMAGES, IMAGES, weights=str(tmp_path / "missing.pth"))
 
 
-def test_bad_images():
-    with pytest.raises(ValueError, match=r"fake has shape \(4, 28, 28\)"):
-        inception_fid(IMAGES, IMAGES[:, 0])
+def test_weights_that_are_a_program_are_refused_and_not_run(tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return open, (str(tmp_path / "trap"), "w")
+
+    weights = tmp_path / "w.pth"
+    torch.save(Payload(), weights)
+    with pytest.raises(ValueError, match=r"w\.pth' is no file of tensors"):
+        inception_fid(IMAGES, IMAGES, weights=str(weights))
+    assert list(tmp_path.iterdir()) == [weights]
+
+
+@pytest.mark.parametrize("damage", ["cut", "text"])
+def test_damaged_weights(damage, tmp_path):
+    weights = tmp_path / "w.pth"
+    torch.save({"fc.bias": torch.zeros(999)}, weights)
+    weights.write_bytes(weights.read_bytes()[:900] if damage == "cut" else b"hello")
+    with pytest.raises(ValueError, match="is no file of tensors"):
+        inception_fid(IMAGES, IMAGES, weights=str(weights))
+
+
+@pytest.mark.parametrize(
+    ("fake", "message"),
+    [
+        (IMAGES[:, 0], r"fake has shape \(4, 28, 28\)"),
+        (IMAGES.long(), "fake has dtype torch.int64"),
+        (IMAGES + 0.5, "fake has values from"),
+        (IMAGES * torch.nan, "fake holds NaN"),
+    ],
+)
+def test_bad_images(fake, message):
+    with pytest.raises(ValueError, match=message):
+        inception_fid(IMAGES, fake)
