@@ -20,7 +20,8 @@ class MissingResult(LookupError):
 def lookup(folder, target):
     """Return (value, record) for `file:key.key` under the results folder.
 
-    Keys walk through objects by name and through lists by position.
+    Keys walk through objects by name, and through lists by position or by what a row
+    begins with: `image_models:rows.vae.fd` goes on when the order changes.
     """
     name, _, keys = target.partition(":")
     path = folder / f"{name}.json"
@@ -32,11 +33,17 @@ def lookup(folder, target):
     record = value = json.loads(path.read_text("utf-8"))
     for key in keys.split("."):
         try:
-            value = value[int(key)] if isinstance(value, list) else value[key]
+            value = row(value, key) if isinstance(value, list) else value[key]
         except (KeyError, IndexError, ValueError, TypeError):
             there = list(value) if isinstance(value, dict | list) else value
             raise MissingResult(f"{path.name}: no {key!r} in {there!r}") from None
     return value, record
+
+
+def row(rows, key):
+    """Return the row whose first entry is `key`, else the one at that position."""
+    named = [r for r in rows if isinstance(r, dict) and next(iter(r.values())) == key]
+    return named[0] if named else rows[int(key)]
 
 
 def written(value, spec=""):

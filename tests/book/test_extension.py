@@ -27,6 +27,8 @@ def data(name):
         ("speed:steps", 20000),
         ("speed:runs.0.fd", 11.96),
         ("speed:passed", True),
+        ("models:rows.vae.steps", 4000),
+        ("models:rows.0.fd", 9.617),
     ],
 )
 def test_lookup_walks_by_name_and_position(target, value):
@@ -38,6 +40,7 @@ def test_lookup_walks_by_name_and_position(target, value):
     [
         ("speed:stepz", ["stepz", "steps"]),
         ("speed:runs.1.fd", ["'1'"]),
+        ("models:rows.gan.fd", ["gan", "dcgan"]),
         ("speed:steps.more", ["more"]),
         ("sped:steps", ["sped.json", "speed"]),
     ],
