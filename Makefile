@@ -4,6 +4,7 @@ PYTHON  ?= python3
 PROFILE ?= cpu
 CHAPTER ?=
 JOBS    ?= 2
+SEEDS   ?= 1
 UV      := 0.13.9
 
 # uv has settings of its own: hand it the package mirror that pip is told to use.
@@ -68,8 +69,8 @@ lab: $(READY)  ## open JupyterLab on the chapters
 sync: $(READY)  ## write the .ipynb twin of every chapter that changed
 	@$(BIN)/python -m tools.sync --chapter '$(CHAPTER)' --jobs $(JOBS)
 
-bench: $(READY)  ## measure the figures in results/ (ONLY=name for one)
-	@$(BIN)/python -m benchmarks $(ONLY)
+bench: $(READY)  ## measure the figures in results/ (ONLY=name, SEEDS=5)
+	@SEEDS=$(SEEDS) $(BIN)/python -m benchmarks $(ONLY)
 
 clean:  ## remove everything built, but not .venv
 	rm -rf _build node_modules

@@ -2,7 +2,8 @@
 
 Run it on an idle machine: most figures are a time, or a quality within a time. Without
 names it measures what the present commit has not measured yet, so that an interrupted
-run goes on. ``SEEDS=1`` takes one seed each, which is quick but gives no interval.
+run goes on. ``SEEDS=1``, which `make bench` sets unless told otherwise, takes one seed
+each: quick, but it says nothing of the luck of training.
 """
 
 from __future__ import annotations

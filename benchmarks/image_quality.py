@@ -55,9 +55,7 @@ def train_and_judge(
     aigc.start(seed=seed)
     model = build()
     path = checkpoint(f"{build.__name__} {train.name} {seconds} s, seed {seed}")
-    history = aigc.fit(
-        model, train, seconds=seconds, seed=seed, checkpoint=path, **model.recipe
-    )
+    history = aigc.fit(model, train, seconds=seconds, seed=seed, checkpoint=path)
     model.sample(10)  # the first call also loads kernels
     began = time.perf_counter()
     model.sample(1_000, seed=1)

@@ -20,7 +20,7 @@ def measure(seed: int, train, test) -> dict[str, float]:
     """Train with ``seed``; accuracy on test images, and on images made to order."""
     aigc.start(seed=seed)
     model = aigc.models.InfoGAN()
-    aigc.fit(model, train, steps=STEPS, seed=seed, **model.recipe)
+    aigc.fit(model, train, steps=STEPS, seed=seed)
     codes = model.code(test.x.float() / 127.5 - 1)
     accuracy, digits = matched_accuracy(codes, test.y)
     ordered = torch.arange(10).repeat_interleave(100)

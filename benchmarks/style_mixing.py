@@ -1,6 +1,6 @@
 """Style mixing drawn: a small StyleGAN, two sources and their mixtures.
 
-The model is the one of the common table, two minutes of training.
+The model has the settings of the common table and its two minutes of training.
 """
 
 from __future__ import annotations
