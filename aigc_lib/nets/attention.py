@@ -15,6 +15,7 @@ from torch.nn.functional import (
 )
 
 from .direct import direct, without_onednn
+from .sizes import at_least
 
 POSITIONS = ("rotary", "learned")
 GELUS = ("none", "tanh")
@@ -75,10 +76,8 @@ class Transformer(nn.Module):
         gelu: str = "none",
     ):
         super().__init__()
-        sizes = {"vocab_size": vocab_size, "context": context, "depth": depth}
-        for name, value in (sizes | {"heads": heads, "width": width}).items():
-            if value < 1:
-                raise ValueError(f"{name}={value}: give a number above 0")
+        at_least(1, vocab_size=vocab_size, context=context)
+        at_least(1, depth=depth, heads=heads, width=width)
         if positions not in POSITIONS:
             raise ValueError(f"positions={positions!r}: choose one of {POSITIONS}")
         if gelu not in GELUS:

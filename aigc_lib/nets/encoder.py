@@ -12,6 +12,7 @@ from torch.nn.utils.rnn import pad_sequence
 
 from ..runtime import optional
 from .attention import Block, initialize, rotations
+from .sizes import at_least
 
 
 class Encoder(nn.Module):
@@ -37,10 +38,8 @@ class Encoder(nn.Module):
         dropout: float = 0.0,
     ):
         super().__init__()
-        sizes = {"vocab_size": vocab_size, "context": context, "depth": depth}
-        for name, value in (sizes | {"heads": heads, "width": width}).items():
-            if value < 1:
-                raise ValueError(f"{name}={value}: give a number above 0")
+        at_least(1, vocab_size=vocab_size, context=context)
+        at_least(1, depth=depth, heads=heads, width=width)
         if width % (2 * heads):
             raise ValueError(
                 f"width={width}, heads={heads}: give an even multiple of heads"

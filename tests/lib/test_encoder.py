@@ -337,7 +337,7 @@ def test_what_is_no_bert_is_refused(checkpoint, tmp_path):
     ("call", "message"),
     [
         (lambda: MaskedLM(width=12, heads=4), "width=12, heads=4: give an even"),
-        (lambda: MaskedLM(depth=0), "depth=0: give a number above 0"),
+        (lambda: MaskedLM(depth=0), "depth=0: give at least 1"),
         (lambda: MaskedLM(dropout=1.0), "dropout=1.0"),
         (lambda: MaskedLM(share=0.0), "share=0.0"),
         (lambda: TextClassifier(classes=("a",)), "give at least two, all different"),

@@ -142,7 +142,7 @@ def test_dropout_of_attention_in_bfloat16():
         ({"gelu": "exact"}, "gelu='exact': choose one of"),
         ({"dropout": 1.0}, "dropout=1.0"),
         ({"optimizer": "sgd"}, "optimizer='sgd': choose one of"),
-        ({"depth": 0}, "depth=0: give a number above 0"),
+        ({"depth": 0}, "depth=0: give at least 1"),
         ({"vocab_size": 0}, "vocab_size=0"),
     ],
 )
