@@ -7,8 +7,8 @@ GPT of the same size, with the batch, optimiser and precision of our choice. Bot
 judged by the mean loss over the same windows, which ask for every character of the last
 tenth once.
 
-What a step costs is compared at equal work, 12 windows of 64, in short blocks that take
-turns, with AdamW for both: the ratio is formed within a turn.
+What a step costs is compared at equal work in short blocks that take turns: 12 windows
+of 64, AdamW, learned positions for both. The ratio is formed within a turn.
 
 Where there is a GPU, all runs on it, and a net of the size that nanoGPT's README gives
 for one is trained too: 6 layers of 6 heads and 384 numbers, context 256.
@@ -131,10 +131,10 @@ def nats(net: nn.Module, windows: Windows) -> float:
     return torch.stack(losses).sum().item() / len(windows)
 
 
-def ours(tokenizer: Characters, optimizer: str) -> GPT:
+def ours(tokenizer: Characters, **options: str) -> GPT:
     """Return our GPT of the size of the reference."""
     sizes = {"context": CONTEXT, "depth": DEPTH, "heads": HEADS, "width": WIDTH}
-    return GPT(tokenizer, optimizer=optimizer, **sizes)
+    return GPT(tokenizer, **sizes, **options)
 
 
 def measure(seed: int, tokenizer: Characters, text: Tensor, test: Windows) -> dict:
@@ -145,7 +145,7 @@ def measure(seed: int, tokenizer: Characters, text: Tensor, test: Windows) -> di
     run.train(STEPS)
     seconds = time.perf_counter() - began
     aigc.start(seed=seed)
-    model = ours(tokenizer, "muon")
+    model = ours(tokenizer, optimizer="muon")
     windows = Windows(text, CONTEXT + 1)
     history = aigc.fit(model, windows, seconds=seconds, batch_size=OUR_BATCH, seed=seed)
     with model.for_sampling("net") as net:
@@ -161,7 +161,10 @@ def measure(seed: int, tokenizer: Characters, text: Tensor, test: Windows) -> di
 def at_equal_work(tokenizer: Characters, text: Tensor) -> dict:
     """Time blocks of steps of both, in turns: AdamW, 12 windows, no averaging."""
     aigc.start(seed=0)
-    run, model = ReferenceRun(text, len(tokenizer)), ours(tokenizer, "adamw")
+    run, model = (
+        ReferenceRun(text, len(tokenizer)),
+        ours(tokenizer, positions="learned"),
+    )
     windows = Windows(text, CONTEXT + 1)
     loops = {
         "reference": lambda: run.train(BLOCK),

@@ -14,7 +14,7 @@ from torch.nn.functional import (
     scaled_dot_product_attention,
 )
 
-from .direct import direct, without_onednn
+from .direct import direct
 from .sizes import at_least
 
 POSITIONS = ("rotary", "learned")
@@ -36,6 +36,7 @@ class KVCache:
         # (depth, key and value, B, H, context, C / H)
         self.pairs = weight.new_zeros(depth, 2, rows, heads, net.context, size)
         self.length = 0
+        self.turnable = torch.eye(size).to(weight)
         self.layers = []  # what has weights, in the order in which a token meets it
         for block, pair in zip(net.blocks, self.pairs, strict=True):
             gather, (up, bend, down, _) = block.attention, block.mlp
@@ -124,7 +125,6 @@ class Transformer(nn.Module):
             cache.length = end
         return linear(self.norm(x), self.token.weight).float()
 
-    @without_onednn()
     def step(self, token: Tensor, cache: KVCache) -> Tensor:
         """Token (B,) -> logits (B, vocab_size) of the next, as ``forward`` computes.
 
@@ -138,12 +138,13 @@ class Transformer(nn.Module):
         x = embedding(token, self.token.weight)  # (B, C)
         if self.position:
             x = x + self.position.weight[at]
-        turns = None if self.position else self.turns[:, at].unbind()
+        if not self.position:  # the turn of this place, as one product for each layer
+            turn = rotated(cache.turnable, self.turns[:, at])
         for (norm1, qkv, mix, norm2, up, bend, down), (keys, values) in cache.layers:
             # (B, 3 C) -> (B, 3, H, C / H)
             parts = qkv(norm1(x)).view(len(x), 3, keys.shape[1], -1)
             qk = parts[:, :2]
-            q, k = (rotated(qk, turns) if turns else qk).unbind(1)
+            q, k = (qk if self.position else qk @ turn).unbind(1)
             keys[:, :, at], values[:, :, at] = k, parts[:, 2]
             mixed = scaled_dot_product_attention(
                 q[:, :, None], keys[:, :, : at + 1], values[:, :, : at + 1]
@@ -258,12 +259,16 @@ def attention(
         return scaled_dot_product_attention(
             q, k, v, attn_mask=mask, is_causal=causal, dropout_p=p
         )
+    rows, heads, places, _ = q.shape
+    q, k, v = (part.flatten(0, 1) for part in (size**-0.5 * q, k, v))  # (B H, T, size)
     if causal:
-        unseen = future(length, q.dtype)
+        scores = torch.baddbmm(future(length, q.dtype), q, k.mT)
     else:
-        unseen = 0.0 if mask is None else torch.where(mask, 0.0, -torch.inf).to(q)
-    weights = (size**-0.5 * q @ k.mT + unseen).softmax(-1)
-    return dropout(weights, p) @ v
+        scores = q @ k.mT
+        if mask is not None:
+            unseen = torch.where(mask, 0.0, -torch.inf).to(q)
+            scores += unseen.expand(rows, heads, places, length).flatten(0, 1)
+    return (dropout(scores.softmax(-1), p) @ v).unflatten(0, (rows, heads))
 
 
 @lru_cache(8)  # every layer of every step asks for the same one

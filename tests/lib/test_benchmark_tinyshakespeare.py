@@ -44,7 +44,7 @@ def test_reference_learns_and_goes_on():
 
 
 def test_both_are_judged_alike():
-    model = ours(Characters("abcdefg"), "muon")
+    model = ours(Characters("abcdefg"), optimizer="muon")
     windows = Windows(TEXT, 65, step=64)
     with model.for_sampling("net") as net:
         assert nats(net, windows) == pytest.approx(model.nats_per_token(windows))
