@@ -33,6 +33,7 @@ ALONE = [
     "tinyshakespeare",
     "generation",
     "wavenet",
+    "cifar10",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together
     "product_copy",

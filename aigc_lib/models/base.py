@@ -100,7 +100,11 @@ class GenerativeModel(nn.Module):
     def save(self, path: str | os.PathLike) -> Path:
         """Write weights and configuration to one safetensors file, atomically."""
         header = {"model": type(self).__name__, "config": json.dumps(self.config)}
-        tensors = {k: v.detach().cpu() for k, v in self.state_dict().items()}
+        # what torch.compile has wrapped is saved under the name that it had before
+        tensors = {
+            name.replace("_orig_mod.", ""): tensor.detach().cpu()
+            for name, tensor in self.state_dict().items()
+        }
         with replacing(path) as temporary:
             save_file(tensors, temporary, metadata=header)
         return Path(path)

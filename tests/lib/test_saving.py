@@ -55,6 +55,15 @@ def test_every_model_comes_back_the_same(name, tmp_path):
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
+def test_a_compiled_net_is_saved_under_its_own_names(tmp_path):
+    model = MLPGAN()
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    model.generator = torch.compile(model.generator)
+    after = MLPGAN.load(model.save(tmp_path / "model.safetensors")).state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
 @every_model
 def test_every_model_refuses_damaged_files(name, tmp_path):
     path = MODELS[name]().save(tmp_path / "model.safetensors")
