@@ -13,6 +13,7 @@ from tqdm import tqdm
 from .. import runtime
 from ..data.audio import mu_law_decode, mu_law_encode
 from ..data.spectrum import HOP, log_mel
+from ..nets.sizes import at_least
 from ..nets.wavenet import WaveNetStack
 from .base import Batch, GenerativeModel, Update, codes_for, noise_source
 from .muon import Muon
@@ -62,9 +63,7 @@ class WaveNet(GenerativeModel):
         )
         sizes = {"channels": channels, "skip_channels": skip_channels, "depth": depth}
         sizes |= {"stacks": stacks, "classes": classes, "bands": bands}
-        for name, value in sizes.items():
-            if value is not None and value < 1:
-                raise ValueError(f"{name}={value}: give at least 1")
+        at_least(1, **{k: size for k, size in sizes.items() if size is not None})
         if not learning_rate > 0:
             raise ValueError(f"learning_rate={learning_rate}: give a number above 0")
         if levels < 2:
@@ -142,9 +141,7 @@ class WaveNet(GenerativeModel):
             ValueError: ``n`` or ``length`` below 1, negative ``temperature``, labels or
                 ``mel`` that the model does not take or that do not fit.
         """
-        for name, value in {"n": n, "length": length}.items():
-            if value < 1:
-                raise ValueError(f"{name}={value}: give at least 1")
+        at_least(1, n=n, length=length)
         if temperature < 0:
             raise ValueError(f"temperature={temperature}: give 0 or more")
         noise = noise_source(seed)
