@@ -18,6 +18,8 @@ cheap.
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from . import _moved  # noqa: F401
+
 __version__ = "0.1.0"
 
 __all__ = [

@@ -141,8 +141,8 @@ def fit(arguments: argparse.Namespace) -> None:
     from accelerate import PartialState
 
     from . import start
+    from .arguments import unknown
     from .data import load
-    from .data.catalog import unknown
     from .kinds import build
     from .models import MODELS
     from .train import fit

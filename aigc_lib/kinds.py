@@ -10,8 +10,8 @@ from typing import Any
 
 from torch import Tensor
 
+from .arguments import unknown
 from .data import Characters, Dataset, Texts, Windows
-from .data.catalog import unknown
 from .files import replacing
 from .metrics import images as metrics
 from .models import MODELS, GenerativeModel
@@ -100,7 +100,7 @@ def write(
         elif model.makes == "sounds":
             from torch.nn.functional import pad
 
-            from .data.audio import write_wav
+            from .codecs.sound import write_wav
 
             write_wav(temporary, pad(samples, (0, 1_000)).flatten())
         elif model.makes == "images":
@@ -195,8 +195,4 @@ def _sample_figures(
 
 def _kind(data: Dataset | Texts) -> str:
     """What a model for ``data`` makes."""
-    if isinstance(data, Texts):
-        return "text"
-    if data.card.reader == "sound":
-        return "sounds"
-    return "images" if data.x.dim() == 4 else "points"
+    return data.card.kind

@@ -12,13 +12,12 @@ import torch
 from torch.nn.functional import avg_pool2d, pad
 
 from aigc_lib.data import Dataset, load
-from aigc_lib.metrics.images import (
-    classify,
-    features,
+from aigc_lib.metrics.distances import (
     frechet_distance,
     kernel_distance,
     precision_recall,
 )
+from aigc_lib.metrics.images import classify, features
 from benchmarks.record import record, seeds
 
 SIZES, SEEDS, SPOILT = [1_000, 5_000, 10_000], seeds(10), 5_000

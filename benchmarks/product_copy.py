@@ -16,10 +16,10 @@ import torch
 
 import aigc_lib as aigc
 from aigc_lib.apps.copywriter import Copywriter, choices, chosen, judged, pairs
-from aigc_lib.data.product_copy import check_copy, prompt_of, stated, vocabulary
+from aigc_lib.data.made.product_copy import check_copy, prompt_of, stated, vocabulary
 from aigc_lib.models import GPT
-from aigc_lib.models.lora import add_lora, merge_lora
-from aigc_lib.models.preference import DPO
+from aigc_lib.models.transformer.lora import add_lora, merge_lora
+from aigc_lib.models.transformer.preference import DPO
 from benchmarks.record import kept, record, seeds, summary
 
 PRETRAINING, TUNING, PREFERRING, SEEDS = 200, 500, 40, seeds(3)

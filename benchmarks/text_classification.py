@@ -23,10 +23,7 @@ from torch import Tensor
 
 import aigc_lib as aigc
 from aigc_lib.data import BytePairs, Texts
-from aigc_lib.metrics.calibration import (
-    expected_calibration_error,
-    fitted_temperature,
-)
+from aigc_lib.metrics.calibration import expected_calibration_error, fitted_temperature
 from aigc_lib.metrics.intervals import bootstrap_interval
 from aigc_lib.models import TextClassifier
 from benchmarks.record import in_turns, record, seeds, summary

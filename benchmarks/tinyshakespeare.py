@@ -33,7 +33,7 @@ from torch.optim import AdamW
 import aigc_lib as aigc
 from aigc_lib.data import Characters, Windows
 from aigc_lib.models import GPT
-from aigc_lib.models.gpt import next_token_loss
+from aigc_lib.models.transformer.gpt import next_token_loss
 from aigc_lib.runtime import pick_device
 from benchmarks.record import in_turns, kept, record, seeds, summary
 from benchmarks.timing import ratio, timed_turns

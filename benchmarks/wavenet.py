@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 import aigc_lib as aigc
-from aigc_lib.data.audio import SAMPLE_RATE
+from aigc_lib.codecs.sound import SAMPLE_RATE
 from aigc_lib.models import WaveNet
 from benchmarks.record import record
 

@@ -22,7 +22,7 @@ from torchvision.utils import make_grid, save_image
 from aigc_lib.data import load
 from aigc_lib.export import to_onnx
 from aigc_lib.files import replacing
-from aigc_lib.models.vae import kl_to_standard_normal, reparameterize
+from aigc_lib.models.vae.bounds import kl_to_standard_normal, reparameterize
 
 OUT = Path(__file__).parents[1] / "_static" / "demos" / "latent_plane"
 EPOCHS, BATCH, LEARNING_RATE, SEED = 15, 128, 3e-3, 0

@@ -1,6 +1,6 @@
 """What this book adds to Sphinx: local scripts, terms, results, maps, run cards."""
 
-from . import (
+from aigc_lib import (
     conceptmap,
     diagrams,
     glossary,

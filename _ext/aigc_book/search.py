@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from .project import terms
+from aigc_lib.project import terms
 
 HAN = re.compile(r"[\u4e00-\u9fff]{2,}")  # of "KL 散度", jieba can learn 散度
 

@@ -6,9 +6,8 @@ import gzip
 import shutil
 from pathlib import Path
 
+from aigc_lib.project import root
 from sphinx.errors import ExtensionError
-
-from .project import root
 
 # file in node_modules -> file in _static/vendor. Both scripts are complete in
 # themselves, so that pages also work when they are opened straight from a disk.

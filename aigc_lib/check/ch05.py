@@ -5,7 +5,7 @@ import copy
 import torch
 from torch import nn
 
-from ..models.gan import cross_entropy_discriminator, nonsaturating_generator
+from ..models.gan.losses import cross_entropy_discriminator, nonsaturating_generator
 from ._result import checker, require
 
 

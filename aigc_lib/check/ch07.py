@@ -5,8 +5,8 @@ import math
 import torch
 from torch import nn
 
-from ..models.diffusion import NoiseSchedule
-from ..models.solvers import euler, uniform_times
+from ..models.diffusion.ddpm import NoiseSchedule
+from ..models.diffusion.solvers import euler, uniform_times
 from ._result import checker, require
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch.nn.functional import cross_entropy
 
-from ..data.audio import mu_law_decode, mu_law_encode
+from ..codecs.sound import mu_law_decode, mu_law_encode
 from ._result import checker, require
 
 

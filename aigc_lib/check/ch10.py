@@ -5,7 +5,7 @@ from math import comb
 import numpy as np
 import torch
 
-from ..metrics.images import frechet_distance, precision_recall
+from ..metrics.distances import frechet_distance, precision_recall
 from ._result import checker, require
 
 

@@ -1,12 +1,12 @@
 """Data sets by name, each with a card; ``CATALOG`` lists them."""
 
+from ..codecs.tokenizers import BytePairs, Characters
+from ..codecs.tokens import Windows, prompted
 from .catalog import CATALOG, Card, File
 from .dataset import Dataset, load
 from .download import CorruptFile, DataUnavailable
 from .store import cache_dir, find, obtain
 from .text import Texts
-from .tokenizers import BytePairs, Characters
-from .tokens import Windows, prompted
 
 __all__ = [
     "CATALOG",

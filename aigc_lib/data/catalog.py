@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from ..arguments import unknown
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,16 @@ class Card:
     """The facts about one data set.
 
     ``shape`` is that of one sample, ``splits`` maps a split to its number of samples,
-    ``reader`` names the function that reads it, ``parameters`` are those of a toy's
-    formula. A set without ``files`` is made on the spot and always at hand. Texts have
-    the shape () and are counted in ``unit``, a Chinese measure word. ``requires`` is a
-    package that brings the data.
+    ``kind`` says what it holds, as models do by ``modality``; ``reader`` names the
+    function that reads it, "module:function" below ``aigc_lib.data``; ``parameters``
+    are those of a formula. A set without ``files`` is made on the spot and always at
+    hand. Texts have the shape () and are counted in ``unit``, a Chinese measure word.
+    ``requires`` is a package that brings the data.
     """
 
     name: str
     title: str
+    kind: str
     reader: str
     shape: tuple[int, ...]
     splits: dict[str, int]
@@ -114,11 +116,3 @@ def lookup(name: str) -> Card:
     if name not in CATALOG:
         raise unknown("name", name, CATALOG)
     return CATALOG[name]
-
-
-def unknown(argument: str, value: object, choices: Iterable[str]) -> ValueError:
-    """The error for a value that is none of ``choices``."""
-    choices = list(choices)
-    near = difflib.get_close_matches(str(value).lower(), choices, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    return ValueError(f"{argument}={value!r}: {hint}choose one of {', '.join(choices)}")

@@ -5,47 +5,15 @@ from __future__ import annotations
 import html
 import sys
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 
 from torch import Tensor
 
-from .audio import read_sound
-from .catalog import CATALOG, Card, lookup, unknown
+from ..arguments import unknown
+from .catalog import CATALOG, Card, lookup
 from .download import CorruptFile, DataUnavailable
-from .headlines import read_headlines
-from .images import read_cifar10, read_digits, read_idx_pair, read_jpegs
-from .music import read_chorales, read_tunes
-from .product_copy import read_product_copy
-from .service import read_service
 from .store import obtain
-from .text import (
-    Texts,
-    collect,
-    read_dialogues,
-    read_poems,
-    read_questions,
-    read_whole,
-)
-from .toy import read_toy
-
-READERS = {
-    "idx": read_idx_pair,
-    "cifar10": read_cifar10,
-    "jpegs": read_jpegs,
-    "digits": read_digits,
-    "toy": read_toy,
-    "sound": read_sound,
-}
-TEXT_READERS = {
-    "whole": read_whole,
-    "poems": read_poems,
-    "questions": read_questions,
-    "dialogues": read_dialogues,
-    "tunes": read_tunes,
-    "chorales": read_chorales,
-    "product_copy": read_product_copy,
-    "service": read_service,
-    "headlines": read_headlines,
-}
+from .text import Texts, collect
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,19 +95,21 @@ def load(
 
 def standins(wanted: Card) -> list[str]:
     """The names of the sets of the same kind that need neither files nor a package."""
-    kind = len(wanted.shape)
     return [
         card.name
         for card in CATALOG.values()
-        if len(card.shape) == kind and not card.files and not card.requires
+        if card.kind == wanted.kind and not card.files and not card.requires
     ]
 
 
 def _read(card: Card, split: str) -> Dataset | Texts:
     """Read a split and check it against the card."""
-    if reader := TEXT_READERS.get(card.reader):
-        return collect(card, split, reader(card, split, obtain(card, split)))
-    x, y, *modes = READERS[card.reader](card, split, obtain(card, split))
+    module, _, function = card.reader.partition(":")
+    read = getattr(import_module(f"{__package__}.{module}"), function)
+    found = read(card, split, obtain(card, split))
+    if card.kind == "text":
+        return collect(card, split, found)
+    x, y, *modes = found
     shape = (card.splits[split], *card.shape)
     if tuple(x.shape) != shape or tuple(y.shape) != shape[:1]:
         raise CorruptFile(

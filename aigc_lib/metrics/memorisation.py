@@ -6,7 +6,7 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
-from .images import ROWS, checked_pair, squared_distances
+from .distances import ROWS, checked_pair, squared_distances
 
 
 def nearest_distances(rows: ArrayLike, train: ArrayLike) -> Tensor:

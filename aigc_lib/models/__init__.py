@@ -1,47 +1,101 @@
-"""One family of generative models per file; ``MODELS`` lists them by name."""
+"""The models; ``MODELS`` lists them by name. A family is imported on its first use."""
+
+from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-from .base import GenerativeModel, load_model
-from .bert import load_bert
-from .diffusion import DDPM
-from .encoder import MaskedLM, TextClassifier
-from .flow import FlowMatching
-from .gan import DCGAN, GAN, MLPGAN
-from .gan_conditional import ConditionalGAN, InfoGAN
-from .gan_growing import GrowingGAN
-from .gan_style import StyleGAN
-from .gpt import GPT
-from .gpt2 import load_gpt2
-from .vae import VAE, BetaVAE
-from .vae_conditional import ConditionalVAE
-from .vae_flow_prior import FlowPriorVAE
-from .vae_gan import VAEGAN
-from .wavenet import WaveNet
+from .base import GenerativeModel, Trainable, load_model
 
-MODELS: dict[str, type[GenerativeModel]] = {
-    "mlp_gan": MLPGAN,
-    "dcgan": DCGAN,
-    "vae": VAE,
-    "beta_vae": BetaVAE,
-    "conditional_vae": ConditionalVAE,
-    "flow_prior_vae": FlowPriorVAE,
-    "vae_gan": VAEGAN,
-    "ddpm": DDPM,
-    "flow": FlowMatching,
-    "conditional_gan": ConditionalGAN,
-    "info_gan": InfoGAN,
-    "growing_gan": GrowingGAN,
-    "style_gan": StyleGAN,
-    "gpt": GPT,
-    "masked_lm": MaskedLM,
-    "text_classifier": TextClassifier,
-    "wavenet": WaveNet,
+if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
+    from .diffusion import DDPM, FlowMatching
+    from .gan import DCGAN, GAN, MLPGAN
+    from .gan.conditional import ConditionalGAN, InfoGAN
+    from .gan.growing import GrowingGAN
+    from .gan.style import StyleGAN
+    from .transformer.bert import load_bert
+    from .transformer.encoder import MaskedLM, TextClassifier
+    from .transformer.gpt import GPT
+    from .transformer.gpt2 import load_gpt2
+    from .transformer.preference import DPO
+    from .vae import VAE, BetaVAE
+    from .vae.adversarial import VAEGAN
+    from .vae.conditional import ConditionalVAE
+    from .vae.flow_prior import FlowPriorVAE
+    from .wavenet import WaveNet
+
+_HOMES = {
+    "GAN": "gan",
+    "MLPGAN": "gan",
+    "DCGAN": "gan",
+    "ConditionalGAN": "gan.conditional",
+    "InfoGAN": "gan.conditional",
+    "GrowingGAN": "gan.growing",
+    "StyleGAN": "gan.style",
+    "VAE": "vae",
+    "BetaVAE": "vae",
+    "ConditionalVAE": "vae.conditional",
+    "FlowPriorVAE": "vae.flow_prior",
+    "VAEGAN": "vae.adversarial",
+    "DDPM": "diffusion",
+    "FlowMatching": "diffusion",
+    "GPT": "transformer.gpt",
+    "DPO": "transformer.preference",
+    "MaskedLM": "transformer.encoder",
+    "TextClassifier": "transformer.encoder",
+    "load_bert": "transformer.bert",
+    "load_gpt2": "transformer.gpt2",
+    "WaveNet": "wavenet",
 }
+
+
+class Registry(Mapping[str, type[Trainable]]):
+    """Models by the names that commands know, imported when they are asked for."""
+
+    def __init__(self, classes: dict[str, str]):
+        self._classes = classes
+
+    def __getitem__(self, name: str) -> type[Trainable]:
+        return _imported(self._classes[name])
+
+    def __contains__(self, name: object) -> bool:  # without importing it
+        return name in self._classes
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._classes)
+
+    def __len__(self) -> int:
+        return len(self._classes)
+
+
+MODELS = Registry(
+    {
+        "mlp_gan": "MLPGAN",
+        "dcgan": "DCGAN",
+        "vae": "VAE",
+        "beta_vae": "BetaVAE",
+        "conditional_vae": "ConditionalVAE",
+        "flow_prior_vae": "FlowPriorVAE",
+        "vae_gan": "VAEGAN",
+        "ddpm": "DDPM",
+        "flow": "FlowMatching",
+        "conditional_gan": "ConditionalGAN",
+        "info_gan": "InfoGAN",
+        "growing_gan": "GrowingGAN",
+        "style_gan": "StyleGAN",
+        "gpt": "GPT",
+        "masked_lm": "MaskedLM",
+        "text_classifier": "TextClassifier",
+        "wavenet": "WaveNet",
+    }
+)
 
 __all__ = [
     "DCGAN",
     "DDPM",
+    "DPO",
     "GAN",
     "GPT",
     "MLPGAN",
@@ -59,6 +113,7 @@ __all__ = [
     "MaskedLM",
     "StyleGAN",
     "TextClassifier",
+    "Trainable",
     "WaveNet",
     "load",
     "load_bert",
@@ -66,11 +121,25 @@ __all__ = [
 ]
 
 
-def load(path: str | os.PathLike) -> GenerativeModel:
+def _imported(name: str) -> Any:
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return _imported(name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)
+
+
+def load(path: str | os.PathLike) -> Trainable:
     """Rebuild a model from the file that ``model.save(path)`` wrote.
 
     Raises:
         FileNotFoundError: no file at ``path``.
         ValueError: not such a file, an unknown model, or weights that do not fit.
     """
-    return load_model(path, MODELS)
+    return load_model(path, lambda name: _imported(name) if name in _HOMES else None)

@@ -23,7 +23,11 @@ Batch = Tensor | tuple[Tensor, Tensor]
 Seed = int | torch.Generator | None
 
 
-class GenerativeModel(nn.Module):
+class Trainable(nn.Module):
+    pass
+
+
+class GenerativeModel(Trainable):
     """A model that can be trained by ``aigc_lib.fit`` and sampled from.
 
     A subclass passes its constructor's arguments to ``super().__init__``, so that
@@ -117,7 +121,7 @@ class GenerativeModel(nn.Module):
             FileNotFoundError: no file at ``path``.
             ValueError: not such a file, another model, or weights that do not fit.
         """
-        return load_model(path, {cls.__name__: cls})
+        return load_model(path, {cls.__name__: cls}.get)
 
 
 def standard_normal(n: int, *shape: int, seed: Seed) -> Tensor:
@@ -169,8 +173,10 @@ def codes_for(
     return codes.long().expand(n)
 
 
-def load_model(path: str | os.PathLike, classes: dict[str, type]) -> GenerativeModel:
-    """Rebuild the model that ``save`` wrote; ``classes`` maps names to classes.
+def load_model(
+    path: str | os.PathLike, class_of: Callable[[str], type | None]
+) -> GenerativeModel:
+    """Rebuild the model that ``save`` wrote; ``class_of`` finds a class by its name.
 
     Raises:
         FileNotFoundError: no file at ``path``.
@@ -188,12 +194,11 @@ def load_model(path: str | os.PathLike, classes: dict[str, type]) -> GenerativeM
             f"path={str(path)!r} is no safetensors file ({error}): give a file that "
             "model.save() wrote"
         ) from None
-    kinds = {kind.__name__: kind for kind in classes.values()}
-    kind = kinds.get(header.get("model", ""))
+    kind = class_of(header.get("model", ""))
     if kind is None:
         raise ValueError(
-            f"path={str(path)!r} holds model={header.get('model')!r}: known are "
-            f"{', '.join(kinds)}"
+            f"path={str(path)!r} holds model={header.get('model')!r}, which is not "
+            "known here"
         )
     try:
         model = kind(**json.loads(header["config"]))

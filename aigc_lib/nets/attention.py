@@ -14,8 +14,8 @@ from torch.nn.functional import (
     scaled_dot_product_attention,
 )
 
+from ..arguments import at_least
 from .direct import direct
-from .sizes import at_least
 
 POSITIONS = ("rotary", "learned")
 GELUS = ("none", "tanh")

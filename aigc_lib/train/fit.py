@@ -16,7 +16,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from .. import runtime
-from ..data.tokens import Windows
+from ..codecs.tokens import Windows
 from ..models.base import GenerativeModel
 from . import checkpoint as checkpoints
 from .average import move_average, warmed_up

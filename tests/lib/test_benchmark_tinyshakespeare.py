@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from aigc_lib.data import Characters, Windows
-from aigc_lib.models.gpt import next_token_loss
+from aigc_lib.models.transformer.gpt import next_token_loss
 from benchmarks.tinyshakespeare import Reference, ReferenceRun, nats, ours
 
 TEXT = torch.arange(400) % 7

@@ -5,7 +5,10 @@ import torch
 from scipy.optimize import linear_sum_assignment
 
 from aigc_lib.check import ch05
-from aigc_lib.models.gan import cross_entropy_discriminator, nonsaturating_generator
+from aigc_lib.models.gan.losses import (
+    cross_entropy_discriminator,
+    nonsaturating_generator,
+)
 
 
 def stretch_right(weight, steps, start=torch.randn):

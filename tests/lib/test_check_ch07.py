@@ -7,7 +7,7 @@ import torch
 from checker_tests import make_tests
 
 from aigc_lib.check import ch07
-from aigc_lib.models.solvers import euler, heun
+from aigc_lib.models.diffusion.solvers import euler, heun
 
 
 def mean_right(x, data, a, root=None, spread=None, out=1.0):

@@ -6,7 +6,7 @@ from checker_tests import make_tests
 from torch.nn.functional import conv1d, cross_entropy, pad
 
 from aigc_lib.check import ch08
-from aigc_lib.data.audio import mu_law_decode, mu_law_encode
+from aigc_lib.codecs.sound import mu_law_decode, mu_law_encode
 
 
 def mu_law_snr(x, levels):

@@ -7,7 +7,7 @@ import torch
 
 from aigc_lib.data import BytePairs, Characters
 from aigc_lib.models import GPT
-from aigc_lib.models.constraint import Exactly, Phrases
+from aigc_lib.models.transformer.constraint import Exactly, Phrases
 
 TOKENIZER = Characters("\nabcd，。")
 PHRASES = ["ab", "abc", "bca", "cab", "dd"]  # one in another, and overlaps

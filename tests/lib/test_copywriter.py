@@ -6,9 +6,15 @@ from umbrella import FACTS, LINE
 
 import aigc_lib as aigc
 from aigc_lib.apps import copywriter
-from aigc_lib.apps.copywriter import Copywriter, answers, choices, chosen, judged, told
+from aigc_lib.apps.copywriter import (
+    Copywriter,
+    choices,
+    chosen,
+    judged,
+    told,
+)
 from aigc_lib.data import Characters
-from aigc_lib.data.product_copy import check_copy, prompt_of, vocabulary
+from aigc_lib.data.made.product_copy import check_copy, prompt_of, vocabulary
 
 
 @pytest.fixture(scope="module")
@@ -39,7 +45,7 @@ def test_pairs_are_prompts_to_read_and_lines_to_learn(writer):
 def test_each_prompt_gets_its_own_answer(writer, data):
     prompts = [prompt_of(facts) for facts in data.facts[:12]]
     assert len(set(map(len, prompts))) > 2
-    together = answers(writer.gpt, prompts, room=5, temperature=0)
+    together = writer.gpt.answers(prompts, room=5, temperature=0)
     for prompt, text in zip(prompts, together, strict=True):
         alone = writer.gpt.complete(prompt, 5, temperature=0, stop="\n")
         assert text == alone

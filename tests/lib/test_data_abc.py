@@ -4,7 +4,7 @@ from fractions import Fraction
 
 import pytest
 
-from aigc_lib.data.abc import key, read_abc, signature
+from aigc_lib.codecs.abc import key, read_abc, signature
 
 HEADER = "X: 1\nT:A tune\nM:4/4\nL:1/4\nK:C\n"
 TUNE = """X: 7

@@ -10,20 +10,17 @@ from hypothesis import strategies as st
 from torch.nn.functional import avg_pool1d
 
 import aigc_lib as aigc
-from aigc_lib.data import CATALOG
-from aigc_lib.data.audio import (
+from aigc_lib.codecs.sound import SAMPLE_RATE, mu_law_decode, mu_law_encode, write_wav
+from aigc_lib.codecs.synthesis import (
     BANDWIDTHS,
     C4,
     FORMANTS,
-    NOTES,
-    SAMPLE_RATE,
     harmonic_sound,
     mouth,
-    mu_law_decode,
-    mu_law_encode,
     plucked,
-    write_wav,
 )
+from aigc_lib.data import CATALOG
+from aigc_lib.data.made.sounds import NOTES
 
 
 def spectrum(x):

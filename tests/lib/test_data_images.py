@@ -13,7 +13,7 @@ from PIL import Image
 
 import aigc_lib as aigc
 from aigc_lib.data import CATALOG, CorruptFile
-from aigc_lib.data.images import (
+from aigc_lib.data.readers.images import (
     read_cifar10,
     read_digits,
     read_idx,

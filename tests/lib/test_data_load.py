@@ -101,13 +101,12 @@ def test_a_card_shows_itself_in_a_notebook():
     "change", [{"splits": {"train": 1436, "test": 360}}, {"classes": ("0", "1")}]
 )
 def test_data_that_contradict_their_card_are_refused(monkeypatch, change):
-    from aigc_lib.data.images import read_digits
+    from aigc_lib.data.readers.images import read_digits
 
     card = CATALOG["digits"]
     monkeypatch.setitem(CATALOG, "digits", replace(card, **change))
-    monkeypatch.setitem(
-        dataset.READERS,
-        "digits",
+    monkeypatch.setattr(
+        "aigc_lib.data.readers.images.read_digits",
         lambda _, split, paths: read_digits(card, split, paths),
     )
     with pytest.raises(CorruptFile, match=r"its card (says|has)"):

@@ -7,8 +7,8 @@ from random import Random
 import pytest
 
 import aigc_lib as aigc
-from aigc_lib.data import headlines, service
-from aigc_lib.data.grammar import CHOICE, SLOT, expanded, filled, phrases, slots
+from aigc_lib.data.made import headlines, service
+from aigc_lib.data.made.grammar import CHOICE, SLOT, expanded, filled, phrases, slots
 
 NAMES = ["service", "finance_headlines"]
 KINDS = [

@@ -8,15 +8,12 @@ import pytest
 import torch
 
 import aigc_lib as aigc
-from aigc_lib.data import CATALOG, music
-from aigc_lib.data.abc import Event
-from aigc_lib.data.audio import SAMPLE_RATE
-from aigc_lib.data.music import (
+from aigc_lib.codecs.abc import Event
+from aigc_lib.codecs.melody import (
     HIGHEST,
     LOWEST,
     Note,
     delta,
-    divided,
     melody,
     notes_of,
     on_grid,
@@ -24,6 +21,10 @@ from aigc_lib.data.music import (
     transposed,
     write_midi,
 )
+from aigc_lib.codecs.sound import SAMPLE_RATE
+from aigc_lib.data import CATALOG
+from aigc_lib.data.readers import music
+from aigc_lib.data.readers.music import divided
 from aigc_lib.data.text import Record
 
 SCALE = "<---@-C-H---..--"

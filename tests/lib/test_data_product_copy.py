@@ -4,8 +4,8 @@ import pytest
 from umbrella import FACTS, LINE
 
 import aigc_lib as aigc
-from aigc_lib.data.grammar import expanded, phrases, slots
-from aigc_lib.data.product_copy import (
+from aigc_lib.data.made.grammar import expanded, phrases, slots
+from aigc_lib.data.made.product_copy import (
     ATTRIBUTES,
     check_copy,
     prompt_of,
@@ -47,7 +47,7 @@ def test_two_selling_points_are_the_same_in_either_order():
 
 
 def test_the_same_lines_every_time(splits):
-    from aigc_lib.data import product_copy
+    from aigc_lib.data.made import product_copy
 
     product_copy._lines.cache_clear()
     assert aigc.data.load("product_copy").texts == splits[0].texts

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import aigc_lib as aigc
-from aigc_lib.data.spectrum import (
+from aigc_lib.codecs.spectrum import (
     BANDS,
     HOP,
     N_FFT,

@@ -9,15 +9,14 @@ import pytest
 
 import aigc_lib as aigc
 from aigc_lib.data import CATALOG, CorruptFile
-from aigc_lib.data.text import (
-    Record,
-    collect,
+from aigc_lib.data.readers.text import (
     form_of,
     read_dialogues,
     read_poems,
     read_questions,
     read_whole,
 )
+from aigc_lib.data.text import Record, collect
 
 CARD = replace(
     CATALOG["banking77"], splits={"train": 3, "test": 1}, classes=("ask", "tell")

@@ -5,8 +5,8 @@ import json
 import pytest
 import torch
 
+from aigc_lib.codecs.tokenizers import END_OF_TEXT, UNKNOWN, tokenizer_from
 from aigc_lib.data import BytePairs, Characters, Windows, prompted
-from aigc_lib.data.tokenizers import END_OF_TEXT, UNKNOWN, tokenizer_from
 
 pytest.importorskip("tokenizers")
 TEXTS = ["床前明月光，疑是地上霜。", "举头望明月，低头思故乡。", "abc abc abc 明月明月"]

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import aigc_lib as aigc
-from aigc_lib.data.toy import mixture
+from aigc_lib.data.made.toy import mixture
 
 TOYS = ["ring8", "grid25", "two_moons", "blob"]
 

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from aigc_lib.models import DDPM
-from aigc_lib.models.diffusion import NoiseSchedule
+from aigc_lib.models.diffusion.ddpm import NoiseSchedule
 
 KINDS = ["linear", "cosine"]
 

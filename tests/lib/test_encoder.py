@@ -20,8 +20,8 @@ from torch.nn.functional import cross_entropy
 import aigc_lib as aigc
 from aigc_lib.data import BytePairs, Characters, Windows
 from aigc_lib.models import MODELS, MaskedLM, TextClassifier, load_bert
-from aigc_lib.models.encoder import Encoded, masked, without_empty_columns
-from aigc_lib.nets.encoder import Encoder
+from aigc_lib.models.transformer.encoder import Encoded, masked, without_empty_columns
+from aigc_lib.models.transformer.encoder_nets import Encoder
 
 # ---- the network --------------------------------------------------------------------
 

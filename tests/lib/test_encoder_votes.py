@@ -7,8 +7,8 @@ from torch.nn.functional import cross_entropy
 
 import aigc_lib as aigc
 from aigc_lib.models import MaskedLM, TextClassifier
-from aigc_lib.models.encoder import Encoded
-from aigc_lib.nets.encoder import NGrams
+from aigc_lib.models.transformer.encoder import Encoded
+from aigc_lib.models.transformer.encoder_nets import NGrams
 
 
 def restless_votes(spelling, longest, **options):

@@ -8,9 +8,15 @@ from torch import nn
 
 import aigc_lib as aigc
 from aigc_lib.models import DDPM, FlowMatching, load
-from aigc_lib.models.diffusion import NoiseSchedule
-from aigc_lib.models.flow import StraightPath
-from aigc_lib.models.solvers import SOLVERS, euler, heun, midpoint, uniform_times
+from aigc_lib.models.diffusion.ddpm import NoiseSchedule
+from aigc_lib.models.diffusion.flow import StraightPath
+from aigc_lib.models.diffusion.solvers import (
+    SOLVERS,
+    euler,
+    heun,
+    midpoint,
+    uniform_times,
+)
 
 BOTH = [FlowMatching, DDPM]
 

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 
 import aigc_lib as aigc
-from aigc_lib.models.gan import DCGAN, LOSSES, MLPGAN, gradient_penalty, r1_penalty
+from aigc_lib.models.gan.game import DCGAN, MLPGAN
+from aigc_lib.models.gan.losses import LOSSES, gradient_penalty, r1_penalty
 
 
 @pytest.mark.parametrize("size", [28, 32])

@@ -10,15 +10,19 @@ import aigc_lib as aigc
 from aigc_lib.data.dataset import Dataset
 from aigc_lib.metrics.codes import matched_accuracy
 from aigc_lib.models import ConditionalGAN, GrowingGAN, InfoGAN, StyleGAN
-from aigc_lib.models.gan_conditional import (
+from aigc_lib.models.gan.conditional import (
     distorted,
     information_bound,
     shared_information,
 )
-from aigc_lib.models.gan_growing import growth, shrunk
+from aigc_lib.models.gan.growing import growth, shrunk
+from aigc_lib.models.gan.growing_nets import (
+    GrowingDiscriminator,
+    GrowingGenerator,
+    enlarged,
+)
+from aigc_lib.models.gan.style_nets import ModulatedConv, StyleGenerator
 from aigc_lib.nets.conv import ProjectionDiscriminator
-from aigc_lib.nets.growing import GrowingDiscriminator, GrowingGenerator, enlarged
-from aigc_lib.nets.style import ModulatedConv, StyleGenerator
 
 TINY = {"width": 2, "latent_dim": 4}
 FAMILY = [ConditionalGAN, InfoGAN, GrowingGAN, StyleGAN]

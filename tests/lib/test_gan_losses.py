@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch.nn.functional import binary_cross_entropy_with_logits as bce
 
-from aigc_lib.models.gan import LOSSES
+from aigc_lib.models.gan.losses import LOSSES
 
 logits = st.lists(st.floats(-20, 20), min_size=1, max_size=8).map(
     lambda values: torch.tensor(values, dtype=torch.float64)

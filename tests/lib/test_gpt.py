@@ -9,9 +9,9 @@ from tiny_gpt import SIZES, TEXT, some_tokens, tiny
 import aigc_lib as aigc
 from aigc_lib.data import BytePairs, Characters, Windows, prompted
 from aigc_lib.models import GPT, load_gpt2
-from aigc_lib.models.gpt import OPTIMIZERS, next_token_loss, readable
-from aigc_lib.models.gpt2 import converted
-from aigc_lib.models.lora import add_lora
+from aigc_lib.models.transformer.gpt import OPTIMIZERS, next_token_loss, readable
+from aigc_lib.models.transformer.gpt2 import converted
+from aigc_lib.models.transformer.lora import add_lora
 from aigc_lib.nets.attention import (
     POSITIONS,
     SHORT,

@@ -6,7 +6,7 @@ from tiny_gpt import SIZES, TEXT, some_tokens, tiny
 
 from aigc_lib.data import BytePairs, Characters
 from aigc_lib.models import GPT
-from aigc_lib.models.gpt import next_token_loss, until
+from aigc_lib.models.transformer.gpt import next_token_loss, until
 from aigc_lib.nets.attention import POSITIONS
 
 every_position = pytest.mark.parametrize("positions", POSITIONS)

@@ -6,7 +6,7 @@ from torch import nn
 
 import aigc_lib as aigc
 from aigc_lib.models import GPT
-from aigc_lib.models.lora import (
+from aigc_lib.models.transformer.lora import (
     LoRALinear,
     add_lora,
     add_peft_lora,

@@ -10,7 +10,7 @@ from torch_fidelity.metric_fid import fid_features_to_statistics as tf_statistic
 from torch_fidelity.metric_fid import fid_statistics_to_metric as tf_fid
 from torch_fidelity.metric_kid import kernel_poly, mmd2
 
-from aigc_lib.metrics.images import (
+from aigc_lib.metrics.distances import (
     frechet_distance,
     kernel_distance,
     polynomial_mmd,

@@ -6,8 +6,9 @@ import torch
 from safetensors.torch import load_file
 
 from aigc_lib import data
+from aigc_lib.metrics.distances import frechet_distance
 from aigc_lib.metrics.feature_net import WEIGHTS, FeatureNet, pretrained
-from aigc_lib.metrics.images import classify, features, frechet_distance
+from aigc_lib.metrics.images import classify, features
 
 needs_data = pytest.mark.skipif(
     not data.find("fashion_mnist"), reason="Fashion-MNIST is not on this machine"

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from aigc_lib.metrics.images import frechet_distance
+from aigc_lib.metrics.distances import frechet_distance
 from aigc_lib.metrics.intervals import (
     bootstrap_interval,
     jackknife_interval,

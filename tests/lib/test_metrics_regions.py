@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from prdc import compute_prdc
 
 from aigc_lib.metrics import images
-from aigc_lib.metrics.images import precision_recall
+from aigc_lib.metrics.distances import precision_recall
 
 
 def cloud(n, d, seed, scale=1.0):

@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.optim import AdamW
 
-from aigc_lib.models.muon import Muon, orthogonal
+from aigc_lib.optim import Muon, orthogonal
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (6, 40), (40, 6)])

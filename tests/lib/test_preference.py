@@ -8,8 +8,8 @@ import torch
 import aigc_lib as aigc
 from aigc_lib.data import Characters, prompted
 from aigc_lib.models import GPT
-from aigc_lib.models.lora import add_lora
-from aigc_lib.models.preference import DPO, dpo_loss, log_probability
+from aigc_lib.models.transformer.lora import add_lora
+from aigc_lib.models.transformer.preference import DPO, dpo_loss, log_probability
 
 TOKENIZER = Characters("\nabc→")
 

@@ -3,7 +3,12 @@
 import pytest
 import torch
 
-from aigc_lib.models.sampling import Sampling, keep_top_k, keep_top_p, penalized
+from aigc_lib.models.transformer.sampling import (
+    Sampling,
+    keep_top_k,
+    keep_top_p,
+    penalized,
+)
 
 P = torch.tensor([[0.5, 0.25, 0.15, 0.1]])
 LOGITS = P.log() + 3  # a constant changes nothing

@@ -12,13 +12,12 @@ from torch.distributions import MultivariateNormal, Normal, kl_divergence
 
 import aigc_lib as aigc
 from aigc_lib.models import VAE, BetaVAE, load
-from aigc_lib.models.vae import (
-    Bernoulli,
-    Gaussian,
+from aigc_lib.models.vae.bounds import (
     kl_to_standard_normal,
     normal_log_density,
     reparameterize,
 )
+from aigc_lib.models.vae.likelihoods import Bernoulli, Gaussian
 
 numbers = st.lists(st.floats(-4, 4), min_size=6, max_size=6)
 

@@ -8,8 +8,8 @@ from torch.distributions import Normal
 import aigc_lib as aigc
 from aigc_lib.data.dataset import Dataset
 from aigc_lib.models import VAE, VAEGAN, ConditionalVAE, FlowPriorVAE, load
-from aigc_lib.models.vae_pixels import Autoregressive
-from aigc_lib.nets.coupling import CouplingFlow
+from aigc_lib.models.vae.coupling import CouplingFlow
+from aigc_lib.models.vae.pixels import Autoregressive
 
 BODIES = pytest.mark.parametrize("body", ["mlp", "conv"])
 

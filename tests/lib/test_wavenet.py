@@ -7,9 +7,9 @@ import torch
 from torch.nn.functional import cross_entropy
 
 import aigc_lib as aigc
-from aigc_lib.data.audio import mu_law_encode
+from aigc_lib.codecs.sound import mu_law_encode
 from aigc_lib.models import WaveNet
-from aigc_lib.models.wavenet import draw
+from aigc_lib.models.wavenet.wavenet import draw
 
 SMALL = {"channels": 6, "skip_channels": 12, "depth": 3, "stacks": 2, "levels": 16}
 

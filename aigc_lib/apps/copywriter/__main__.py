@@ -1,0 +1,25 @@
+"""``python -m aigc_lib.apps.copywriter writer.safetensors`` opens the page."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from ...data import load
+from ...models import GPT
+from .page import page
+from .writer import Copywriter
+
+
+def main(arguments: Sequence[str]) -> None:
+    """Open the page on the model that ``arguments`` name."""
+    parser = argparse.ArgumentParser(prog="python -m aigc_lib.apps.copywriter")
+    parser.add_argument("model", help="file of a GPT that was tuned on product copy")
+    path = parser.parse_args(arguments).model
+    lines = load("product_copy").texts
+    page(Copywriter(GPT.load(path), lines)).launch()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

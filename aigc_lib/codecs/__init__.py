@@ -1,0 +1,1 @@
+"""What turns things into numbers and back: texts, sounds, melodies."""

@@ -1,0 +1,61 @@
+"""Sound as numbers: the mu-law code, and WAV files.
+
+Sounds are (N, T) float32 in [-1, 1] at ``SAMPLE_RATE``.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import wave
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from ..files import replacing
+
+SAMPLE_RATE = 8_000  # Hz: that of a telephone, enough for three formants
+
+
+def mu_law_encode(x: Tensor, levels: int = 256) -> Tensor:
+    """Turn amplitudes in [-1, 1] into codes 0 .. levels - 1, fine where it is quiet.
+
+    Returns int64 of the shape of ``x``; amplitudes beyond [-1, 1] are clipped.
+    Source: ITU-T G.711; van den Oord et al. 2016 (WaveNet), section 2.2.
+    """
+    mu = levels - 1
+    x = x.clamp(-1, 1)
+    compressed = x.sign() * torch.log1p(mu * x.abs()) / math.log1p(mu)  # [-1, 1]
+    return ((compressed + 1) / 2 * mu).round().long()
+
+
+def mu_law_decode(codes: Tensor, levels: int = 256) -> Tensor:
+    """Return the amplitudes in [-1, 1], float32, that ``codes`` stand for."""
+    mu = levels - 1
+    compressed = 2 * codes.float() / mu - 1
+    return compressed.sign() * torch.expm1(compressed.abs() * math.log1p(mu)) / mu
+
+
+def write_wav(
+    path: str | os.PathLike, x: Tensor, *, sample_rate: int = SAMPLE_RATE
+) -> Path:
+    """Write one sound (T,) in [-1, 1] as a 16-bit mono WAV file, atomically.
+
+    Raises:
+        ValueError: ``x`` is not one sound, is empty, or leaves [-1, 1].
+    """
+    x = torch.as_tensor(x).detach().cpu()
+    if x.ndim != 1 or not len(x):
+        raise ValueError(f"x has shape {tuple(x.shape)}: give one sound (T,)")
+    if not x.isfinite().all() or x.abs().max() > 1:
+        raise ValueError(
+            f"x reaches {x.abs().max():.3g}: divide by its peak, a file holds [-1, 1]"
+        )
+    samples = (x * 32_767).round().to(torch.int16)
+    with replacing(path) as temporary, wave.open(str(temporary), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(sample_rate)
+        file.writeframes(samples.numpy().astype("<i2").tobytes())
+    return Path(path)

@@ -1,0 +1,121 @@
+"""Readers of melodies: ABC files, and the chorales that come with music21."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from fractions import Fraction
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from ...codecs.abc import Event, read_abc
+from ...codecs.melody import notes_of, on_grid
+from ...files import replacing
+from ..catalog import Card
+from ..store import cache_dir
+from ..text import Record
+
+# ---- readers: (card, split, paths) -> records ---------------------------------------
+
+
+def read_tunes(card: Card, split: str, paths: list[Path]) -> Iterator[Record]:
+    """Read ABC files; the class of a tune is the file that it stands in."""
+    yield from divided(_tunes(paths), split)
+
+
+def _tunes(paths: list[Path]) -> Iterator[Record]:
+    for path in paths:
+        kind = "reels" if path.stem.startswith("reels") else path.stem
+        for tune in read_abc(path.read_text(encoding="utf-8")):
+            if text := on_grid(tune.events):
+                yield Record(text, kind, tune.facts)
+
+
+def read_chorales(card: Card, split: str, paths: list[Path]) -> Iterator[Record]:
+    """Read the upper voice of the four-part chorales that come with music21.
+
+    Raises:
+        ModuleNotFoundError: music21 is missing.
+    """
+    yield from divided(_chorales(), split)
+
+
+def _chorales() -> Iterator[Record]:
+    for facts in parsed_chorales():
+        events = [Event(p, Fraction(q), tied) for p, q, tied in facts.pop("events")]
+        if text := on_grid(events):
+            yield Record(text, None, facts)
+
+
+def parsed_chorales() -> list[dict[str, Any]]:
+    """Return title, meter, sharps, mode and events of each four-part piece of Bach.
+
+    music21 takes the better part of a minute, so the result is kept in the cache.
+
+    Raises:
+        ModuleNotFoundError: music21 is missing.
+    """
+    try:
+        version = importlib.metadata.version("music21")
+    except importlib.metadata.PackageNotFoundError as error:
+        raise ModuleNotFoundError("music21 is missing: pip install music21") from error
+    path = cache_dir() / f"bach_chorales-music21-{version}.json"
+    with suppress(OSError, ValueError):  # not there, or not whole
+        return json.loads(path.read_text(encoding="utf-8"))
+    found = list(_parse())
+    with suppress(OSError), replacing(path) as temporary:  # a cache may be read-only
+        temporary.write_text(json.dumps(found), encoding="utf-8")
+    return found
+
+
+def _parse() -> Iterator[dict[str, Any]]:
+    from music21 import converter, corpus, key, meter
+
+    for path in sorted(map(Path, corpus.getComposer("bach"))):
+        parts = converter.parse(path).parts
+        if len(parts) != 4:
+            continue
+        upper = parts[0]
+        signature = upper[key.KeySignature].first()
+        measure = upper[meter.TimeSignature].first()
+        yield {
+            "title": path.stem.replace("bwv", "BWV "),
+            "meter": measure.ratioString if measure else "",
+            "sharps": signature.sharps if signature else 0,
+            "mode": getattr(signature, "mode", None) or "",
+            "events": [
+                [
+                    max((p.midi for p in sound.pitches), default=None),
+                    str(Fraction(sound.quarterLength)),
+                    bool(sound.tie and sound.tie.type != "stop"),
+                ]
+                for sound in upper.flatten().notesAndRests
+            ],
+        }
+
+
+def divided(records: Iterable[Record], split: str) -> Iterator[Record]:
+    """Pass on the melodies of ``split``, none twice; a tenth are for the test.
+
+    Melodies that begin with the same eight intervals are often one and the same tune,
+    in another key or with another ending: they go to the same split.
+    """
+    seen: set[str] = set()
+    numbers: dict[tuple[int, ...], int] = {}  # of the beginnings
+    for record in records:
+        if record.text in seen:
+            continue
+        seen.add(record.text)
+        pitches = [note.pitch for note in notes_of(record.text) if note.pitch]
+        beginning = tuple(b - a for a, b in pairwise(pitches[:9]))
+        number = numbers.setdefault(beginning, len(numbers))
+        if (number % 10 == 9) == (split == "test"):
+            yield record
+
+
+HOLD, REST = "-", "."
+
+LOWEST, HIGHEST = 48, 107  # C3, clear of HOLD and REST; B7, still below 4,000 Hz

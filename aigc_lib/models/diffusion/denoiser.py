@@ -1,0 +1,183 @@
+"""What diffusion and flow matching share: a net told the time, labels and guidance."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import repeat
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from ... import runtime
+from ...arguments import at_least
+from ...optim import Muon
+from ..base import (
+    Batch,
+    GenerativeModel,
+    Seed,
+    codes_for,
+    noise_source,
+    standard_normal,
+)
+from .dit import DiT
+from .unet import UNet
+
+NETS: dict[str, type[nn.Module]] = {"unet": UNet, "dit": DiT}
+
+MATRIX_RATE = 20  # times the rate of the other parameters
+PART = 250  # images at a time: what a processor's cache holds
+Field = Callable[[Tensor, Tensor], Tensor]  # (x (B, ...), t (B,)) -> (B, ...)
+
+
+class Denoiser(GenerativeModel):
+    """A generative model whose only network answers "what is in x at time t?".
+
+    With ``classes`` it is conditional, and each sample of a batch loses its label with
+    probability ``label_dropout``: so one net learns both answers that classifier-free
+    guidance compares (Ho & Salimans 2022).
+
+    Raises:
+        ValueError: unknown ``net``, ``label_dropout`` outside [0, 1], ``channels`` or
+            ``classes`` below 1, or an ``image_size`` or ``width`` that the net refuses.
+    """
+
+    sampled = ("net",)
+
+    def __init__(
+        self,
+        image_size: int,
+        channels: int,
+        width: int,
+        *,
+        net: str,
+        classes: int | None,
+        label_dropout: float,
+        learning_rate: float,
+        **config,
+    ):
+        if net not in NETS:
+            raise ValueError(f"net={net!r}: choose one of {', '.join(NETS)}")
+        if not 0 <= label_dropout <= 1:
+            raise ValueError(f"label_dropout={label_dropout}: a share lies in [0, 1]")
+        at_least(1, channels=channels)
+        if classes is not None:
+            at_least(1, classes=classes)
+        super().__init__(
+            image_size=image_size,
+            channels=channels,
+            width=width,
+            net=net,
+            classes=classes,
+            label_dropout=label_dropout,
+            learning_rate=learning_rate,
+            **config,
+        )
+        self.net = NETS[net](image_size, channels, width, classes)
+        self.shape = (channels, image_size, image_size)
+        self.classes = classes
+        self.conditional = classes is not None
+        self.label_dropout = label_dropout
+        self.learning_rate = learning_rate
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """Muon for the matrices inside the network, AdamW for all else."""
+        inner, others = [], []
+        for name, parameter in self.net.named_parameters():
+            inside = name.startswith(self.net.inner) and parameter.dim() > 1
+            (inner if inside else others).append(parameter)
+        return {
+            "net": Muon(
+                inner,
+                others,
+                matrix_rate=MATRIX_RATE * self.learning_rate,
+                other_rate=self.learning_rate,
+            )
+        }
+
+    def parts(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Split a batch into samples and labels, some of them dropped."""
+        if not self.conditional:
+            return batch, None
+        x, labels = batch
+        dropped = torch.rand(len(x), device=x.device) < self.label_dropout
+        return x, labels.masked_fill(dropped, self.classes)
+
+    def noise(self, n: int, seed: Seed) -> Tensor:
+        """Draw standard normal noise (n, C, S, S), the same on every device.
+
+        Raises:
+            ValueError: ``n`` < 1.
+        """
+        return standard_normal(n, *self.shape, seed=seed).to(self.device)
+
+    def masked(self, x: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """Return images and the mask of what is known of them, both (N, C, S, S).
+
+        Raises:
+            ValueError: x of another shape than the model's, or not in [-1, 1]; no
+                boolean mask, or one that does not broadcast to x.
+        """
+        if x.shape[1:] != self.shape:
+            shape = ", ".join(map(str, self.shape))
+            raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {shape})")
+        if not (x.is_floating_point() and (x.abs() <= 1.001).all()):
+            raise ValueError(
+                f"x has dtype {x.dtype}, values from {x.min():.4g} to {x.max():.4g}: "
+                "give floating point in [-1, 1], x / 127.5 - 1 for uint8"
+            )
+        if known.dtype != torch.bool:
+            raise ValueError(f"known has dtype {known.dtype}: give a boolean mask")
+        try:
+            known = known.expand_as(x)
+        except RuntimeError:
+            raise ValueError(
+                f"known has shape {tuple(known.shape)}, x {tuple(x.shape)}: give a "
+                "mask that broadcasts to x"
+            ) from None
+        return x.to(self.device), known.to(self.device)
+
+    def labels_for(
+        self, labels: int | Tensor | None, n: int, seed: Seed
+    ) -> Tensor | None:
+        """Return one label per sample; None asks for random classes.
+
+        Raises:
+            ValueError: labels for a model without classes, or classes that it lacks.
+        """
+        if self.classes is None:
+            if labels is not None:
+                raise ValueError(
+                    f"labels={labels!r}: the model was made without classes"
+                )
+            return None
+        return codes_for(labels, n, self.classes, noise_source(seed)).to(self.device)
+
+    def field(self, net: nn.Module, labels: Tensor | None, guidance: float) -> Field:
+        """Return (x, t) -> the net's answer, in the fastest number type.
+
+        ``guidance`` w mixes two answers, none + w (labelled - none): w = 1 is the plain
+        conditional model, w = 0 the unconditional one, above 1 exaggerates the class.
+
+        Raises:
+            ValueError: guidance other than 1 for a model without classes.
+        """
+        if guidance != 1 and labels is None:
+            raise ValueError(f"guidance={guidance}: only a model with classes has any")
+        bf16 = self.tolerates_bf16 and runtime.has_bf16(self.device)
+
+        def answer(x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
+            if guidance == 1:
+                return net(x, t, labels)
+            none = torch.full_like(labels, self.classes)
+            doubled = torch.cat([x, x]), torch.cat([t, t]), torch.cat([labels, none])
+            with_class, without = net(*doubled).chunk(2)
+            return torch.lerp(without, with_class, guidance)
+
+        def in_parts(x: Tensor, t: Tensor) -> Tensor:
+            parts = [v.split(PART) for v in (x, t)]
+            some = repeat(None) if labels is None else labels.split(PART)
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+                return torch.cat(list(map(answer, *parts, some)))
+
+        return in_parts

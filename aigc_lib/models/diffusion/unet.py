@@ -1,0 +1,93 @@
+"""A small UNet that looks at an image and a time (Ronneberger 2015, Ho et al. 2020).
+
+It serves diffusion and flow matching alike: what its output means is the model's
+business.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import silu
+
+from ...arguments import multiple_of
+from .embedding import TimeAndLabel
+
+# Few and large groups: where the channels of a pixel lie side by side in memory, as
+# convolutions on a processor like them, small groups cost more than the convolutions.
+GROUPS = 2
+
+
+class UNet(nn.Module):
+    """Images (B, C, S, S), times (B,) in [0, 1] and labels -> (B, C, S, S) float32.
+
+    The image is first folded: every 2 x 2 patch becomes one pixel of 4 C channels. The
+    full resolution is where convolutions cost most and see least. Two levels follow,
+    with ``width`` and 2 * ``width`` channels.
+
+    With ``classes`` the net takes labels (B,) int64 in [0, classes]; the last one means
+    "no label". Raises ``ValueError`` if S is no multiple of 4, or ``width`` odd.
+    """
+
+    inner = ("fine", "down", "coarse", "joined")  # layers whose matrices Muon may train
+
+    def __init__(
+        self, image_size: int, channels: int, width: int, classes: int | None = None
+    ):
+        super().__init__()
+        multiple_of(4, image_size=image_size)
+        multiple_of(GROUPS, width=width)
+        embedding = 4 * width
+        self.condition = TimeAndLabel(embedding, classes)
+        self.fold = nn.PixelUnshuffle(2)
+        self.enter = nn.Conv2d(4 * channels, width, 3, padding=1)
+        self.fine = ResidualBlock(width, width, embedding)
+        self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
+        self.coarse = nn.ModuleList(
+            ResidualBlock(2 * width, 2 * width, embedding) for _ in range(3)
+        )
+        self.up = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
+        self.joined = ResidualBlock(2 * width, width, embedding)
+        self.leave = nn.Sequential(
+            nn.GroupNorm(GROUPS, width),
+            nn.SiLU(),
+            zeroed(nn.Conv2d(width, 4 * channels, 3, padding=1)),
+            nn.PixelShuffle(2),
+        )
+
+    def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
+        condition = self.condition(t, labels)  # (B, 4 width)
+        folded = self.fold(x).contiguous(memory_format=torch.channels_last)
+        fine = self.fine(self.enter(folded), condition)  # (B, width, S/2, S/2)
+        coarse = self.down(fine)  # (B, 2 width, S/4, S/4)
+        for block in self.coarse:
+            coarse = block(coarse, condition)
+        both = torch.cat([fine, self.up(coarse)], 1)  # (B, 2 width, S/2, S/2)
+        return self.leave(self.joined(both, condition)).float()
+
+
+class ResidualBlock(nn.Module):
+    """Two convolutions beside a shortcut; the condition scales and shifts between."""
+
+    def __init__(self, inputs: int, outputs: int, embedding: int):
+        super().__init__()
+        self.norm1 = nn.GroupNorm(GROUPS, inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, padding=1)
+        self.modulation = nn.Linear(embedding, 2 * outputs)
+        self.norm2 = nn.GroupNorm(GROUPS, outputs)
+        self.conv2 = zeroed(nn.Conv2d(outputs, outputs, 3, padding=1))
+        same = inputs == outputs
+        self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1)
+
+    def forward(self, x: Tensor, condition: Tensor) -> Tensor:
+        h = self.conv1(silu(self.norm1(x)))
+        scale, shift = self.modulation(condition)[:, :, None, None].chunk(2, 1)
+        h = self.conv2(silu(torch.addcmul(shift, self.norm2(h), 1 + scale)))
+        return self.shortcut(x) + h
+
+
+def zeroed(layer: nn.Module) -> nn.Module:
+    """Let a layer begin as the constant 0, so that its block begins as its shortcut."""
+    for parameter in layer.parameters():
+        nn.init.zeros_(parameter)
+    return layer

@@ -1,0 +1,60 @@
+"""What a decoder's numbers mean: likelihoods of images, in nats."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import logsigmoid
+
+from .bounds import normal_log_density
+from .pixels import Autoregressive
+
+
+class Bernoulli(nn.Module):
+    """Black or white pixels: the decoder gives the logit of white.
+
+    For binary images, where x = -1 or 1. Grey values are no Bernoulli outcomes: for
+    them the sum is a surrogate, no likelihood.
+    """
+
+    maps = 1  # channels of the decoder per channel of the image
+
+    def log_prob(self, x: Tensor, decoded: Tensor) -> Tensor:
+        """log p(x | z) in nats, x in {-1, 1}: (..., C, S, S) -> (...)."""
+        white = (x + 1) / 2
+        # x log p + (1 - x) log(1 - p), from the logit, finite for any of them
+        return (white * decoded + logsigmoid(-decoded)).flatten(-3).sum(-1)
+
+    def mean(self, decoded: Tensor) -> Tensor:
+        """The expected image, in [-1, 1]."""
+        return torch.tanh(decoded / 2)
+
+
+class Gaussian(nn.Module):
+    """Grey pixels: the decoder gives the mean, one learned deviation for all pixels.
+
+    Learning the deviation sets the balance of reconstruction and KL by maximum
+    likelihood; a fixed one would be a hidden weight (Rybkin et al. 2021).
+    """
+
+    maps = 1
+
+    def __init__(self):
+        super().__init__()
+        self.log_std = nn.Parameter(torch.zeros(()))
+
+    def log_prob(self, x: Tensor, decoded: Tensor) -> Tensor:
+        """log p(x | z) in nats: (..., C, S, S) -> (...)."""
+        mean = self.mean(decoded).flatten(-3)
+        return normal_log_density(x.flatten(-3), mean, 2 * self.log_std)
+
+    def mean(self, decoded: Tensor) -> Tensor:
+        """The expected image, in [-1, 1]."""
+        return torch.tanh(decoded)
+
+
+LIKELIHOODS = {
+    "bernoulli": Bernoulli,
+    "gaussian": Gaussian,
+    "autoregressive": Autoregressive,
+}

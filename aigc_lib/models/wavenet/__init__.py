@@ -1,0 +1,5 @@
+"""WaveNet: sound, one sample after the other."""
+
+from .wavenet import WaveNet
+
+__all__ = ["WaveNet"]
