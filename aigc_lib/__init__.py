@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from . import _moved  # noqa: F401
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "check",

@@ -180,9 +180,9 @@ def sample(arguments: argparse.Namespace) -> None:
     if arguments.out:
         _check_writable(arguments.out)
     model = load(arguments.model)
-    if model.makes not in ENDINGS:
+    if model.modality not in ENDINGS:
         raise ValueError(f"{arguments.model}: {type(model).__name__} draws no samples")
-    out = arguments.out or Path(f"samples.{ENDINGS[model.makes]}")
+    out = arguments.out or Path(f"samples.{ENDINGS[model.modality]}")
     _check_writable(out)
     of_text = {"prompt": arguments.prompt, "temperature": arguments.temperature}
     of_text = {name: value for name, value in of_text.items() if value is not None}

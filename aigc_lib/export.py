@@ -107,12 +107,12 @@ def _as_sampled(
             f"network={name!r}: {type(model).__name__} samples from "
             f"{', '.join(model.sampled) or 'none'}"
         )
-    if model.makes == "sounds":
+    if model.modality == "sounds":
         raise ValueError(
             f"model={type(model).__name__} makes sounds sample by sample, with a "
             "memory that ONNX does not have: let it make them in torch"
         )
-    if model.makes == "text":  # it samples token by token; a file reads a window
+    if model.modality == "text":  # it samples token by token; a file reads a window
         with model.for_sampling(name) as network:
             window = torch.arange(2 * model.context).view(2, -1) % network.vocab_size
             return network, {"tokens": window}

@@ -31,7 +31,7 @@ def build(
         ValueError: a model of another kind, or an option that it does not know.
     """
     kind, fitting = _kind(data), {}
-    if MODELS[name].makes != kind:
+    if MODELS[name].modality != kind:
         raise ValueError(
             f"model={name!r} is not made for {kind}, which data={data.name!r} holds"
         )
@@ -73,10 +73,12 @@ def draw(
     Raises:
         ValueError: ``n`` < 1, or ``of_text`` for a model of another kind.
     """
-    if model.makes != "text":
+    if model.modality != "text":
         if of_text:
             flags = " and ".join(f"--{name}" for name in of_text)
-            raise ValueError(f"{flags}: for texts only, this model makes {model.makes}")
+            raise ValueError(
+                f"{flags}: for texts only, this model makes {model.modality}"
+            )
         return model.sample(n, seed=seed).cpu()
     prompt = of_text.pop("prompt", None)
     if prompt is None:
@@ -94,16 +96,16 @@ def write(
 ) -> None:
     """Write what ``model`` drew to one file; images stand so many in a row."""
     with replacing(path) as temporary:
-        if model.makes == "text":
+        if model.modality == "text":
             pages = (f"--- {i} ---\n{text}\n" for i, text in enumerate(samples))
             temporary.write_text("".join(pages), encoding="utf-8")
-        elif model.makes == "sounds":
+        elif model.modality == "sounds":
             from torch.nn.functional import pad
 
             from .codecs.sound import write_wav
 
             write_wav(temporary, pad(samples, (0, 1_000)).flatten())
-        elif model.makes == "images":
+        elif model.modality == "images":
             from torchvision.utils import save_image
 
             shades = {"normalize": True, "value_range": (-1, 1), "pad_value": 1.0}
@@ -128,10 +130,10 @@ def evaluate(
         ValueError: a model that was not trained on such data.
     """
     kind = _kind(data)
-    if model.makes != kind:
+    if model.modality != kind:
         raise ValueError(
-            f"data={data.name!r} holds {kind}, the model makes {model.makes}: evaluate "
-            "it on the kind of data that it was trained on"
+            f"data={data.name!r} holds {kind}, the model makes {model.modality}: "
+            "evaluate it on the kind of data that it was trained on"
         )
     if kind == "text":
         return _text_figures(model, data)

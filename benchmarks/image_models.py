@@ -30,7 +30,7 @@ def main() -> None:
     real = metrics.features(test.x)
     runs = in_turns(
         "image_models",
-        [name for name, kind in MODELS.items() if kind.makes == "images"],
+        [name for name, kind in MODELS.items() if kind.modality == "images"],
         SEEDS,
         lambda name, seed: measure(name, seed, train, real),
     )

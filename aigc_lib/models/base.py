@@ -1,56 +1,85 @@
-"""What every generative model of the course has in common."""
+"""What every model of the course has in common: ``Trainable``, ``GenerativeModel``."""
 
 from __future__ import annotations
 
 import copy
+import inspect
 import json
 import os
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
+from weakref import WeakKeyDictionary
 
+import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
+from ..arguments import at_least, multiple_of, whole
 from ..files import replacing
 
+FORMAT = 2  # of the files that ``save`` writes
+UPDATE = "update aigc_lib"
+PART = 1_000  # samples that go through a network at a time
+
 Update = Callable[[str, Tensor], None]
-Batch = Tensor | tuple[Tensor, Tensor]
+Batch = Tensor | tuple[Tensor, ...]
 Seed = int | torch.Generator | None
 
 
-class Trainable(nn.Module):
-    pass
+class _Configured(type):
+    """Notes the arguments of a constructor before anybody of the family changes them.
 
-
-class GenerativeModel(Trainable):
-    """A model that can be trained by ``aigc_lib.fit`` and sampled from.
-
-    A subclass passes its constructor's arguments to ``super().__init__``, so that
-    ``load`` can rebuild it, and defines ``optimizers``, ``training_step`` and
-    ``sample``. ``sampled`` names the networks that ``sample`` uses: ``fit`` keeps an
-    exponential moving average of their weights. ``tolerates_bf16`` is False for a
-    model whose results need more than the 8 significant bits of bfloat16. ``makes``
-    says of what: "images" (with defaults for (N, 1, 28, 28) in [-1, 1]), "points",
-    "text" or "sounds"; a model that only reads makes "labels" or fills "gaps". The
-    batches of a ``conditional`` model are pairs (samples, labels), labels (B,) int64.
-    ``recipe`` holds arguments of ``fit`` that suit the model better than its defaults:
-    ``batch_size``, ``ema``, ``cooldown``.
+    Numbers of NumPy and torch become Python's.
     """
 
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        args = tuple(map(_number, args))
+        options = {name: _number(value) for name, value in options.items()}
+        model = cls.__new__(cls)
+        model.config = configuration(cls, args, options)
+        model.__init__(*args, **options)
+        return model
+
+
+def _number(value: Any) -> Any:
+    scalar = isinstance(value, np.generic | Tensor) and not value.ndim
+    return value.item() if scalar else value
+
+
+class Trainable(nn.Module, metaclass=_Configured):
+    """A model that ``aigc_lib.fit`` can train, and that is saved with what made it.
+
+    A subclass defines ``optimizers`` and ``training_step``. The arguments of its
+    constructor are kept in ``config``, so that ``load`` can build it again; networks
+    among them are not, and must be given to ``load`` once more.
+
+    ``modality`` says what it makes or reads: "images" (with defaults for (N, 1, 28, 28)
+    in [-1, 1]), "points", "text" or "sounds". ``sample_shape`` is the shape of one
+    sample where it is fixed: ``fit`` refuses others. ``sampled`` names the networks
+    that are used after training: ``fit`` keeps an exponential moving average of their
+    weights. ``tolerates_bf16`` is False for a model whose results need more than the 8
+    significant bits of bfloat16. The batches of a ``conditional`` model are pairs
+    (samples, labels), labels (B,) int64. ``least_batch`` is the smallest batch that it
+    can learn from. ``recipe`` holds arguments of ``fit`` that suit the model better
+    than its defaults: ``batch_size``, ``ema``, ``cooldown``, ``max_grad_norm``.
+    """
+
+    modality = "images"
+    sample_shape: tuple[int, ...] | None = None
     sampled: tuple[str, ...] = ()
     tolerates_bf16 = True
-    makes = "images"
     conditional = False
+    least_batch = 1
     recipe: ClassVar[dict[str, Any]] = {}
 
-    def __init__(self, **config):
+    def __init__(self):
         super().__init__()
-        self.config = config
         self.averages = nn.ModuleDict()
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -59,10 +88,6 @@ class GenerativeModel(Trainable):
 
     def training_step(self, batch: Batch, update: Update) -> None:
         """State the objective of one batch; ``update(name, loss)`` steps a player."""
-        raise NotImplementedError
-
-    def sample(self, n: int, *, seed: int | None = None) -> Tensor:
-        """Draw ``n`` samples; the same seed gives the same samples."""
         raise NotImplementedError
 
     @property
@@ -87,41 +112,259 @@ class GenerativeModel(Trainable):
         """Lend network ``name`` with averaged weights, in eval mode, without grad.
 
         An average stays in eval mode: nobody trains it, and a text that is written
-        token by token would pay for the way there and back with every one.
+        token by token would pay for the way there and back with every one. Several
+        threads may borrow the same network; it goes back to training mode when the
+        last of them is done.
         """
         average = name in self.averages
         network = self.averages[name] if average else getattr(self, name)
-        was_training = network.training
-        if was_training:
-            network.eval()
-        try:
-            with torch.no_grad():
+        with torch.no_grad():
+            if average:
+                if network.training:
+                    network.eval()
                 yield network
-        finally:
-            if was_training and not average:
-                network.train()
+            else:
+                with _Lent(network):
+                    yield network
 
     def save(self, path: str | os.PathLike) -> Path:
-        """Write weights and configuration to one safetensors file, atomically."""
-        header = {"model": type(self).__name__, "config": json.dumps(self.config)}
+        """Write weights and configuration to one safetensors file, atomically.
+
+        Equal models give equal bytes.
+
+        Raises:
+            ValueError: weights that are not finite: training has diverged.
+        """
+        for name, parameter in self.named_parameters():
+            if not parameter.isfinite().all():
+                raise ValueError(
+                    f"{name} holds NaN or infinity, nothing was saved: train again "
+                    "with a lower learning rate"
+                )
         # what torch.compile has wrapped is saved under the name that it had before
         tensors = {
-            name.replace("_orig_mod.", ""): tensor.detach().cpu()
+            name.replace("_orig_mod.", ""): tensor.detach().cpu().contiguous()
             for name, tensor in self.state_dict().items()
         }
+        header = {"format": FORMAT, "model": type(self).__name__, "config": self.config}
+        # one entry: the order of several would differ between equal runs
+        metadata = {"aigc_lib": json.dumps(header, sort_keys=True)}
         with replacing(path) as temporary:
-            save_file(tensors, temporary, metadata=header)
+            save_file(tensors, temporary, metadata=metadata)
         return Path(path)
 
     @classmethod
-    def load(cls, path: str | os.PathLike) -> Self:
+    def load(cls, path: str | os.PathLike, **networks: nn.Module) -> Self:
         """Rebuild the model that ``save`` wrote; refuse one of another class.
+
+        ``networks``: those that the constructor was given, by the names of its
+        arguments.
 
         Raises:
             FileNotFoundError: no file at ``path``.
             ValueError: not such a file, another model, or weights that do not fit.
         """
-        return load_model(path, {cls.__name__: cls}.get)
+        return load_model(path, {cls.__name__: cls}.get, networks)
+
+
+class GenerativeModel(Trainable):
+    """A ``Trainable`` that also makes samples of what it has learned."""
+
+    def sample(self, n: int, *, seed: int | None = None) -> Tensor:
+        """Draw ``n`` samples; the same seed gives the same samples."""
+        raise NotImplementedError
+
+
+# ---- configuration -------------------------------------------------------------------
+
+
+def configuration(
+    cls: type, args: tuple[Any, ...], options: dict[str, Any]
+) -> dict[str, Any]:
+    """Return the constructor's arguments, with its defaults, as plain values.
+
+    {} where they do not fit: the constructor will say so.
+    """
+    signature = inspect.signature(cls.__init__)
+    try:
+        bound = signature.bind(None, *args, **options)
+    except TypeError:
+        return {}
+    bound.apply_defaults()
+    found: dict[str, Any] = {}
+    for name, parameter in list(signature.parameters.items())[1:]:
+        value = bound.arguments[name]
+        found |= value if parameter.kind is parameter.VAR_KEYWORD else {name: value}
+    return {name: plain(value) for name, value in found.items()}
+
+
+def plain(value: Any) -> Any:
+    """Turn ``value`` into what JSON holds; a network becomes {"network": its class}."""
+    if isinstance(value, Trainable):
+        return {"model": type(value).__name__, "config": value.config}
+    if isinstance(value, nn.Module):
+        return {"network": type(value).__name__}
+    if hasattr(value, "state"):  # a tokenizer
+        return plain(value.state())
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | np.ndarray | Tensor):
+        return [plain(item) for item in value]
+    return value
+
+
+# ---- files ---------------------------------------------------------------------------
+
+
+def load_model(
+    path: str | os.PathLike,
+    class_of: Callable[[str], type | None],
+    networks: dict[str, nn.Module] | None = None,
+) -> Trainable:
+    """Rebuild the model that ``save`` wrote; ``class_of`` finds a class by its name.
+
+    Raises:
+        FileNotFoundError: no file at ``path``.
+        ValueError: the file is no safetensors file (a pickle, say), is of an older
+            format, names no known model, or its weights do not fit its configuration.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"path={str(path)!r}: no such file")
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise ValueError(
+            f"path={str(path)!r} is no safetensors file ({error}): give a file that "
+            "model.save() wrote"
+        ) from None
+    header = _header(path, metadata)
+    kind = class_of(header["model"])
+    if kind is None:
+        raise ValueError(
+            f"path={str(path)!r} holds model={header['model']!r}, which is not known "
+            "here: load it with the class that saved it"
+        )
+    try:
+        model = kind(**rebuilt(header["config"], class_of, networks or {}))
+        if any(name.startswith("averages.") for name in tensors):
+            model.start_averaging()
+        model.load_state_dict(tensors)
+    # a constructor may fail in any way on a config that is not its own
+    except Exception as error:
+        raise ValueError(
+            f"path={str(path)!r}: its content does not fit {kind.__name__}: {error}"
+        ) from error
+    return model
+
+
+def _header(path: str | os.PathLike, metadata: dict[str, str]) -> dict[str, Any]:
+    """Return format, model and configuration that a file states."""
+    found = metadata.get("aigc_lib")
+    if found is None and "model" in metadata:
+        raise ValueError(
+            f"path={str(path)!r} is of an older version: train the model again, or "
+            "load it with the version that saved it"
+        )
+    try:
+        header = json.loads(found or "null")
+        if header["format"] != FORMAT:
+            older = isinstance(header["format"], int) and header["format"] < FORMAT
+            raise ValueError(
+                f"path={str(path)!r} has format {header['format']!r}, this version "
+                f"reads {FORMAT}: {'train the model again' if older else UPDATE}"
+            )
+        return {"model": str(header["model"]), "config": dict(header["config"])}
+    except (TypeError, KeyError, RecursionError, json.JSONDecodeError):
+        raise ValueError(
+            f"path={str(path)!r} holds weights, but no model of aigc_lib: give a file "
+            "that model.save() wrote"
+        ) from None
+
+
+def rebuilt(
+    config: dict[str, Any],
+    class_of: Callable[[str], type | None],
+    networks: dict[str, nn.Module],
+) -> dict[str, Any]:
+    """Return constructor's arguments from a ``config``: the inverse of ``plain``."""
+    arguments = {}
+    for name, value in config.items():
+        if isinstance(value, dict) and value.keys() == {"model", "config"}:
+            inner = rebuilt(value["config"], class_of, {})
+            value = class_of(value["model"])(**inner)
+        elif isinstance(value, dict) and value.keys() == {"network"}:
+            if name not in networks:
+                raise ValueError(
+                    f"it was made with a network of its own, {value['network']}: give "
+                    f"it as load(path, {name}=...)"
+                )
+            value = networks[name]
+        arguments[name] = value
+    return arguments
+
+
+def shape_of(
+    sample_shape: tuple[int, ...] | None, image_size: int, channels: int
+) -> tuple[int, ...]:
+    """Return the shape of one sample: the one given, or that of a square image.
+
+    Raises:
+        ValueError: a size below 1, or an ``image_size`` that is no multiple of 4.
+    """
+    if sample_shape is None:
+        multiple_of(4, image_size=image_size)
+        at_least(1, channels=channels)
+        return (channels, image_size, image_size)
+    shape = tuple(whole("sample_shape", size, 1) for size in sample_shape)
+    if not 1 <= len(shape) <= 3:
+        raise ValueError(f"sample_shape={shape}: give (D,), (C, T) or (C, H, W)")
+    return shape
+
+
+# ---- sampling ------------------------------------------------------------------------
+
+
+class _Lent:
+    """Keeps a network in eval mode as long as anybody, in any thread, uses it so."""
+
+    lock = threading.RLock()
+    borrowers: ClassVar[WeakKeyDictionary[nn.Module, int]] = WeakKeyDictionary()
+
+    def __init__(self, network: nn.Module):
+        self.network = network
+
+    def __enter__(self) -> None:
+        with self.lock:
+            count = self.borrowers.get(self.network, 0)
+            self.counted = bool(count) or self.network.training
+            if self.counted:
+                self.borrowers[self.network] = count + 1
+            if self.network.training:
+                self.network.eval()
+
+    def __exit__(self, *_: object) -> None:
+        if not self.counted:
+            return
+        with self.lock:
+            self.borrowers[self.network] -= 1
+            if not self.borrowers[self.network]:
+                del self.borrowers[self.network]
+                self.network.train()
+
+
+def in_parts(function: Callable[..., Tensor], *inputs: Tensor | None) -> Tensor:
+    """Apply ``function`` to ``PART`` rows of the inputs at a time, join the results.
+
+    So many samples take the memory of few. None stays None.
+    """
+    n = len(next(x for x in inputs if x is not None))
+    parts = [
+        function(*(None if x is None else x[k : k + PART] for x in inputs))
+        for k in range(0, n, PART)
+    ]
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
 def standard_normal(n: int, *shape: int, seed: Seed) -> Tensor:
@@ -171,43 +414,3 @@ def codes_for(
             f"{name}={codes.tolist()}: choose numbers from 0 to {values - 1}"
         )
     return codes.long().expand(n)
-
-
-def load_model(
-    path: str | os.PathLike, class_of: Callable[[str], type | None]
-) -> GenerativeModel:
-    """Rebuild the model that ``save`` wrote; ``class_of`` finds a class by its name.
-
-    Raises:
-        FileNotFoundError: no file at ``path``.
-        ValueError: the file is no safetensors file (a pickle, say), names no known
-            model, or its weights do not fit its configuration.
-    """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"path={str(path)!r}: no such file")
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
-        raise ValueError(
-            f"path={str(path)!r} is no safetensors file ({error}): give a file that "
-            "model.save() wrote"
-        ) from None
-    kind = class_of(header.get("model", ""))
-    if kind is None:
-        raise ValueError(
-            f"path={str(path)!r} holds model={header.get('model')!r}, which is not "
-            "known here"
-        )
-    try:
-        model = kind(**json.loads(header["config"]))
-        if any(name.startswith("averages.") for name in tensors):
-            model.start_averaging()
-        model.load_state_dict(tensors)
-    # a constructor may fail in any way on a config that is not its own
-    except Exception as error:
-        raise ValueError(
-            f"path={str(path)!r}: its content does not fit {kind.__name__}: {error}"
-        ) from error
-    return model

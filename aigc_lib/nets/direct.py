@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -23,12 +24,25 @@ def direct(layer: nn.Module) -> Callable[[Tensor], Tensor]:
     return layer  # such as one with a LoRA around it
 
 
+_spared = {"users": 0, "before": True}
+_lock = threading.Lock()
+
+
 @contextmanager
 def without_onednn() -> Iterator[None]:
-    """Spare what oneDNN takes to set up: for one token, many times what GELU costs."""
-    was = torch.backends.mkldnn.enabled
-    torch.backends.mkldnn.enabled = False
+    """Spare what oneDNN takes to set up: for one token, many times what GELU costs.
+
+    The switch is one for the process: the last of several threads puts it back.
+    """
+    with _lock:
+        if not _spared["users"]:
+            _spared["before"] = torch.backends.mkldnn.enabled
+        _spared["users"] += 1
+        torch.backends.mkldnn.enabled = False
     try:
         yield
     finally:
-        torch.backends.mkldnn.enabled = was
+        with _lock:
+            _spared["users"] -= 1
+            if not _spared["users"]:
+                torch.backends.mkldnn.enabled = _spared["before"]

@@ -11,6 +11,14 @@ import torch
 
 from ..files import replacing
 
+FORMAT = 2
+KINDS = {  # how files begin that are sometimes named by mistake
+    b"\x89PNG": "a PNG picture",
+    b"\xff\xd8\xff": "a JPEG picture",
+    b"RIFF": "a WAV file",
+    b"PK": "a checkpoint that is damaged or foreign",
+}
+
 
 def is_plain(value: Any) -> bool:
     """Tell whether ``read`` would accept ``value``: no pickled classes."""
@@ -24,7 +32,7 @@ def is_plain(value: Any) -> bool:
 def write(path: str | os.PathLike, state: dict[str, Any]) -> None:
     """Write ``state`` so that ``path`` always holds a whole checkpoint."""
     with replacing(path) as temporary:
-        torch.save(state, temporary)
+        torch.save({"format": FORMAT, **state}, temporary)
 
 
 def read(path: str | os.PathLike, run: dict[str, Any]) -> dict[str, Any] | None:
@@ -33,29 +41,70 @@ def read(path: str | os.PathLike, run: dict[str, Any]) -> dict[str, Any] | None:
     ``run`` describes the run that asks (model, data, batch size, seed …).
 
     Raises:
-        ValueError: the file is damaged or holds something else than tensors and plain
-            values, or it belongs to a run that differs from ``run``.
+        ValueError: the file is no checkpoint, damaged, of another format or of a run
+            that differs from ``run``. What it is is said; nothing is deleted.
     """
     if not Path(path).exists():
         return None
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         saved = state["run"]
+        written = state.get("format", 1)
     except (
         RuntimeError,
         EOFError,
         KeyError,
         TypeError,
+        ValueError,
+        AttributeError,
+        IndexError,
+        OSError,
         pickle.UnpicklingError,
     ) as error:
         raise ValueError(
-            f"checkpoint={str(path)!r} cannot be read ({error}): delete it"
+            f"checkpoint={str(path)!r} is {described(path)}: name a file that does not "
+            "exist yet, or one that fit has written"
         ) from error
+    if written != FORMAT:
+        raise ValueError(
+            f"checkpoint={str(path)!r} has format {written}, this version reads "
+            f"{FORMAT}: name another file and begin anew"
+        )
     different = [key for key in run if saved.get(key) != run[key]]
     if different:
-        changes = ", ".join(f"{k} {saved.get(k)!r} -> {run[k]!r}" for k in different)
+        changes = ", ".join(
+            f"{key} {_short(saved.get(key))} -> {_short(run[key])}" for key in different
+        )
         raise ValueError(
-            f"checkpoint={str(path)!r} belongs to another run ({changes}): delete it "
-            "or name another file"
+            f"checkpoint={str(path)!r} belongs to another run ({changes}): name "
+            "another file"
         )
     return state
+
+
+def described(path: str | os.PathLike) -> str:
+    """Say what the file at ``path`` is, for it is no checkpoint."""
+    if Path(path).is_dir():
+        return "a folder"
+    try:
+        with Path(path).open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        return f"not readable ({(error.strerror or str(error)).lower()})"
+    if not head:
+        return "an empty file"
+    if head[8:9] == b"{":  # after the length of its header
+        return "a model that was saved, no checkpoint"
+    for start, kind in KINDS.items():
+        if head.startswith(start):
+            return kind
+    try:
+        head.decode("utf-8")
+    except UnicodeDecodeError:
+        return "no checkpoint"
+    return "a text file"
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."

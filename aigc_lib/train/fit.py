@@ -2,33 +2,43 @@
 
 from __future__ import annotations
 
+import copy
 import os
-import time
+import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.utils import broadcast
-from torch import Tensor
 from tqdm import tqdm
 
 from .. import runtime
-from ..codecs.tokens import Windows
-from ..models.base import GenerativeModel
+from ..arguments import finite, whole
+from ..models.base import Trainable
 from . import checkpoint as checkpoints
+from . import events as event_files
 from .average import move_average, warmed_up
+from .clock import Clock
 from .history import History
-from .update import Update
+from .interruption import Interruption, how_to_go_on
+from .samples import Batches, as_samples, fingerprint
+from .update import Update, clipping
+from .validation import validation_losses
 
 LOG_EVERY = 50  # steps; the only moment at which the host waits for the device
-RECIPE = {"batch_size": 64, "ema": 0.998, "cooldown": 0.3}  # where nobody has another
+RECIPE = {  # where nobody has another
+    "batch_size": 64,
+    "ema": 0.998,
+    "cooldown": 0.3,
+    "max_grad_norm": None,
+}
 
 
 def fit(
-    model: GenerativeModel,
+    model: Trainable,
     data: Any,
     *,
     steps: int | None = None,
@@ -37,65 +47,88 @@ def fit(
     seed: int = 0,
     ema: float | None = None,
     cooldown: float | None = None,
+    max_grad_norm: float | None = None,
+    validate: Any = None,
+    validate_at: Collection[int] | None = None,
+    keep_best: bool = False,
     checkpoint: str | os.PathLike | None = None,
     save_every: int = 500,
-    watch: Callable[[GenerativeModel], Any] | None = None,
+    watch: Callable[[Trainable], Any] | None = None,
     watch_at: Collection[int] = (),
+    log_dir: str | os.PathLike | None = None,
 ) -> History:
     """Train ``model`` on ``data`` for ``steps`` steps or ``seconds`` seconds.
 
-    ``data`` is a data set of ``aigc_lib.data``, a tensor (N, ...) or ``Windows`` of a
-    text; uint8 is scaled to [-1, 1]. A conditional model also gets the labels of the
-    data set. The whole set lies on the device and batches are picked by index: for data
-    that fits into memory this is many times faster than a ``DataLoader``.
+    ``data`` is a data set of ``aigc_lib.data``, one tensor (N, ...) or several of one
+    length, or anything with a length that an index of numbers (B,) turns into a tensor
+    or a tuple of tensors (see ``samples.as_samples``). A conditional model gets the
+    labels as the second part. What can be moved and fits lies on the device, and
+    batches are picked by index: for data in memory this is many times faster than a
+    ``DataLoader``.
 
-    ``ema`` is the decay of the moving average that ``model.sample`` uses, 0 for none.
-    Over the last share ``cooldown`` of the run the learning rates fall linearly to 0.
-    Of these two and ``batch_size``, what is not given is that of ``model.recipe``, else
-    0.998, 0.3 and 64.
+    ``ema`` is the decay of the moving average of the weights that are used afterwards,
+    0 for none. Over the last share ``cooldown`` of the run the learning rates fall
+    linearly to 0. Gradients of a norm above ``max_grad_norm`` are scaled down to it. Of
+    these and ``batch_size``, what is not given is that of ``model.recipe``, else 0.998,
+    0.3, no limit and 64.
+
+    With ``validate``, data like ``data``, the losses on it are noted in
+    ``history.validation`` after the steps in ``validate_at`` (every tenth part of the
+    run, or every 500 steps of one that is timed, where it is not given). ``keep_best``
+    leaves the model with the weights whose validation loss was lowest.
 
     With ``checkpoint`` the run is saved every ``save_every`` steps and at the end, and
-    a later call with the same arguments goes on where the file stops: on a CPU the
-    result equals that of an uninterrupted run bit for bit. ``watch(model)`` is called
-    after the steps in ``watch_at`` (0: before the first) and its results are kept in
-    ``history.watched``; with a checkpoint they must be tensors or plain values.
+    when Ctrl-C is pressed; a later call with the same arguments goes on where the file
+    stops: on a CPU the result equals that of an uninterrupted run bit for bit. A call
+    with more ``steps`` or ``seconds`` prolongs the run; the learning rates then follow
+    the new length. ``watch(model)`` is called after the steps in ``watch_at`` (0:
+    before the first) and its results are kept in ``history.watched``; with a checkpoint
+    they must be tensors or plain values. Into ``log_dir`` go the losses as event files
+    of TensorBoard.
 
     Networks run in bfloat16 where the device computes in it natively and the model
-    tolerates it; weights and optimisers stay in float32.
+    tolerates it; weights and optimisers stay as they are.
 
     With several processes (``accelerate launch`` or ``torchrun``) each process takes
     its own share of every batch, of ``batch_size`` samples, and gradients are averaged.
 
     Raises:
         ValueError: neither or both of ``steps`` and ``seconds``, a number out of range,
-            data that is no tensor, holds less than one batch, is not finite or lacks
-            the labels of a conditional model or has others than it knows, or a
-            checkpoint of another run.
-        TrainingDiverged: a loss is no longer finite.
+            data that the model is not made for (see ``samples.as_samples``), fewer
+            samples than one batch, ``keep_best`` without ``validate`` or with several
+            losses, or a checkpoint of another run.
+        TrainingDiverged: a loss or a weight is no longer finite; what is not finite is
+            never saved.
+        ModuleNotFoundError: ``log_dir`` without tensorboard.
     """
     if (steps is None) == (seconds is None):
         raise ValueError(f"steps={steps}, seconds={seconds}: give one of the two")
-    asked = {"batch_size": batch_size, "ema": ema, "cooldown": cooldown}
-    asked = {name: value for name, value in asked.items() if value is not None}
-    chosen = RECIPE | model.recipe | asked
-    batch_size, ema, cooldown = (chosen[name] for name in RECIPE)
-    numbers = {"steps": steps, "seconds": seconds, "batch_size": batch_size}
-    for name, value in (numbers | {"save_every": save_every}).items():
-        if value is not None and value <= 0:
-            raise ValueError(f"{name}={value}: give a number above 0")
-    if not 0 <= ema < 1:
-        raise ValueError(f"ema={ema}: a decay lies in [0, 1)")
-    if not 0 <= cooldown <= 1:
-        raise ValueError(f"cooldown={cooldown}: a share of the run lies in [0, 1]")
+    steps = None if steps is None else whole("steps", steps, 1)
+    seconds = None if seconds is None else finite("seconds", seconds, above=0)
+    seed, save_every = whole("seed", seed, 0), whole("save_every", save_every, 1)
+    chosen = _recipe(
+        model,
+        batch_size=batch_size,
+        ema=ema,
+        cooldown=cooldown,
+        max_grad_norm=max_grad_norm,
+    )
+    batch_size, ema, cooldown, max_grad_norm = (chosen[name] for name in RECIPE)
 
     accelerator = Accelerator()
     device = accelerator.device
     bf16 = model.tolerates_bf16 and runtime.has_bf16(device)
     if seconds is not None and accelerator.num_processes > 1:
         raise ValueError(f"seconds={seconds}: several processes need steps instead")
-    x = as_tensor(data).to(device)
-    batches = Batches(len(x), batch_size, seed, accelerator)
-    labels = as_labels(data, len(x), model).to(device) if model.conditional else None
+    samples = as_samples(data, model)
+    dtype = next(model.parameters()).dtype
+    batches = Batches(samples, batch_size, seed, accelerator, dtype)
+    if validate is not None:
+        held_out = as_samples(validate, model)
+        size = min(batch_size, len(held_out))
+        held_out = Batches(held_out, size, seed, accelerator, dtype)
+    elif keep_best:
+        raise ValueError("keep_best=True: give data to validate on, as validate=")
     model.to(device).train()
     # all start from the same weights and buffers: spectral normalisation has some
     broadcast([tensor.data for tensor in (*model.parameters(), *model.buffers())])
@@ -103,18 +136,18 @@ def fit(
         model.start_averaging()
     else:  # sample would prefer an older average to what is learned now
         model.averages.clear()
-    update = Update(model, accelerator)
-    history, step, clock = History(), 0, Clock()
+    changes = [clipping(max_grad_norm)] if max_grad_norm else []
+    update = Update(model, accelerator, changes)
+    history, step, clock, best = History(), 0, Clock(), None
 
-    run = {"model": type(model).__name__, "config": model.config, "samples": len(x)}
-    run |= {"batch_size": batch_size, "seed": seed, "ema": ema, "cooldown": cooldown}
-    if cooldown:  # the learning rates depend on where the run is to end
-        run |= {"steps": steps, "seconds": seconds}
+    run = {"model": type(model).__name__, "config": model.config}
+    run |= {"data": fingerprint(samples), "seed": seed} | chosen
     if checkpoint and (state := checkpoints.read(checkpoint, run)):
         model.load_state_dict(state["model"])
-        update.load_state_dict(state["optimizers"])
+        update.load_state_dict(state["update"])
         history, step = History(**state["history"]), state["step"]
-        clock = Clock(state["seconds"])
+        clock, best = Clock(state["seconds"]), state["best"]
+        _announce_prolonged(state["length"], [steps, seconds], step, cooldown)
 
     def look() -> None:
         if watch and step in watch_at and step not in history.watched:
@@ -128,138 +161,119 @@ def fit(
                 )
             history.watched[step] = result
 
+    def compare() -> None:
+        nonlocal best
+        due = _validation_steps(steps) if validate_at is None else validate_at
+        if validate is None or not (step in due or finished):
+            return
+        with clock.stopped():
+            losses = validation_losses(model, held_out, seed)
+            history.validate(step, losses)
+            if not keep_best:
+                return
+            if len(losses) > 1:
+                raise ValueError(
+                    f"keep_best=True: {type(model).__name__} has several losses, "
+                    f"{', '.join(losses)}, and none of them says which model is best"
+                )
+            (loss,) = losses.values()
+            if best is None or loss < best["loss"]:
+                weights = copy.deepcopy(model.state_dict())
+                best = {"loss": loss, "step": step, "weights": weights}
+
     def save() -> None:
         with clock.stopped():
-            state = {"model": model.state_dict(), "optimizers": update.state_dict()}
-            state |= {"run": run, "step": step, "seconds": clock.seconds}
+            update.check_finite(step)
+            state = {"model": model.state_dict(), "update": update.state_dict()}
+            state |= {"run": run, "length": [steps, seconds], "best": best}
+            state |= {"step": step, "seconds": clock.seconds}
             checkpoints.write(checkpoint, state | {"history": history.state_dict()})
 
-    done = clock.seconds if seconds else step
+    total, done = steps or seconds, clock.seconds if seconds else step
+    finished = done >= total
     main = accelerator.is_main_process
-    quiet = runtime.quiet() or not main
     bar = tqdm(
-        total=steps or seconds,
-        initial=done,
-        disable=quiet,
+        total=total,
+        initial=min(done, total),
+        disable=runtime.quiet() or not main,
         bar_format=None if steps else "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}",
     )
-    with bar, own_randomness(device):
+    events = event_files.opened(log_dir, step) if log_dir is not None and main else None
+    with bar, own_randomness(device), events or nullcontext(), Interruption() as stop:
         look()
-        while done < (steps or seconds):
+        while not finished:
             # Step and process alone decide the noise: there is no state to save.
             words = np.random.SeedSequence([seed, step, accelerator.process_index])
             torch.manual_seed(int(words.generate_state(1)[0]))
-            chosen = batches[step]
-            batch = x[chosen]
-            if batch.dtype == torch.uint8:
-                batch = batch.float().div_(127.5).sub_(1)
-            if model.conditional:
-                batch = batch, labels[chosen]
-            left = 1 - done / (steps or seconds)
+            left = 1 - done / total
             update.scale_learning_rates(min(1.0, left / cooldown) if cooldown else 1.0)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
-                model.training_step(batch, update)
+                model.training_step(batches[step], update)
             for name, average in model.averages.items():
                 move_average(average, getattr(model, name), warmed_up(ema, step))
             step += 1
             look()
             done = clock.seconds if seconds else step
-            finished = done >= (steps or seconds)
+            finished = done >= total
+            compare()
             if step % LOG_EVERY == 0 or finished:
                 history.log(step, clock.seconds, update.mean_losses(step))
                 bar.set_postfix({k: f"{v[-1]:.3f}" for k, v in history.losses.items()})
-            bar.update(done - bar.n)
-            if main and checkpoint and (step % save_every == 0 or finished):
+                if events:
+                    event_files.write(events, history)
+            bar.update(min(done, total) - bar.n)
+            if (
+                main
+                and checkpoint
+                and (step % save_every == 0 or finished or stop.asked)
+            ):
                 save()
+            if stop.asked and not finished:
+                raise KeyboardInterrupt(how_to_go_on(checkpoint, step))
+    update.check_finite(step)
+    if best is not None:
+        model.load_state_dict(best["weights"])
+        history.best_step = best["step"]
     return history
 
 
-class Batches:
-    """The samples of each step, by index: every epoch a new order, fixed by the seed.
+def _recipe(model: Trainable, **asked: Any) -> dict[str, Any]:
+    """Return what was asked for, else what suits the model, else what suits most.
 
     Raises:
-        ValueError: fewer samples than one step of all processes takes.
+        ValueError: a number out of range, or a batch that the model cannot learn from.
     """
-
-    def __init__(self, n: int, batch_size: int, seed: int, accelerator: Accelerator):
-        self.per_step = batch_size * accelerator.num_processes
-        if n < self.per_step:
-            raise ValueError(
-                f"data holds {n} samples, one step takes {self.per_step}: "
-                f"choose batch_size <= {n // accelerator.num_processes}"
-            )
-        self.n, self.batch_size, self.seed = n, batch_size, seed
-        self.rank, self.device = accelerator.process_index, accelerator.device
-        self.epoch = -1
-
-    def __getitem__(self, step: int) -> Tensor:
-        epoch, k = divmod(step, self.n // self.per_step)
-        if epoch != self.epoch:
-            order = np.random.default_rng([self.seed, epoch]).permutation(self.n)
-            self.order, self.epoch = torch.from_numpy(order).to(self.device), epoch
-        start = k * self.per_step + self.rank * self.batch_size
-        return self.order[start : start + self.batch_size]
-
-
-class Clock:
-    """Seconds of training; ``stopped`` leaves out what is not training."""
-
-    def __init__(self, seconds: float = 0.0):
-        self.start = time.perf_counter() - seconds
-
-    @property
-    def seconds(self) -> float:
-        return time.perf_counter() - self.start
-
-    @contextmanager
-    def stopped(self) -> Iterator[None]:
-        before = time.perf_counter()
-        yield
-        self.start += time.perf_counter() - before
-
-
-def as_tensor(data: Any) -> Tensor | Windows:
-    """Return the samples of a data set, or the tensor or the windows themselves.
-
-    Raises:
-        ValueError: no tensor, no batch axis, or values that are not finite.
-    """
-    if isinstance(data, Windows):
-        return data
-    x = getattr(data, "x", data)
-    if not isinstance(x, Tensor) or x.dim() < 2:
+    given = {name: value for name, value in asked.items() if value is not None}
+    found = RECIPE | model.recipe | given
+    least = model.least_batch
+    found["batch_size"] = size = whole("batch_size", found["batch_size"], 1)
+    if size < least:
         raise ValueError(
-            f"data is {type(data).__name__}: give a data set of aigc_lib.data or a "
-            "tensor (N, ...)"
+            f"batch_size={size}: {type(model).__name__} needs at least {least}"
         )
-    if x.is_floating_point() and not x.isfinite().all():
-        raise ValueError("data holds NaN or infinite values: remove those samples")
-    return x
-
-
-def as_labels(data: Any, n: int, model: GenerativeModel) -> Tensor:
-    """Return the labels of a data set, (N,) int64.
-
-    Raises:
-        ValueError: there are none, not one whole number per sample, or one that is no
-            class of ``model``.
-    """
-    y = getattr(data, "y", None)
-    whole = isinstance(y, Tensor) and not y.is_floating_point()
-    if not whole or y.shape != (n,):
-        raise ValueError(
-            f"data has labels {tuple(y.shape) if whole else type(y).__name__}: a "
-            f"conditional model needs data.y with {n} whole numbers"
+    found["ema"] = finite("ema", found["ema"], least=0, below=1)
+    found["cooldown"] = finite("cooldown", found["cooldown"], least=0, most=1)
+    if found["max_grad_norm"] is not None:
+        found["max_grad_norm"] = finite(
+            "max_grad_norm", found["max_grad_norm"], above=0
         )
-    classes = getattr(model, "classes", None)
-    if classes is not None:
-        count = classes if isinstance(classes, int) else len(classes)  # their names
-        if not 0 <= y.min() <= y.max() < count:
-            raise ValueError(
-                f"data.y goes from {y.min()} to {y.max()}, the model has classes 0 to "
-                f"{count - 1}: make it with more classes, or choose other data"
-            )
-    return y.long()
+    return found
+
+
+def _validation_steps(steps: int | None) -> Collection[int]:
+    """Where to validate unless told: ten times, or every 500 steps of a timed run."""
+    every = max(1, steps // 10) if steps else 500
+    return range(every, (steps or sys.maxsize) + 1, every)
+
+
+def _announce_prolonged(before: list, now: list, step: int, cooldown: float) -> None:
+    if before == now:
+        return
+    first, second = (f"{s} steps" if s else f"{t} seconds" for s, t in (before, now))
+    text = f"The run of {first} is at step {step} and goes on to {second}."
+    if cooldown:
+        text += f" Learning rates fall to 0 over the last {cooldown:.0%} of that."
+    print(text, file=sys.stderr)
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -11,13 +12,18 @@ class History:
     """Losses, averaged between two log points, and the results of ``watch``.
 
     ``steps`` and ``elapsed`` (seconds of training) have one entry per log point, and
-    so has each list in ``losses``. ``watched`` maps a step to what ``watch`` returned.
+    so has each list in ``losses``; a loss that begins later has NaN before.
+    ``validation`` maps the name of a loss to its values on held-out data by step, and
+    ``best_step`` is where it was lowest, if that was asked for. ``watched`` maps a step
+    to what ``watch`` returned.
     """
 
     steps: list[int] = field(default_factory=list)
     elapsed: list[float] = field(default_factory=list)
     losses: dict[str, list[float]] = field(default_factory=dict)
     watched: dict[int, Any] = field(default_factory=dict)
+    validation: dict[str, dict[int, float]] = field(default_factory=dict)
+    best_step: int | None = None
 
     @property
     def seconds(self) -> float:
@@ -28,8 +34,14 @@ class History:
         """Add one log point."""
         self.steps.append(step)
         self.elapsed.append(elapsed)
+        for name in self.losses.keys() | losses.keys():
+            values = self.losses.setdefault(name, [math.nan] * (len(self.steps) - 1))
+            values.append(losses.get(name, math.nan))
+
+    def validate(self, step: int, losses: dict[str, float]) -> None:
+        """Add what the losses are on held-out data."""
         for name, value in losses.items():
-            self.losses.setdefault(name, []).append(value)
+            self.validation.setdefault(name, {})[step] = value
 
     def state_dict(self) -> dict[str, Any]:
         """Return plain lists and numbers; tensors that were watched stay tensors."""
@@ -42,7 +54,10 @@ class History:
         if ax is None:
             ax = plt.subplots(figsize=(6, 3))[1]
         for name, values in self.losses.items():
-            ax.plot(self.steps, values, label=name)
+            (line,) = ax.plot(self.steps, values, label=name)
+            if curve := self.validation.get(name):
+                style = {"color": line.get_color(), "linestyle": "--"}
+                ax.plot(*zip(*curve.items(), strict=True), **style, label="held out")
         ax.set(xlabel="step", ylabel="loss")
         ax.legend(frameon=False)
         return ax

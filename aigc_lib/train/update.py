@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from ..models.base import GenerativeModel
+from ..models.base import Trainable
+
+REMEDY = "lower the learning rate, or add a penalty on the gradient"
+Change = Callable[[str, list[Tensor]], None]  # (optimiser, its parameters)
 
 
 class TrainingDiverged(ArithmeticError):
@@ -24,13 +28,23 @@ class Update:
     freeze or zero the other player. That is also why gradients are averaged here and
     not by DistributedDataParallel, which expects every parameter in every backward
     pass.
+
+    ``changes`` are called in turn between backward and step, with the name of the
+    optimiser and its parameters: the one place where gradients are changed.
     """
 
-    def __init__(self, model: GenerativeModel, accelerator: Accelerator):
-        self.accelerator = accelerator
+    def __init__(
+        self, model: Trainable, accelerator: Accelerator, changes: Sequence[Change] = ()
+    ):
+        self.accelerator, self.changes = accelerator, changes
         self.optimizers = model.optimizers()
-        self.parameters = {
-            name: [p for group in optimizer.param_groups for p in group["params"]]
+        self.parameters = {  # averages and what a LoRA froze learn nothing
+            name: [
+                p
+                for group in optimizer.param_groups
+                for p in group["params"]
+                if p.requires_grad
+            ]
             for name, optimizer in self.optimizers.items()
         }
         self.learning_rates = {
@@ -47,6 +61,8 @@ class Update:
             self.accelerator.backward(loss, inputs=parameters)
         if self.accelerator.num_processes > 1:
             self._average_gradients(parameters)
+        for change in self.changes:
+            change(name, parameters)
         self.optimizers[name].step()
         self.totals[name] = self.totals.get(name, 0) + loss.detach().float()
         self.counts[name] = self.counts.get(name, 0) + 1
@@ -82,16 +98,41 @@ class Update:
         for name, value in losses.items():
             if not math.isfinite(value):
                 raise TrainingDiverged(
-                    f"loss {name!r} is {value} at step {step}: lower the learning rate "
-                    "or add a penalty on the gradient"
+                    f"loss {name!r} is {value} at step {step}: {REMEDY}"
                 )
         return losses
 
+    def check_finite(self, step: int) -> None:
+        """Refuse to go on with weights that are not finite.
+
+        Raises:
+            TrainingDiverged: there are some.
+        """
+        for name, parameters in self.parameters.items():
+            good = torch.stack([p.isfinite().all() for p in parameters if p.numel()])
+            if not good.all():
+                raise TrainingDiverged(
+                    f"weights of {name!r} are not finite at step {step}: {REMEDY}"
+                )
+
     def state_dict(self) -> dict[str, Any]:
-        """Return the state of every optimiser, by name."""
-        return {name: optim.state_dict() for name, optim in self.optimizers.items()}
+        """Return the state of every optimiser, and the losses since the last log."""
+        optimizers = {name: o.state_dict() for name, o in self.optimizers.items()}
+        return {"optimizers": optimizers, "totals": self.totals, "counts": self.counts}
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Restore what ``state_dict`` returned."""
         for name, optimizer in self.optimizers.items():
-            optimizer.load_state_dict(state[name])
+            optimizer.load_state_dict(state["optimizers"][name])
+        device = self.accelerator.device
+        self.totals = {k: total.to(device) for k, total in state["totals"].items()}
+        self.counts = dict(state["counts"])
+
+
+def clipping(most: float) -> Change:
+    """Return the change that scales gradients whose joint norm is above ``most``."""
+
+    def clip(name: str, parameters: list[Tensor]) -> None:
+        torch.nn.utils.clip_grad_norm_(parameters, most)
+
+    return clip

@@ -13,6 +13,7 @@ from aigc_lib.apps.copywriter import (
     judged,
     told,
 )
+from aigc_lib.apps.copywriter.__main__ import main
 from aigc_lib.data import Characters
 from aigc_lib.data.made.product_copy import check_copy, prompt_of, vocabulary
 
@@ -103,7 +104,7 @@ def test_verdicts_in_words():
 
 def test_the_command_asks_for_its_model(capsys):
     with pytest.raises(SystemExit) as stopped:
-        copywriter.main([])
+        main([])
     assert stopped.value.code == 2
     error = capsys.readouterr().err
     assert "usage: python -m aigc_lib.apps.copywriter" in error

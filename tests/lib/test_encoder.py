@@ -305,7 +305,7 @@ def test_bert_learns_and_is_saved_like_ours(checkpoint, tmp_path):
     torch.testing.assert_close(loaded.logits(texts), model.logits(texts))
     again = MaskedLM.load(reader.save(path))
     assert torch.equal(again.fill(x), reader.fill(x))
-    assert json.dumps(again.config) == json.dumps(reader.config)
+    assert again.config == reader.config
     assert str(checkpoint[0]) not in json.dumps(reader.config)
 
 
@@ -352,8 +352,6 @@ def test_what_is_no_bert_is_refused(checkpoint, tmp_path):
         (lambda: classifier().predict(["卡", ""]), "2 of them, 1 empty"),
         (lambda: classifier().calibrate(QUESTIONS), "data has no classes"),
         (lambda: classifier().logits(some_tokens(1, 17)), "17 of them are more than"),
-        (lambda: MaskedLM().sample(1), "MaskedLM draws no samples"),
-        (lambda: TextClassifier().sample(1), "TextClassifier draws no samples"),
         (lambda: Encoder(0, 4, depth=1, heads=1, width=2), "vocab_size=0"),
     ],
 )

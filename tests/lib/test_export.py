@@ -25,7 +25,7 @@ def growing(step):
 
 
 # what makes sounds runs sample by sample, with a memory that ONNX does not have
-BUILD = {name: kind for name, kind in MODELS.items() if kind.makes in AT_ONCE} | {
+BUILD = {name: kind for name, kind in MODELS.items() if kind.modality in AT_ONCE} | {
     "growing_gan": partial(growing, 40),
     "flow unet, classes": partial(FlowMatching, 8, 1, 8, classes=3),
     "flow dit, classes": partial(FlowMatching, 8, 1, 8, net="dit", classes=3),

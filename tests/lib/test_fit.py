@@ -109,11 +109,15 @@ def test_finished_run_is_not_repeated_and_can_be_prolonged(tmp_path):
     assert_same(again, whole)
 
 
-def test_run_that_cools_down_cannot_be_prolonged(tmp_path):
+def test_a_prolonged_run_says_how_the_learning_rates_go_on(tmp_path, capsys):
     checkpoint = tmp_path / "run.ckpt"
     train(tiny_dcgan(), checkpoint=checkpoint, steps=5)
-    with pytest.raises(ValueError, match=r"another run .*steps 5 -> 13"):
-        train(tiny_dcgan(), checkpoint=checkpoint, steps=13)
+    assert capsys.readouterr().err == ""
+    history = train(tiny_dcgan(), checkpoint=checkpoint, steps=13)
+    assert history.steps[-1] == 13
+    said = capsys.readouterr().err
+    assert "run of 5 steps is at step 5 and goes on to 13 steps" in said
+    assert "last 30%" in said
 
 
 @pytest.mark.parametrize("damage", ["truncate", "pickle", "other"])
@@ -125,7 +129,7 @@ def test_bad_checkpoint_is_refused_with_the_remedy(tmp_path, damage):
     if damage == "pickle":
         torch.save({"run": subprocess.Popen}, checkpoint)
     seed = 9 if damage == "other" else 3
-    message = "another run .seed 3 -> 9." if damage == "other" else "delete it"
+    message = "another run .seed 3 -> 9." if damage == "other" else "damaged or foreign"
     with pytest.raises(ValueError, match=message):
         train(tiny_dcgan(), checkpoint=checkpoint, seed=seed)
 
@@ -226,7 +230,7 @@ def test_no_step_waits_for_the_device(name, monkeypatch):
             torch.Tensor, method, lambda x, f=original: (waits.append(1), f(x))[1]
         )
     model = WAITLESS[name]()
-    small = IMAGES[:, :, :8, :8] if model.makes == "images" else POINTS[:40]
+    small = IMAGES[:, :, :8, :8] if model.modality == "images" else POINTS[:40]
     data = SimpleNamespace(x=small, y=torch.arange(40) % 2)
     aigc.fit(model, data, steps=LOG_EVERY, batch_size=8)
     assert len(waits) < 10
@@ -297,9 +301,16 @@ def test_learning_rate_holds_and_then_falls_to_zero():
 def test_images_are_scaled_and_points_are_not():
     model = Counter()
     aigc.fit(
-        model, torch.tensor([[0], [255]], dtype=torch.uint8), steps=1, batch_size=2
+        model,
+        torch.tensor([0, 255], dtype=torch.uint8).view(2, 1, 1, 1),
+        steps=1,
+        batch_size=2,
     )
-    assert model.batches[0].sort(0).values.tolist() == [[-1.0], [1.0]]
+    assert model.batches[0].flatten().sort().values.tolist() == [-1.0, 1.0]
+    model = Counter()  # whole numbers that are no pixels
+    whole = torch.tensor([[0], [255]], dtype=torch.uint8)
+    aigc.fit(model, whole, steps=1, batch_size=2)
+    assert model.batches[0].flatten().sort().values.tolist() == [0, 255]
 
 
 def test_seconds_stop_the_run_and_watching_is_not_counted():
@@ -366,9 +377,20 @@ def test_diverged_loss_is_reported_by_name():
         ({"seconds": -1}, "seconds=-1"),
         ({"steps": 1, "batch_size": 0}, "batch_size=0"),
         ({"steps": 1, "batch_size": 300}, "holds 200 samples.*batch_size <= 200"),
-        ({"steps": 1, "ema": 1.0}, r"ema=1.0: a decay lies in \[0, 1\)"),
-        ({"steps": 1, "cooldown": 1.5}, "cooldown=1.5: a share"),
-        ({"steps": 1, "data": [1, 2]}, "data is list"),
+        ({"steps": 1, "ema": 1.0}, "ema=1.0: give a number >= 0 and < 1"),
+        ({"steps": 1, "cooldown": 1.5}, "cooldown=1.5: give a number >= 0 and <= 1"),
+        ({"steps": 1, "data": [1, 2]}, "data is int"),
+        ({"steps": 1, "data": "ring8"}, "data gives str"),
+        ({"steps": 1, "data": 3}, "data is int: give a data set"),
+        ({"steps": 1, "data": POINTS[:, :1]}, r"shape \(1,\), MLPGAN is made for \(2,"),
+        ({"steps": 1, "data": (POINTS, POINTS[:9])}, "of one length"),
+        ({"steps": 1, "seed": -1}, "seed=-1: give at least 0"),
+        ({"steps": 2.5}, "steps=2.5: give a whole number"),
+        ({"steps": torch.nan}, "steps=nan: give a finite number"),
+        ({"seconds": torch.nan}, "seconds=nan: give a finite number"),
+        ({"steps": 1, "save_every": 0}, "save_every=0"),
+        ({"steps": 1, "max_grad_norm": 0}, "max_grad_norm=0: give a number > 0"),
+        ({"steps": 1, "keep_best": True}, "give data to validate on"),
         ({"steps": 1, "data": torch.full((99, 2), torch.nan)}, "NaN"),
     ],
 )
@@ -381,7 +403,7 @@ def test_bad_arguments(arguments, message):
 class Tagged(GenerativeModel):
     """Learns nothing; notes which label came with which sample."""
 
-    makes, conditional = "points", True
+    modality, conditional = "points", True
 
     def __init__(self):
         super().__init__()
@@ -411,7 +433,7 @@ def test_conditional_model_gets_each_sample_with_its_label():
 
 @pytest.mark.parametrize("y", [None, torch.zeros(19, dtype=torch.long), POINTS[:20, 0]])
 def test_conditional_model_without_usable_labels(y):
-    with pytest.raises(ValueError, match=r"data\.y with 20 whole numbers"):
+    with pytest.raises(ValueError, match=r"one (whole number for|length)"):
         aigc.fit(Tagged(), labelled_points(y), steps=1, batch_size=10)
 
 

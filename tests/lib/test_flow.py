@@ -37,11 +37,11 @@ def awake(model):
 def test_path_goes_from_noise_to_data_at_its_velocity():
     noise, data = torch.randn(2, 6, 1, 4, 4)
     path, t = StraightPath(), torch.rand(6).double()
-    assert torch.equal(path.at(noise, data, torch.zeros(6)), noise)
-    assert torch.equal(path.at(noise, data, torch.ones(6)), data)
+    assert torch.equal(path.at(data, noise, torch.zeros(6)), noise)
+    assert torch.equal(path.at(data, noise, torch.ones(6)), data)
     noise, data = noise.double(), data.double()
-    slope = (path.at(noise, data, t + 1e-6) - path.at(noise, data, t - 1e-6)) / 2e-6
-    assert torch.allclose(slope, path.velocity(noise, data), atol=1e-6)
+    slope = (path.at(data, noise, t + 1e-6) - path.at(data, noise, t - 1e-6)) / 2e-6
+    assert torch.allclose(slope, path.velocity(data, noise), atol=1e-6)
 
 
 @pytest.mark.parametrize(("solver", "order"), [(euler, 1), (heun, 2), (midpoint, 2)])

@@ -49,7 +49,7 @@ def test_sample_of_nothing_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"loss": "hinges"}, "loss='hinges': choose one of minimax"),
+        ({"loss": "hinges"}, "loss='hinges': did you mean 'hinge'"),
         ({"r1": -1.0}, "r1=-1.0"),
         ({"gradient_penalty": -2}, "gradient_penalty=-2"),
     ],

@@ -61,7 +61,7 @@ def test_it_comes_to_prefer(lora):
     assert all(
         torch.equal(v, tuning.reference.state_dict()[k]) for k, v in reference.items()
     )
-    assert tuning.sample(2, seed=0).shape == (2, 8)
+    assert model.sample(2, seed=0).shape == (2, 8)
 
 
 def test_the_reference_has_no_dropout():

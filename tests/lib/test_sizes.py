@@ -5,7 +5,7 @@ import pytest
 from aigc_lib.kinds import _accepted
 from aigc_lib.models import MLPGAN, MODELS, FlowMatching
 
-IMAGES = [name for name, kind in MODELS.items() if kind.makes == "images"]
+IMAGES = [name for name, kind in MODELS.items() if kind.modality == "images"]
 BAD = [
     ("image_size", 30),
     ("image_size", 0),

@@ -205,7 +205,7 @@ def test_samples_and_saving(kind, body, tmp_path):
     [
         (lambda: VAE(body="vit"), "body='vit'"),
         (lambda: VAE(likelihood="poisson"), "likelihood='poisson'"),
-        (lambda: VAE(channels=3, likelihood="autoregressive"), "channels=3"),
+        (lambda: VAE(channels=3, likelihood="autoregressive"), "of 1 channel"),
         (lambda: VAE(beta=-1), "beta=-1"),
         (lambda: VAE(importance_samples=0), "importance_samples=0"),
         (lambda: VAE(importance_samples=5, beta=2), "beta=2"),

@@ -171,7 +171,7 @@ def test_drawing_follows_the_shares():
         ({"classes": 0}, "classes=0"),
         ({"bands": 0}, "bands=0"),
         ({"bands": 4, "classes": 2}, "classes=2, bands=4: give one of the two"),
-        ({"levels": 1}, "levels=1: a sound needs at least 2"),
+        ({"levels": 1}, "levels=1: give at least 2"),
     ],
 )
 def test_bad_models(option, message):
@@ -184,7 +184,7 @@ def test_bad_models(option, message):
     [
         ({"n": 0}, "n=0: give at least 1"),
         ({"length": 0}, "length=0"),
-        ({"temperature": -0.5}, r"temperature=-0.5: give 0 or more"),
+        ({"temperature": -0.5}, r"temperature=-0.5: give a number >= 0"),
         ({"labels": 3}, r"labels=3: choose numbers from 0 to 2"),
         ({"labels": torch.zeros(3)}, r"labels=\(3,\): give one"),
         ({"labels": torch.zeros(3).long()}, r"labels=\(3,\): give one"),

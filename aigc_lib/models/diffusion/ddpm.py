@@ -8,6 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from ...arguments import at_least, unknown
 from ..base import Batch, Update, noise_source
 from .denoiser import Denoiser
 
@@ -26,8 +27,7 @@ class NoiseSchedule(nn.Module):
 
     def __init__(self, kind: str = "cosine", timesteps: int = 1000):
         super().__init__()
-        if timesteps < 2:
-            raise ValueError(f"timesteps={timesteps}: give at least 2")
+        at_least(2, timesteps=timesteps)
         if kind == "linear":
             scale = 1000 / timesteps
             beta = torch.linspace(
@@ -94,7 +94,8 @@ class DDPM(Denoiser):
         channels: int = 1,
         width: int = 32,
         *,
-        net: str = "unet",
+        sample_shape: tuple[int, ...] | None = None,
+        net: str | nn.Module = "unet",
         predicts: str = "v",
         schedule: str = "cosine",
         timesteps: int = 1000,
@@ -103,20 +104,16 @@ class DDPM(Denoiser):
         learning_rate: float = 2e-3,
     ):
         if predicts not in PREDICTIONS:
-            raise ValueError(
-                f"predicts={predicts!r}: choose one of {', '.join(PREDICTIONS)}"
-            )
+            raise unknown("predicts", predicts, PREDICTIONS)
         super().__init__(
             image_size,
             channels,
             width,
+            sample_shape=sample_shape,
             net=net,
             classes=classes,
             label_dropout=label_dropout,
             learning_rate=learning_rate,
-            predicts=predicts,
-            schedule=schedule,
-            timesteps=timesteps,
         )
         self.schedule = NoiseSchedule(schedule, timesteps)
         self.predicts = predicts
@@ -145,14 +142,14 @@ class DDPM(Denoiser):
         )
 
     def clean(self, guess: Tensor, x: Tensor, t: int) -> Tensor:
-        """Turn the net's guess at step t into one of x_0, kept in [-1, 1]."""
+        """Turn the net's guess at step t into one of x_0; images kept in [-1, 1]."""
         a = self.schedule.signal_root[t].item()
         b = self.schedule.noise_root[t].item()
         if self.predicts == "epsilon":
             guess = (x - b * guess) / a
         elif self.predicts == "v":
             guess = a * x - b * guess
-        return guess.clamp(-1, 1)
+        return self.bounded(guess)
 
     def sample(
         self,

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ... import runtime
-from ...arguments import at_least
+from ...arguments import at_least, finite, unknown
 from ...optim import Muon
 from ..base import (
     Batch,
@@ -18,12 +18,18 @@ from ..base import (
     Seed,
     codes_for,
     noise_source,
+    shape_of,
     standard_normal,
 )
 from .dit import DiT
+from .mlp import RowNet
 from .unet import UNet
 
-NETS: dict[str, type[nn.Module]] = {"unet": UNet, "dit": DiT}
+NETS: dict[str, Callable[..., nn.Module]] = {  # (sample shape, width, classes)
+    "unet": lambda shape, *sizes: UNet(shape[1], shape[0], *sizes),
+    "dit": lambda shape, *sizes: DiT(shape[1], shape[0], *sizes),
+    "mlp": RowNet,
+}
 
 MATRIX_RATE = 20  # times the rate of the other parameters
 PART = 250  # images at a time: what a processor's cache holds
@@ -37,9 +43,16 @@ class Denoiser(GenerativeModel):
     probability ``label_dropout``: so one net learns both answers that classifier-free
     guidance compares (Ho & Salimans 2022).
 
+    Made for images unless ``sample_shape`` says otherwise: (D,) for rows and latents,
+    (C, T) for series, whose values are not bounded. ``net`` is the name of a network,
+    or one of your own: (x (B, *sample_shape), t (B,), labels (B,) or None) ->
+    (B, *sample_shape), where label number ``classes`` means "none". Of its own, the
+    layers named by an attribute ``inner`` are trained by Muon, all others by AdamW.
+
     Raises:
-        ValueError: unknown ``net``, ``label_dropout`` outside [0, 1], ``channels`` or
-            ``classes`` below 1, or an ``image_size`` or ``width`` that the net refuses.
+        ValueError: unknown ``net`` or one that is not for such samples,
+            ``label_dropout`` outside [0, 1], a size or ``classes`` below 1, or an
+            ``image_size`` or ``width`` that the net refuses.
     """
 
     sampled = ("net",)
@@ -50,31 +63,29 @@ class Denoiser(GenerativeModel):
         channels: int,
         width: int,
         *,
-        net: str,
+        sample_shape: tuple[int, ...] | None,
+        net: str | nn.Module,
         classes: int | None,
         label_dropout: float,
         learning_rate: float,
-        **config,
     ):
-        if net not in NETS:
-            raise ValueError(f"net={net!r}: choose one of {', '.join(NETS)}")
-        if not 0 <= label_dropout <= 1:
-            raise ValueError(f"label_dropout={label_dropout}: a share lies in [0, 1]")
-        at_least(1, channels=channels)
+        shape = shape_of(sample_shape, image_size, channels)
+        images = len(shape) == 3 and shape[1] == shape[2]
+        if isinstance(net, str):
+            if net not in NETS:
+                raise unknown("net", net, NETS)
+            if net == "unet" and not images:  # the default
+                net = "mlp"
+            if net == "dit" and not images:
+                raise ValueError(f"net='dit', sample_shape={shape}: for square images")
+        finite("label_dropout", label_dropout, least=0, most=1)
+        finite("learning_rate", learning_rate, above=0)
         if classes is not None:
             at_least(1, classes=classes)
-        super().__init__(
-            image_size=image_size,
-            channels=channels,
-            width=width,
-            net=net,
-            classes=classes,
-            label_dropout=label_dropout,
-            learning_rate=learning_rate,
-            **config,
-        )
-        self.net = NETS[net](image_size, channels, width, classes)
-        self.shape = (channels, image_size, image_size)
+        super().__init__()
+        self.net = NETS[net](shape, width, classes) if isinstance(net, str) else net
+        self.sample_shape = shape
+        self.modality = "images" if len(shape) == 3 else "points"
         self.classes = classes
         self.conditional = classes is not None
         self.label_dropout = label_dropout
@@ -83,8 +94,12 @@ class Denoiser(GenerativeModel):
     def optimizers(self) -> dict[str, Optimizer]:
         """Muon for the matrices inside the network, AdamW for all else."""
         inner, others = [], []
+        layers = getattr(self.net, "inner", ())
         for name, parameter in self.net.named_parameters():
-            inside = name.startswith(self.net.inner) and parameter.dim() > 1
+            if not parameter.requires_grad:  # beside a LoRA, which is no .weight itself
+                continue
+            matrix = parameter.dim() > 1 and name.endswith(".weight")
+            inside = matrix and name.startswith(layers)
             (inner if inside else others).append(parameter)
         return {
             "net": Muon(
@@ -103,13 +118,17 @@ class Denoiser(GenerativeModel):
         dropped = torch.rand(len(x), device=x.device) < self.label_dropout
         return x, labels.masked_fill(dropped, self.classes)
 
+    def bounded(self, x: Tensor) -> Tensor:
+        """Keep images in [-1, 1]; nothing is known of the bounds of other samples."""
+        return x.clamp(-1, 1) if self.modality == "images" else x
+
     def noise(self, n: int, seed: Seed) -> Tensor:
-        """Draw standard normal noise (n, C, S, S), the same on every device.
+        """Draw standard normal noise (n, *sample_shape), the same on every device.
 
         Raises:
             ValueError: ``n`` < 1.
         """
-        return standard_normal(n, *self.shape, seed=seed).to(self.device)
+        return standard_normal(n, *self.sample_shape, seed=seed).to(self.device)
 
     def masked(self, x: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """Return images and the mask of what is known of them, both (N, C, S, S).
@@ -118,10 +137,11 @@ class Denoiser(GenerativeModel):
             ValueError: x of another shape than the model's, or not in [-1, 1]; no
                 boolean mask, or one that does not broadcast to x.
         """
-        if x.shape[1:] != self.shape:
-            shape = ", ".join(map(str, self.shape))
+        if x.shape[1:] != self.sample_shape:
+            shape = ", ".join(map(str, self.sample_shape))
             raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {shape})")
-        if not (x.is_floating_point() and (x.abs() <= 1.001).all()):
+        inside = self.modality != "images" or (x.abs() <= 1.001).all()
+        if not (x.is_floating_point() and inside):
             raise ValueError(
                 f"x has dtype {x.dtype}, values from {x.min():.4g} to {x.max():.4g}: "
                 "give floating point in [-1, 1], x / 127.5 - 1 for uint8"

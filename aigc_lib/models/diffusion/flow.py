@@ -6,8 +6,9 @@ import math
 from itertools import pairwise
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from ...arguments import at_least, unknown
 from ..base import Batch, Update, noise_source
 from .denoiser import Denoiser
 from .solvers import SOLVERS, uniform_times
@@ -20,12 +21,12 @@ class StraightPath:
     the optimal-transport path for sigma_min = 0 (Lipman et al. 2023, equation 22).
     """
 
-    def at(self, noise: Tensor, data: Tensor, t: Tensor) -> Tensor:
+    def at(self, data: Tensor, noise: Tensor, t: Tensor) -> Tensor:
         """Return the point at times t (B,) between noise and data (B, ...)."""
         t = t.view(-1, *[1] * (data.dim() - 1))
         return torch.lerp(noise, data, t)
 
-    def velocity(self, noise: Tensor, data: Tensor) -> Tensor:
+    def velocity(self, data: Tensor, noise: Tensor) -> Tensor:
         """Return d x_t / dt, the same all along the line."""
         return data - noise
 
@@ -62,7 +63,8 @@ class FlowMatching(Denoiser):
         channels: int = 1,
         width: int = 32,
         *,
-        net: str = "unet",
+        sample_shape: tuple[int, ...] | None = None,
+        net: str | nn.Module = "unet",
         classes: int | None = None,
         label_dropout: float = 0.1,
         learning_rate: float = 2e-3,
@@ -71,6 +73,7 @@ class FlowMatching(Denoiser):
             image_size,
             channels,
             width,
+            sample_shape=sample_shape,
             net=net,
             classes=classes,
             label_dropout=label_dropout,
@@ -86,8 +89,8 @@ class FlowMatching(Denoiser):
         data, labels = self.parts(batch)
         noise = torch.randn_like(data)
         t = torch.randn(len(data), device=data.device).sigmoid()
-        guess = self.net(self.path.at(noise, data, t), t, labels)
-        update("net", (guess - self.path.velocity(noise, data)).square().mean())
+        guess = self.net(self.path.at(data, noise, t), t, labels)
+        update("net", (guess - self.path.velocity(data, noise)).square().mean())
 
     def sample(
         self,
@@ -108,14 +111,14 @@ class FlowMatching(Denoiser):
                 that the model does not know.
         """
         if solver not in SOLVERS:
-            raise ValueError(f"solver={solver!r}: choose one of {', '.join(SOLVERS)}")
+            raise unknown("solver", solver, SOLVERS)
         times = self.times(steps)
         source = noise_source(seed)
         noise = self.noise(n, source)
         labels = self.labels_for(labels, n, source)
         with self.for_sampling("net") as net:
             velocity = self.field(net, labels, guidance)
-            return SOLVERS[solver](velocity, noise, times).clamp_(-1, 1)
+            return self.bounded(SOLVERS[solver](velocity, noise, times))
 
     def inpaint(
         self,
@@ -151,7 +154,7 @@ class FlowMatching(Denoiser):
                 data = torch.where(known, image, guess)
                 fresh = torch.randn(x.shape, generator=source).to(x.device)
                 x = self.path.back(data, x, t, after, fresh)
-        return torch.where(known, image, x.clamp(-1, 1))
+        return torch.where(known, image, self.bounded(x))
 
     def times(self, steps: int) -> Tensor:
         """Return the times of ``steps`` steps from 0 to 1, (steps + 1,).
@@ -159,6 +162,5 @@ class FlowMatching(Denoiser):
         Raises:
             ValueError: ``steps`` < 1.
         """
-        if steps < 1:
-            raise ValueError(f"steps={steps}: give at least 1")
+        at_least(1, steps=steps)
         return uniform_times(steps, self.device)

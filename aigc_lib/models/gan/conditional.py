@@ -16,14 +16,14 @@ from torch.nn.functional import (
 )
 from torch.optim import Adam, Optimizer
 
-from ...arguments import at_least, multiple_of
+from ...arguments import at_least, finite, multiple_of
 from ...nets.conv import (
     ConvDiscriminator,
     ConvGenerator,
     ConvReader,
     ProjectionDiscriminator,
 )
-from ..base import Batch, Update, codes_for, noise_source
+from ..base import Batch, Update, codes_for, in_parts, noise_source
 from .game import GAN, HingeGAN
 
 
@@ -58,13 +58,10 @@ class ConditionalGAN(HingeGAN):
         super().__init__(
             ConvGenerator(image_size, channels, latent_dim + classes, width),
             ProjectionDiscriminator(image_size, channels, width, classes),
+            sample_shape=(channels, image_size, image_size),
             latent_dim=latent_dim,
             learning_rates=learning_rates,
             betas=betas,
-            image_size=image_size,
-            channels=channels,
-            classes=classes,
-            width=width,
         )
         self.classes = classes
 
@@ -143,6 +140,7 @@ class InfoGAN(HingeGAN):
             multiple of 4, ``width`` is below 2, or another size below 1.
     """
 
+    least_batch = 8  # its reader normalises over quarters of a batch
     recipe: ClassVar[dict[str, Any]] = {"batch_size": 512}
 
     def __init__(
@@ -168,19 +166,14 @@ class InfoGAN(HingeGAN):
             "distortion": distortion,
         }
         for name, value in weights.items():
-            if value < 0:
-                raise ValueError(f"{name}={value}: give a number >= 0")
+            finite(name, value, least=0)
         super().__init__(
             ConvGenerator(image_size, channels, latent_dim + num_codes, width),
             ConvDiscriminator(image_size, channels, width),
+            sample_shape=(channels, image_size, image_size),
             latent_dim=latent_dim,
             learning_rates=learning_rates,
             betas=betas,
-            image_size=image_size,
-            channels=channels,
-            num_codes=num_codes,
-            width=width,
-            **weights,
         )
         self.reader = ConvReader(image_size, channels, width // 2, HEADS * num_codes)
         self.num_codes = num_codes
@@ -224,8 +217,7 @@ class InfoGAN(HingeGAN):
     def code(self, images: Tensor) -> Tensor:
         """Return the code that the reader sees in each image in [-1, 1], (B,) int64."""
         with self.for_sampling("reader"):
-            chunks = images.to(self.device).split(1_000)
-            return torch.cat([self.read(chunk).argmax(1) for chunk in chunks])
+            return in_parts(lambda x: self.read(x.to(self.device)).argmax(1), images)
 
     def sample(
         self, n: int, *, seed: int | None = None, codes: int | Tensor | None = None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor, nn
 from torch.nn.utils.parametrizations import spectral_norm as add_spectral_norm
 from torch.optim import Adam, Optimizer
 
-from ...arguments import at_least, multiple_of
+from ...arguments import at_least, finite, multiple_of, pair, unknown
 from ...nets.conv import ConvDiscriminator, ConvGenerator
-from ..base import GenerativeModel, Seed, Update, standard_normal
+from ..base import GenerativeModel, Seed, Update, in_parts, standard_normal
 from .losses import LOSSES, gradient_penalty, r1_penalty
 
 
@@ -39,23 +38,16 @@ class GAN(GenerativeModel):
         r1: float,
         learning_rates: tuple[float, float],
         betas: tuple[float, float],
-        **config,
     ):
         if loss not in LOSSES:
-            raise ValueError(f"loss={loss!r}: choose one of {', '.join(LOSSES)}")
+            raise unknown("loss", loss, LOSSES)
         for name, weight in {"gradient_penalty": gradient_penalty, "r1": r1}.items():
-            if weight < 0:
-                raise ValueError(f"{name}={weight}: a penalty weight is >= 0")
-        super().__init__(
-            latent_dim=latent_dim,
-            loss=loss,
-            spectral_norm=spectral_norm,
-            gradient_penalty=gradient_penalty,
-            r1=r1,
-            learning_rates=learning_rates,
-            betas=betas,
-            **config,
-        )
+            finite(name, weight, least=0)
+        for rate in pair("learning_rates", learning_rates):
+            finite("learning_rates", rate, above=0)
+        for beta in pair("betas", betas):
+            finite("betas", beta, least=0, below=1)
+        super().__init__()
         self.generator = generator
         self.discriminator = discriminator
         if spectral_norm:
@@ -108,13 +100,12 @@ class GAN(GenerativeModel):
         return self.generated(self.prior(n, seed=seed))
 
     def generated(self, inputs: Tensor, *size: float) -> Tensor:
-        """Send ``inputs`` (N, D) through the averaged generator, 1,000 at a time.
+        """Send ``inputs`` (N, D) through the averaged generator.
 
         ``size`` is what else the generator of a ``GrowingGAN`` takes.
         """
         with self.for_sampling("generator") as generator:
-            parts = inputs.split(1_000)
-            return torch.cat([generator(part, *size) for part in parts])
+            return in_parts(lambda part: generator(part, *size), inputs)
 
 
 def bound_slopes(network: nn.Module) -> None:
@@ -135,7 +126,7 @@ class MLPGAN(GAN):
         ValueError: a size below 1, and all that ``GAN`` refuses.
     """
 
-    makes = "points"
+    modality = "points"
     tolerates_bf16 = False  # a coordinate near 2 would be rounded to steps of 1/64
 
     def __init__(
@@ -163,10 +154,8 @@ class MLPGAN(GAN):
             r1=r1,
             learning_rates=learning_rates,
             betas=betas,
-            data_dim=data_dim,
-            hidden=hidden,
-            steep_generator=steep_generator,
         )
+        self.sample_shape = (data_dim,)
 
 
 class DCGAN(GAN):
@@ -206,17 +195,15 @@ class DCGAN(GAN):
             r1=r1,
             learning_rates=learning_rates,
             betas=betas,
-            image_size=image_size,
-            channels=channels,
-            width=width,
         )
+        self.sample_shape = (channels, image_size, image_size)
 
 
 class HingeGAN(GAN):
     """A GAN of images whose game is settled: hinge loss and spectral normalisation.
 
-    For families that differ in their networks, so that they can be compared. ``config``
-    are the other arguments that the subclass needs to be built again.
+    For families that differ in their networks, so that they can be compared.
+    ``sample_shape`` is (channels, image_size, image_size).
     """
 
     def __init__(
@@ -224,10 +211,10 @@ class HingeGAN(GAN):
         generator: nn.Module,
         discriminator: nn.Module,
         *,
+        sample_shape: tuple[int, int, int],
         latent_dim: int,
         learning_rates: tuple[float, float],
         betas: tuple[float, float],
-        **config,
     ):
         super().__init__(
             generator,
@@ -240,8 +227,7 @@ class HingeGAN(GAN):
             learning_rates=learning_rates,
             betas=betas,
         )
-        own = {"latent_dim": latent_dim, "learning_rates": learning_rates}
-        self.config = config | own | {"betas": betas}
+        self.sample_shape = sample_shape
 
 
 def mlp(inputs: int, hidden: int, outputs: int) -> nn.Sequential:

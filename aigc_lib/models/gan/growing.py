@@ -51,13 +51,10 @@ class GrowingGAN(HingeGAN):
         super().__init__(
             GrowingGenerator(image_size, channels, latent_dim, width),
             GrowingDiscriminator(image_size, channels, width),
+            sample_shape=(channels, image_size, image_size),
             latent_dim=latent_dim,
             learning_rates=learning_rates,
             betas=betas,
-            image_size=image_size,
-            channels=channels,
-            width=width,
-            phase=phase,
         )
         self.phase = phase
         self.step = 0  # no buffer: on a GPU every look at it would wait for the device

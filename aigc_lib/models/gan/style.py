@@ -37,12 +37,10 @@ class StyleGAN(HingeGAN):
         super().__init__(
             StyleGenerator(image_size, channels, latent_dim, width),
             ConvDiscriminator(image_size, channels, width),
+            sample_shape=(channels, image_size, image_size),
             latent_dim=latent_dim,
             learning_rates=learning_rates,
             betas=betas,
-            image_size=image_size,
-            channels=channels,
-            width=width,
         )
 
     def training_step(self, real: Tensor, update: Update) -> None:

@@ -10,10 +10,11 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW, Optimizer
 
+from ...arguments import finite
 from ...codecs.tokenizers import Tokenizer, check_several, tokenizer_from
 from ...data.text import Texts
 from ...metrics.calibration import fitted_temperature, rejection_threshold
-from ..base import GenerativeModel, Update
+from ..base import Trainable, Update
 from .encoder_nets import Bert, Classifier, Encoder, NGrams
 
 SCORES = ("maximum", "energy")
@@ -51,9 +52,10 @@ def masked(
     return read, torch.where(asked, tokens, -100)
 
 
-class _Reader(GenerativeModel):
+class _Reader(Trainable):
     """What the two models here share: a tokenizer, an encoder, one AdamW."""
 
+    modality = "text"
     sampled = ("net",)
 
     def __init__(
@@ -61,28 +63,24 @@ class _Reader(GenerativeModel):
         tokenizer: Tokenizer | dict[str, Any] | None,
         bert: dict[str, Any] | None,
         *,
+        context: int,
         learning_rate: float,
         weight_decay: float,
-        **config: Any,
     ):
+        finite("learning_rate", learning_rate, above=0)
+        finite("weight_decay", weight_decay, least=0)
         if isinstance(tokenizer, dict):  # from a file
             tokenizer = tokenizer_from(tokenizer)
-        super().__init__(
-            tokenizer=None if tokenizer is None else tokenizer.state(),
-            bert=bert,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-            **config,
-        )
-        self.tokenizer = tokenizer
+        super().__init__()
+        self.tokenizer, self.bert, self.context = tokenizer, bert, context
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
 
     def _encoder(self, **sizes: Any) -> Encoder | Bert:
-        if self.config["bert"]:
+        if self.bert:
             number = self._tokenizer().tokenizer.token_to_id
             mask, *frame = map(number, ("[MASK]", "[CLS]", "[SEP]"))
             spared = [token for token in frame if token is not None]
-            return Bert(self.config["bert"], mask, spared)
+            return Bert(self.bert, mask, spared)
         return Encoder(256 if self.tokenizer is None else len(self.tokenizer), **sizes)
 
     def _tokenizer(self) -> Tokenizer:
@@ -115,9 +113,9 @@ class _Reader(GenerativeModel):
                 model has no tokenizer.
         """
         check_several(texts)
-        code, context = self._tokenizer(), self.config["context"]
+        code, context = self._tokenizer(), self.context
         rows = [code.encode(text) for text in texts]
-        if self.config["bert"]:
+        if self.bert:
             cut = context - 1
             rows = [torch.cat([row[:cut], row[cut:][-1:]]) for row in rows]
         rows = [row[:context] for row in rows]
@@ -128,12 +126,6 @@ class _Reader(GenerativeModel):
             )
         x = torch.nn.utils.rnn.pad_sequence(rows, True, EMPTY)
         return Encoded(x, getattr(texts, "y", None))
-
-    def sample(self, n: int, *, seed: int | None = None) -> Tensor:
-        """Refuse: this model reads."""
-        raise ValueError(
-            f"{type(self).__name__} draws no samples: it reads texts; GPT writes them"
-        )
 
 
 class MaskedLM(_Reader):
@@ -147,8 +139,6 @@ class MaskedLM(_Reader):
     Raises:
         ValueError: arguments that do not fit together.
     """
-
-    makes = "gaps"
 
     def __init__(
         self,
@@ -170,9 +160,7 @@ class MaskedLM(_Reader):
         super().__init__(
             tokenizer,
             bert,
-            **sizes,
-            dropout=dropout,
-            share=share,
+            context=context,
             learning_rate=learning_rate,
             weight_decay=weight_decay,
         )
@@ -218,7 +206,6 @@ class TextClassifier(_Reader):
         ValueError: arguments that do not fit together.
     """
 
-    makes = "labels"
     conditional = True
 
     def __init__(
@@ -251,12 +238,7 @@ class TextClassifier(_Reader):
         super().__init__(
             tokenizer,
             bert,
-            classes=classes,
-            **sizes,
-            dropout=dropout,
-            ngrams=ngrams,
-            hidden=hidden,
-            score=score,
+            context=context,
             learning_rate=learning_rate,
             weight_decay=weight_decay,
         )

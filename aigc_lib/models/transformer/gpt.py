@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW, Optimizer
 
+from ...arguments import finite
 from ...codecs.tokenizers import Tokenizer, tokenizer_from
 from ...nets.attention import KVCache, Transformer
 from ...nets.direct import without_onednn
@@ -54,7 +55,7 @@ class GPT(GenerativeModel):
     """
 
     sampled = ("net",)
-    makes = "text"
+    modality = "text"
 
     def __init__(
         self,
@@ -83,22 +84,10 @@ class GPT(GenerativeModel):
             raise ValueError(
                 f"vocab_size={vocab_size}: the tokenizer has {len(tokenizer)} tokens"
             )
-        super().__init__(
-            tokenizer=None if tokenizer is None else tokenizer.state(),
-            vocab_size=vocab_size,
-            context=context,
-            depth=depth,
-            heads=heads,
-            width=width,
-            dropout=dropout,
-            positions=positions,
-            bias=bias,
-            gelu=gelu,
-            optimizer=optimizer,
-            learning_rate=learning_rate,
-            weight_decay=weight_decay,
-        )
-        self.tokenizer = tokenizer
+        finite("learning_rate", learning_rate, above=0)
+        finite("weight_decay", weight_decay, least=0)
+        super().__init__()
+        self.tokenizer, self.vocab_size = tokenizer, vocab_size
         self.context, self.optimizer = context, optimizer
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         self.net = Transformer(
@@ -347,7 +336,7 @@ class Writer:
                 f"prompt {tuple(prompt.shape)} {prompt.dtype}: give (B, T) int64 "
                 "tokens, at least one a row"
             )
-        known = model.config["vocab_size"]
+        known = model.vocab_size
         if not 0 <= prompt.min() <= prompt.max() < known:
             raise ValueError(
                 f"prompt has tokens from {prompt.min()} to {prompt.max()}: give "

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ...runtime import optional
-from ..base import GenerativeModel
+from ..base import Trainable
 
 LAYERS = ("qkv", "mix")  # of our attention, as the paper does
 
@@ -48,7 +48,7 @@ class LoRALinear(nn.Module):
 
 
 def add_lora(
-    model: GenerativeModel,
+    model: Trainable,
     *,
     rank: int = 8,
     alpha: float = 16.0,
@@ -78,7 +78,7 @@ def add_lora(
         setattr(parent, name, lora)
 
 
-def merge_lora(model: GenerativeModel) -> None:
+def merge_lora(model: Trainable) -> None:
     """Add every LoRA to its frozen layer: the same answers, at the old price."""
     for net in (model.net, *model.averages.values()):
         for parent in list(net.modules()):
@@ -93,7 +93,7 @@ def merge_lora(model: GenerativeModel) -> None:
 
 
 def add_peft_lora(
-    model: GenerativeModel,
+    model: Trainable,
     *,
     rank: int = 8,
     alpha: float = 16.0,
@@ -116,7 +116,7 @@ def add_peft_lora(
     model.net = peft.get_peft_model(model.net, config)
 
 
-def merge_peft_lora(model: GenerativeModel) -> None:
+def merge_peft_lora(model: Trainable) -> None:
     """Add the LoRA to its layers and take peft away again."""
     model.net = model.net.merge_and_unload()
     for name, average in model.averages.items():

@@ -9,7 +9,8 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid
 from torch.optim import AdamW, Optimizer
 
-from ..base import GenerativeModel, Update
+from ...arguments import finite
+from ..base import Trainable, Update
 from .gpt import GPT, readable
 
 
@@ -33,24 +34,24 @@ def dpo_loss(better: Tensor, worse: Tensor, beta: float) -> Tensor:
     return -logsigmoid(beta * (better - worse)).mean()
 
 
-class DPO(GenerativeModel):
+class DPO(Trainable):
     """Tunes ``gpt`` itself towards better answers, held near to what it was.
 
     Trains on pairs (N, 2, T + 1): the better run, then the worse one, such as two
     results of ``aigc.data.prompted`` stacked on axis 1. ``beta`` is the price of going
-    away from the beginning. Save ``gpt`` afterwards, not this.
+    away from the beginning. Afterwards ``gpt`` is what
+    writes, and what one usually saves.
 
     Raises:
         ValueError: ``beta`` or ``learning_rate`` not above 0.
     """
 
-    makes = "text"
+    modality = "text"
 
     def __init__(self, gpt: GPT, *, beta: float = 0.1, learning_rate: float = 1e-4):
-        for name, value in {"beta": beta, "learning_rate": learning_rate}.items():
-            if not value > 0:
-                raise ValueError(f"{name}={value}: give a number above 0")
-        super().__init__(beta=beta, learning_rate=learning_rate)
+        finite("beta", beta, above=0)
+        finite("learning_rate", learning_rate, above=0)
+        super().__init__()
         gpt.adopt_average("net")  # what samples is what gets tuned
         self.gpt = gpt
         self.reference = copy.deepcopy(gpt.net).requires_grad_(False)
@@ -69,7 +70,3 @@ class DPO(GenerativeModel):
             before = log_probability(self.reference, runs)
         gain = (log_probability(self.gpt.net, runs) - before).unflatten(0, (-1, 2))
         update("policy", dpo_loss(gain[:, 0], gain[:, 1], self.beta))
-
-    def sample(self, n: int, *, seed: int | None = None, **options) -> Tensor:
-        """As ``GPT.sample``."""
-        return self.gpt.sample(n, seed=seed, **options)

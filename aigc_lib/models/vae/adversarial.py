@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from ...arguments import at_least, multiple_of
+from ...arguments import at_least, finite, multiple_of
 from ...nets.conv import ConvDiscriminator, ConvGenerator
 from ..base import Update
 from ..gan.game import HingeGAN
@@ -50,21 +50,17 @@ class VAEGAN(HingeGAN):
     ):
         multiple_of(4, image_size=image_size)
         at_least(1, channels=channels, latent_dim=latent_dim, width=width)
-        if similarity < 0:
-            raise ValueError(f"similarity={similarity}: a weight is >= 0")
+        finite("similarity", similarity, least=0)
+        finite("encoder_learning_rate", encoder_learning_rate, above=0)
+        shape = (channels, image_size, image_size)
         super().__init__(
             ConvGenerator(image_size, channels, latent_dim, width),
             ConvDiscriminator(image_size, channels, width),
+            sample_shape=shape,
             latent_dim=latent_dim,
             learning_rates=learning_rates,
             betas=betas,
-            image_size=image_size,
-            channels=channels,
-            width=width,
-            similarity=similarity,
-            encoder_learning_rate=encoder_learning_rate,
         )
-        shape = (channels, image_size, image_size)
         self.encoder = conv_encoder(shape, 16 * width, 2 * latent_dim)
         self.similarity = similarity
         self.encoder_learning_rate = encoder_learning_rate

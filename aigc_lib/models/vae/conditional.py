@@ -33,10 +33,9 @@ class ConditionalVAE(VAE):
     ):
         at_least(2, classes=classes)
         super().__init__(image_size, channels, latent_dim, hidden, **options)
-        self.config["classes"] = classes
-        body, shape = self.config["body"], (channels, image_size, image_size)
+        body, shape = self.body, self.sample_shape
         self.encoder = LabelledEncoder(body, shape, hidden, 2 * latent_dim, classes)
-        maps = (channels * self.likelihood.maps, image_size, image_size)
+        maps = (shape[0] * self.likelihood.maps, *shape[1:])
         self.decoder = LabelledDecoder(body, latent_dim, hidden, maps, classes)
         self.classes = classes
 

@@ -35,7 +35,6 @@ class FlowPriorVAE(VAE):
         **options,
     ):
         super().__init__(image_size, channels, latent_dim, hidden, **options)
-        self.config["couplings"] = couplings
         self.flow = CouplingFlow(latent_dim, couplings, 64)
 
     def optimizers(self) -> dict[str, Optimizer]:

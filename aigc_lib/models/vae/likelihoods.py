@@ -19,11 +19,16 @@ class Bernoulli(nn.Module):
 
     maps = 1  # channels of the decoder per channel of the image
 
+    def __init__(self, sample_shape: tuple[int, ...] = (1, 28, 28)):
+        super().__init__()
+        self.axes = len(sample_shape)
+
     def log_prob(self, x: Tensor, decoded: Tensor) -> Tensor:
         """log p(x | z) in nats, x in {-1, 1}: (..., C, S, S) -> (...)."""
         white = (x + 1) / 2
         # x log p + (1 - x) log(1 - p), from the logit, finite for any of them
-        return (white * decoded + logsigmoid(-decoded)).flatten(-3).sum(-1)
+        terms = white * decoded + logsigmoid(-decoded)
+        return terms.flatten(-self.axes).sum(-1)
 
     def mean(self, decoded: Tensor) -> Tensor:
         """The expected image, in [-1, 1]."""
@@ -31,7 +36,9 @@ class Bernoulli(nn.Module):
 
 
 class Gaussian(nn.Module):
-    """Grey pixels: the decoder gives the mean, one learned deviation for all pixels.
+    """Numbers with one learned deviation: the decoder gives their means.
+
+    Those of images are pixels, and their means are kept in [-1, 1].
 
     Learning the deviation sets the balance of reconstruction and KL by maximum
     likelihood; a fixed one would be a hidden weight (Rybkin et al. 2021).
@@ -39,18 +46,19 @@ class Gaussian(nn.Module):
 
     maps = 1
 
-    def __init__(self):
+    def __init__(self, sample_shape: tuple[int, ...] = (1, 28, 28)):
         super().__init__()
+        self.axes = len(sample_shape)
         self.log_std = nn.Parameter(torch.zeros(()))
 
     def log_prob(self, x: Tensor, decoded: Tensor) -> Tensor:
-        """log p(x | z) in nats: (..., C, S, S) -> (...)."""
-        mean = self.mean(decoded).flatten(-3)
-        return normal_log_density(x.flatten(-3), mean, 2 * self.log_std)
+        """log p(x | z) in nats: (..., *sample_shape) -> (...)."""
+        mean = self.mean(decoded).flatten(-self.axes)
+        return normal_log_density(x.flatten(-self.axes), mean, 2 * self.log_std)
 
     def mean(self, decoded: Tensor) -> Tensor:
-        """The expected image, in [-1, 1]."""
-        return torch.tanh(decoded)
+        """The expected sample; an image in [-1, 1]."""
+        return torch.tanh(decoded) if self.axes == 3 else decoded
 
 
 LIKELIHOODS = {

@@ -23,7 +23,7 @@ class Autoregressive(nn.Module):
 
     maps = 4  # channels that the decoder has to give
 
-    def __init__(self, hidden: int = 32):
+    def __init__(self, sample_shape: tuple[int, ...] = (1, 28, 28), hidden: int = 32):
         super().__init__()
         self.width = 2 * REACH + 1
         self.seen = self.width**2 // 2  # the patch in reading order, before its middle

@@ -11,8 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Adam, Optimizer
 
-from ...arguments import at_least, multiple_of
-from ..base import Batch, GenerativeModel, Seed, Update, standard_normal
+from ...arguments import at_least, finite, unknown, whole
+from ..base import (
+    Batch,
+    GenerativeModel,
+    Seed,
+    Update,
+    in_parts,
+    shape_of,
+    standard_normal,
+)
 from .autoencoder import BODIES
 from .bounds import kl_to_standard_normal, normal_log_density, reparameterize
 from .likelihoods import LIKELIHOODS
@@ -42,12 +50,18 @@ class VAE(GenerativeModel):
     ``free_nats`` earns nothing: a decoder that does without z at first does not empty
     it (free bits, Kingma et al. 2016).
 
+    Made for images unless ``sample_shape`` says otherwise: (D,) for rows, (C, T) for
+    series, whose values are not bounded. ``encoder`` and ``decoder`` may be networks
+    of your own: (B, *sample_shape) -> (B, 2 latent_dim), and (B, latent_dim) ->
+    (B, *sample_shape); then ``body`` and ``hidden`` do not count.
+
     Raises:
-        ValueError: unknown ``body`` or ``likelihood``, several channels with the
-            autoregressive one, an ``image_size`` that is no multiple of 4, ``hidden``
-            below 16 with convolutions, another size below 1, negative ``beta`` or
-            ``free_nats``, fewer than one importance sample, or several together with
-            another ``beta`` than 1 or with ``free_nats``.
+        ValueError: unknown ``body`` or ``likelihood``, convolutions or the
+            autoregressive likelihood for what is no image, several channels with the
+            latter, an ``image_size`` that is no multiple of 4, ``hidden`` below 16 with
+            convolutions, another size below 1, negative ``beta`` or ``free_nats``,
+            fewer than one importance sample, or several together with another ``beta``
+            than 1 or with ``free_nats``.
     """
 
     sampled = ("decoder",)
@@ -59,6 +73,9 @@ class VAE(GenerativeModel):
         latent_dim: int = 16,
         hidden: int = 512,
         *,
+        sample_shape: tuple[int, ...] | None = None,
+        encoder: nn.Module | None = None,
+        decoder: nn.Module | None = None,
         body: str = "conv",
         likelihood: str = "gaussian",
         beta: float = 1.0,
@@ -66,45 +83,42 @@ class VAE(GenerativeModel):
         free_nats: float = 0.0,
         learning_rate: float = 2e-3,
     ):
+        shape = shape_of(sample_shape, image_size, channels)
+        images = len(shape) == 3
+        if not images and body == "conv":
+            body = "mlp"
         for name, value, known in (
             ("body", body, BODIES),
             ("likelihood", likelihood, LIKELIHOODS),
         ):
             if value not in known:
-                raise ValueError(f"{name}={value!r}: choose one of {', '.join(known)}")
-        multiple_of(4, image_size=image_size)
-        at_least(1, channels=channels, latent_dim=latent_dim)
-        at_least(16 if body == "conv" else 1, hidden=hidden)  # hidden / 16 channels
-        if likelihood == "autoregressive" and channels != 1:
-            raise ValueError(f"channels={channels}: an autoregressive decoder takes 1")
-        for name, value in {"beta": beta, "free_nats": free_nats}.items():
-            if value < 0:
-                raise ValueError(f"{name}={value}: give a number >= 0")
+                raise unknown(name, value, known)
+        at_least(1, latent_dim=latent_dim)
+        if encoder is None or decoder is None:
+            at_least(16 if body == "conv" else 1, hidden=hidden)  # hidden / 16 channels
+        if likelihood == "autoregressive" and (not images or shape[0] != 1):
+            raise ValueError(
+                f"likelihood='autoregressive' with samples {shape}: it takes images of "
+                "1 channel"
+            )
+        finite("learning_rate", learning_rate, above=0)
+        finite("beta", beta, least=0)
+        finite("free_nats", free_nats, least=0)
         plain = (beta, free_nats) == (1, 0)
-        if importance_samples < 1 or (importance_samples > 1 and not plain):
+        if whole("importance_samples", importance_samples, 1) > 1 and not plain:
             raise ValueError(
                 f"importance_samples={importance_samples}, beta={beta}, "
-                f"free_nats={free_nats}: give at least 1 sample, and beta=1, "
-                "free_nats=0 with more than one"
+                f"free_nats={free_nats}: give beta=1 and free_nats=0 with more than one"
             )
-        super().__init__(
-            image_size=image_size,
-            channels=channels,
-            latent_dim=latent_dim,
-            hidden=hidden,
-            body=body,
-            likelihood=likelihood,
-            beta=beta,
-            importance_samples=importance_samples,
-            free_nats=free_nats,
-            learning_rate=learning_rate,
-        )
-        shape = (channels, image_size, image_size)
-        encoder, decoder = BODIES[body]
-        self.encoder = encoder(shape, hidden, 2 * latent_dim)
-        self.likelihood = LIKELIHOODS[likelihood]()
-        maps = (channels * self.likelihood.maps, image_size, image_size)
-        self.decoder = decoder(latent_dim, hidden, maps)
+        super().__init__()
+        self.sample_shape = shape
+        self.modality = "images" if images else "points"
+        self.likelihood = LIKELIHOODS[likelihood](shape)
+        make_encoder, make_decoder = BODIES[body]
+        self.encoder = encoder or make_encoder(shape, hidden, 2 * latent_dim)
+        maps = (shape[0] * self.likelihood.maps, *shape[1:])
+        self.decoder = decoder or make_decoder(latent_dim, hidden, maps)
+        self.body = body
         self.latent_dim = latent_dim
         self.beta = beta
         self.importance_samples = importance_samples
@@ -128,8 +142,7 @@ class VAE(GenerativeModel):
         """
         if not x.is_floating_point():
             raise ValueError(
-                f"x has dtype {x.dtype}: give floating point in [-1, 1], x / 127.5 - 1 "
-                "for uint8"
+                f"x has dtype {x.dtype}: give floating point, images as x / 127.5 - 1"
             )
         if self.conditional and labels is None:
             raise ValueError("labels=None: this model needs the class of each image")
@@ -247,12 +260,14 @@ class VAE(GenerativeModel):
         return self.drawn(self.prior(n, seed=seed))
 
     def drawn(self, z: Tensor, labels: Labels = None) -> Tensor:
-        """``decode`` with averaged weights: (B, latent_dim) -> (B, C, S, S)."""
+        """``decode`` with averaged weights: (B, latent_dim) -> (B, *sample_shape)."""
         with (
             self.for_sampling("decoder") as decoder,
             self.for_sampling("likelihood") as likelihood,
         ):
-            return likelihood.mean(decoder(*given(z, labels)))
+            return in_parts(
+                lambda *part: likelihood.mean(decoder(*part)), *given(z, labels)
+            )
 
 
 class BetaVAE(VAE):

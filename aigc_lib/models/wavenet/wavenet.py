@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from tqdm import tqdm
 
 from ... import runtime
-from ...arguments import at_least
+from ...arguments import at_least, finite
 from ...codecs.sound import mu_law_decode, mu_law_encode
 from ...codecs.spectrum import HOP, log_mel
 from ...optim import Muon
@@ -36,7 +36,7 @@ class WaveNet(GenerativeModel):
     """
 
     sampled = ("net",)
-    makes = "sounds"
+    modality = "sounds"
     recipe: ClassVar = {"batch_size": 8}
 
     def __init__(
@@ -51,23 +51,12 @@ class WaveNet(GenerativeModel):
         bands: int | None = None,
         learning_rate: float = 3e-3,
     ):
-        super().__init__(
-            channels=channels,
-            skip_channels=skip_channels,
-            depth=depth,
-            stacks=stacks,
-            levels=levels,
-            classes=classes,
-            bands=bands,
-            learning_rate=learning_rate,
-        )
+        super().__init__()
         sizes = {"channels": channels, "skip_channels": skip_channels, "depth": depth}
         sizes |= {"stacks": stacks, "classes": classes, "bands": bands}
         at_least(1, **{k: size for k, size in sizes.items() if size is not None})
-        if not learning_rate > 0:
-            raise ValueError(f"learning_rate={learning_rate}: give a number above 0")
-        if levels < 2:
-            raise ValueError(f"levels={levels}: a sound needs at least 2, 256 is usual")
+        finite("learning_rate", learning_rate, above=0)
+        at_least(2, levels=levels)
         if classes and bands:
             raise ValueError(f"classes={classes}, bands={bands}: give one of the two")
         self.levels, self.classes, self.bands = levels, classes, bands
@@ -89,11 +78,12 @@ class WaveNet(GenerativeModel):
     def optimizers(self) -> dict[str, Optimizer]:
         """Muon for the matrices, AdamW for the embedding of codes and the biases."""
         table = self.net.embedding.weight
-        matrices = [p for p in self.net.parameters() if p.dim() > 1 and p is not table]
-        others = [p for p in self.net.parameters() if p.dim() == 1]
+        learned = [p for p in self.net.parameters() if p.requires_grad]
+        matrices = [p for p in learned if p.dim() > 1 and p is not table]
+        others = [p for p in learned if p.dim() == 1 or p is table]
         rate = self.learning_rate
         rates = {"matrix_rate": MATRIX_RATE * rate, "other_rate": rate}
-        return {"net": Muon(matrices, [table, *others], **rates)}
+        return {"net": Muon(matrices, others, **rates)}
 
     def training_step(self, batch: Batch, update: Update) -> None:
         x, labels = batch if self.conditional else (batch, None)
@@ -142,8 +132,7 @@ class WaveNet(GenerativeModel):
                 ``mel`` that the model does not take or that do not fit.
         """
         at_least(1, n=n, length=length)
-        if temperature < 0:
-            raise ValueError(f"temperature={temperature}: give 0 or more")
+        finite("temperature", temperature, least=0)
         noise = noise_source(seed)
         if self.conditional:
             labels = codes_for(labels, n, self.classes, noise).to(self.device)

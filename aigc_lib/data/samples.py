@@ -1,0 +1,54 @@
+"""Samples in memory, as ``fit`` takes them: rows of tensors that belong together."""
+
+from __future__ import annotations
+
+from typing import Self
+
+import torch
+from torch import Tensor
+
+
+class Samples:
+    """Tensors (N, ...) whose rows belong together: ``samples[rows]`` gives a batch.
+
+    One tensor gives tensors, several give tuples.
+
+    Raises:
+        ValueError: no tensor, no rows, or tensors of different lengths.
+    """
+
+    def __init__(self, *parts: Tensor):
+        lengths = [len(part) if part.dim() else 0 for part in parts]
+        if not parts or len(set(lengths)) != 1 or not lengths[0]:
+            shapes = ", ".join(str(tuple(part.shape)) for part in parts)
+            raise ValueError(
+                f"data has parts of shapes {shapes or 'none'}: give tensors of one "
+                "length (N, ...), N >= 1"
+            )
+        self.parts = parts
+
+    @property
+    def bytes(self) -> int:
+        """How much memory they take."""
+        return sum(part.nbytes for part in self.parts)
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return the same samples on ``device``."""
+        return type(self)(*(part.to(device) for part in self.parts))
+
+    def __len__(self) -> int:
+        return len(self.parts[0])
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor | tuple[Tensor, ...]:
+        picked = tuple(part[rows] for part in self.parts)
+        return picked if len(picked) > 1 else picked[0]
+
+
+class Images(Samples):
+    """Images (N, C, H, W), and what belongs to each: uint8 comes as [-1, 1]."""
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor | tuple[Tensor, ...]:
+        images, *others = (part[rows] for part in self.parts)
+        if images.dtype == torch.uint8:
+            images = images.float().div_(127.5).sub_(1)
+        return (images, *others) if others else images

@@ -1,0 +1,223 @@
+"""From the reader's data to the batches of a run: checks, a fingerprint, the order."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from torch import Tensor
+
+from ..data.samples import Images, Samples
+from ..models.base import Trainable
+
+LOOKED_AT = 1_024  # samples that are digested into the fingerprint
+
+
+class Indexed(Protocol):
+    """What ``fit`` trains on: a length, and batches by the numbers of their samples."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: Tensor) -> Tensor | tuple[Tensor, ...]: ...
+
+
+def as_samples(data: Any, model: Trainable) -> Indexed:
+    """Return ``data`` as batches of what ``model`` trains on.
+
+    - A data set of ``aigc_lib.data``, or anything with ``x`` and ``y``: the samples,
+      and the labels for a conditional model.
+    - Tensors or arrays (N, ...), one or several of one length, as they are.
+    - Anything else with a length that is indexed by a tensor of numbers.
+
+    Pixels in uint8 are scaled to [-1, 1].
+
+    Raises:
+        ValueError: none of these; values that are not finite; samples or labels that
+            are not what the model is made for.
+    """
+    parts = _parts(data, model)
+    if parts is None:
+        samples = data
+    else:
+        images = model.modality == "images" and parts[0].dim() == 4
+        samples = (Images if images else Samples)(*parts)
+    first = samples[torch.arange(1)]
+    x = first[0] if isinstance(first, tuple) else first
+    if not isinstance(x, Tensor):
+        raise ValueError(
+            f"data gives {type(x).__name__}: an index must give a tensor, or a tuple "
+            "of tensors"
+        )
+    _check_shape(x, model)
+    if parts is not None:
+        for i, part in enumerate(parts):
+            _check_values(part, pixels=images and i == 0)
+    if model.conditional:
+        _check_labels(first, parts, model)
+    return samples
+
+
+def _parts(data: Any, model: Trainable) -> list[Tensor] | None:
+    """Return the tensors of ``data``, or None where it is to be indexed as it is."""
+    if hasattr(data, "x") and not isinstance(data, Tensor | np.ndarray):
+        if not model.conditional:
+            return [_tensor(data.x)]
+        y = getattr(data, "y", None)
+        if y is None:
+            raise ValueError(
+                "data has no labels: a conditional model needs one whole number for "
+                "each sample, as data.y"
+            )
+        return [_tensor(data.x), _tensor(y)]
+    if isinstance(data, Samples):
+        return list(data.parts)
+    if isinstance(data, tuple | list):
+        return [_tensor(part) for part in data]
+    if isinstance(data, Tensor | np.ndarray):
+        return [_tensor(data)]
+    if hasattr(data, "__len__") and hasattr(data, "__getitem__"):
+        return None
+    raise ValueError(
+        f"data is {type(data).__name__}: give a data set of aigc_lib.data, tensors "
+        "(N, ...), or anything with a length and an index"
+    )
+
+
+def _tensor(value: Any) -> Tensor:
+    try:
+        x = torch.as_tensor(value)
+    except (TypeError, ValueError, RuntimeError):
+        x = None
+    if x is None or x.dim() < 1:
+        raise ValueError(
+            f"data is {type(value).__name__}: give a data set of aigc_lib.data or a "
+            "tensor (N, ...)"
+        )
+    return x
+
+
+def _check_shape(x: Tensor, model: Trainable) -> None:
+    """Refuse samples of another shape than the model's; ``x`` is a batch of one."""
+    wanted, shape = model.sample_shape, tuple(x.shape[1:])
+    if wanted is not None and shape != tuple(wanted):
+        raise ValueError(
+            f"data holds samples of shape {shape}, {type(model).__name__} is made for "
+            f"{tuple(wanted)}: make the model for that shape, or bring the data to it"
+        )
+
+
+def _check_values(x: Tensor, *, pixels: bool) -> None:
+    if not x.is_floating_point():
+        if pixels and x.dtype != torch.uint8:
+            raise ValueError(
+                f"data holds images of {x.dtype}: give uint8 (0 to 255) or floating "
+                "point in [-1, 1]"
+            )
+        return
+    low, high = (bound.item() for bound in x.aminmax())
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise ValueError("data holds NaN or infinite values: remove those samples")
+    if pixels and max(-low, high) > 1.001:
+        raise ValueError(
+            f"data holds images from {low:.4g} to {high:.4g}: give uint8 (0 to 255), "
+            "or floating point in [-1, 1], x / 127.5 - 1"
+        )
+
+
+def _check_labels(
+    first: Tensor | tuple[Tensor, ...], parts: list[Tensor] | None, model: Trainable
+) -> None:
+    """Refuse labels that are no class of a conditional ``model``."""
+    y = parts[1] if parts and len(parts) > 1 else None
+    if y is None and parts is None and isinstance(first, tuple) and len(first) > 1:
+        y = first[1]
+    if y is None or y.dim() != 1 or y.is_floating_point() or y.dtype == torch.bool:
+        found = "none" if y is None else f"{tuple(y.shape)} {y.dtype}"
+        raise ValueError(
+            f"data has labels {found}: a conditional model needs one whole number for "
+            "each sample, as the second part"
+        )
+    classes = getattr(model, "classes", None)
+    if classes is not None:
+        count = classes if isinstance(classes, int) else len(classes)  # their names
+        if not 0 <= y.min() <= y.max() < count:
+            raise ValueError(
+                f"data.y goes from {y.min()} to {y.max()}, the model has classes 0 to "
+                f"{count - 1}: make it with more classes, or choose other data"
+            )
+
+
+def fingerprint(samples: Indexed) -> str:
+    """Digest the length and up to ``LOOKED_AT`` samples, evenly spread.
+
+    So a checkpoint knows its data, at little cost.
+    """
+    n = len(samples)
+    digest = hashlib.sha256(str(n).encode())
+    for rows in torch.linspace(0, n - 1, min(n, LOOKED_AT)).long().split(16):
+        batch = samples[rows]
+        for part in batch if isinstance(batch, tuple) else (batch,):
+            digest.update(f"{tuple(part.shape)} {part.dtype}".encode())
+            part = part.detach().cpu().contiguous()
+            digest.update(part.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+class Batches:
+    """The batch of each step: every epoch a new order, fixed by the seed.
+
+    Samples that can be moved lie on the device, where they fit; others stay where they
+    are, and each batch is brought there.
+
+    Raises:
+        ValueError: fewer samples than one step of all processes takes.
+    """
+
+    def __init__(
+        self,
+        samples: Indexed,
+        batch_size: int,
+        seed: int,
+        accelerator: Accelerator,
+        dtype: torch.dtype,
+    ):
+        self.per_step = batch_size * accelerator.num_processes
+        self.n, self.batch_size, self.seed = len(samples), batch_size, seed
+        if self.n < self.per_step:
+            raise ValueError(
+                f"data holds {self.n} samples, one step takes {self.per_step}: "
+                f"choose batch_size <= {self.n // accelerator.num_processes}"
+            )
+        self.rank, self.device = accelerator.process_index, accelerator.device
+        self.moved = hasattr(samples, "to") and _fits(samples, self.device)
+        self.samples = samples.to(self.device) if self.moved else samples
+        self.dtype, self.epoch = dtype, -1
+
+    def __getitem__(self, step: int) -> Tensor | tuple[Tensor, ...]:
+        epoch, k = divmod(step, self.n // self.per_step)
+        if epoch != self.epoch:
+            order = np.random.default_rng([self.seed, epoch]).permutation(self.n)
+            self.order, self.epoch = torch.from_numpy(order), epoch
+            if self.moved:
+                self.order = self.order.to(self.device)
+        start = k * self.per_step + self.rank * self.batch_size
+        batch = self.samples[self.order[start : start + self.batch_size]]
+        return self.brought(batch)
+
+    def brought(self, batch: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
+        """Return a batch on the device, its numbers in the precision of the weights."""
+        if not isinstance(batch, Tensor):
+            return tuple(map(self.brought, batch))
+        dtype = self.dtype if batch.is_floating_point() else None
+        return batch.to(self.device, dtype)
+
+
+def _fits(samples: Any, device: torch.device) -> bool:
+    """Tell whether the samples take less than half of what a GPU has free."""
+    if device.type != "cuda" or not hasattr(samples, "bytes"):
+        return True
+    return samples.bytes < torch.cuda.mem_get_info(device)[0] / 2

@@ -1,0 +1,65 @@
+"""The objective on data that a model does not learn from."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor
+
+from ..models.base import Trainable
+from .samples import Batches
+
+MOST = 2_048  # samples that one look takes
+
+
+class _Recorder:
+    """Stands in for ``Update``: notes the losses and changes nothing."""
+
+    def __init__(self):
+        self.totals: dict[str, Tensor] = {}
+        self.count = 0
+
+    def __call__(self, name: str, loss: Tensor) -> None:
+        self.totals[name] = self.totals.get(name, 0) + loss.detach().float()
+
+
+def validation_losses(
+    model: Trainable, batches: Batches, seed: int
+) -> dict[str, float]:
+    """Return the mean of each loss over up to ``MOST`` samples, with averaged weights.
+
+    The noise is the same at every look, so that its losses can be compared. Nothing
+    of the model changes.
+    """
+    steps = min(batches.n, MOST) // batches.batch_size
+    record = _Recorder()
+    state = model.get_extra_state() if _counts(model) else None
+    with _as_used(model):
+        for step in range(steps):
+            torch.manual_seed(seed + step)
+            model.training_step(batches[step], record)
+    if state is not None:
+        model.set_extra_state(state)
+    model.zero_grad(set_to_none=True)
+    return {name: (total / steps).item() for name, total in record.totals.items()}
+
+
+def _counts(model: Trainable) -> bool:
+    return type(model).get_extra_state is not torch.nn.Module.get_extra_state
+
+
+@contextmanager
+def _as_used(model: Trainable) -> Iterator[None]:
+    """Put the averaged networks in place, and all in eval mode, for the moment."""
+    trained = {name: getattr(model, name) for name in model.averages}
+    for name, average in model.averages.items():
+        setattr(model, name, average)
+    model.eval()
+    try:
+        yield
+    finally:
+        for name, network in trained.items():
+            setattr(model, name, network)
+        model.train()
