@@ -31,6 +31,7 @@ class Muon(Optimizer):
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.99),
     ):
+        others = [{"params": list(others)}]  # a group may be empty, a list not
         self.adam = AdamW(others, other_rate, betas, weight_decay=0.0, fused=True)
         first = {"params": list(matrices), "lr": matrix_rate, "momentum": momentum}
         super().__init__([first, *self.adam.param_groups], {})

@@ -36,9 +36,23 @@ class _Configured(type):
     """Notes the arguments of a constructor before anybody of the family changes them.
 
     Numbers of NumPy and torch become Python's.
+
+    Raises:
+        ValueError: another default dtype than float32, which networks and losses need.
     """
 
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """That of the constructor, for help() and for the command line."""
+        signature = inspect.signature(cls.__init__)
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
     def __call__(cls, *args: Any, **options: Any) -> Any:
+        if (dtype := torch.get_default_dtype()) != torch.float32:
+            raise ValueError(
+                f"torch's default dtype is {dtype}, models here are float32: call "
+                "torch.set_default_dtype(torch.float32)"
+            )
         args = tuple(map(_number, args))
         options = {name: _number(value) for name, value in options.items()}
         model = cls.__new__(cls)
@@ -106,6 +120,21 @@ class Trainable(nn.Module, metaclass=_Configured):
         """Go on learning from the averaged weights of network ``name``, if any."""
         if name in self.averages:
             getattr(self, name).load_state_dict(self.averages.pop(name).state_dict())
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Put the averaged networks in the place of those that learn, for a while.
+
+        For measuring by methods that name the networks themselves, in one thread.
+        """
+        learning = {name: getattr(self, name) for name in self.averages}
+        for name, average in self.averages.items():
+            setattr(self, name, average)
+        try:
+            yield
+        finally:
+            for name, network in learning.items():
+                setattr(self, name, network)
 
     @contextmanager
     def for_sampling(self, name: str) -> Iterator[nn.Module]:
@@ -185,14 +214,14 @@ def configuration(
 
     {} where they do not fit: the constructor will say so.
     """
-    signature = inspect.signature(cls.__init__)
+    signature = inspect.signature(cls)
     try:
-        bound = signature.bind(None, *args, **options)
+        bound = signature.bind(*args, **options)
     except TypeError:
         return {}
     bound.apply_defaults()
     found: dict[str, Any] = {}
-    for name, parameter in list(signature.parameters.items())[1:]:
+    for name, parameter in signature.parameters.items():
         value = bound.arguments[name]
         found |= value if parameter.kind is parameter.VAR_KEYWORD else {name: value}
     return {name: plain(value) for name, value in found.items()}
@@ -375,7 +404,7 @@ def standard_normal(n: int, *shape: int, seed: Seed) -> Tensor:
     """
     if n < 1:
         raise ValueError(f"n={n}: ask for at least one sample")
-    return torch.randn(n, *shape, generator=noise_source(seed))
+    return torch.randn(n, *shape, generator=noise_source(seed), dtype=torch.float32)
 
 
 def noise_source(seed: Seed) -> torch.Generator | None:

@@ -94,7 +94,7 @@ def fit(
 
     Raises:
         ValueError: neither or both of ``steps`` and ``seconds``, a number out of range,
-            data that the model is not made for (see ``samples.as_samples``), fewer
+            weights that are not float32, data that the model is not made for (see ``samples.as_samples``), fewer
             samples than one batch, ``keep_best`` without ``validate`` or with several
             losses, or a checkpoint of another run.
         TrainingDiverged: a loss or a weight is no longer finite; what is not finite is
@@ -118,15 +118,16 @@ def fit(
     accelerator = Accelerator()
     device = accelerator.device
     bf16 = model.tolerates_bf16 and runtime.has_bf16(device)
+    if (dtype := next(model.parameters()).dtype) != torch.float32:
+        raise ValueError(f"the weights are {dtype}: call model.float() before fit")
     if seconds is not None and accelerator.num_processes > 1:
         raise ValueError(f"seconds={seconds}: several processes need steps instead")
     samples = as_samples(data, model)
-    dtype = next(model.parameters()).dtype
-    batches = Batches(samples, batch_size, seed, accelerator, dtype)
+    batches = Batches(samples, batch_size, seed, accelerator)
     if validate is not None:
         held_out = as_samples(validate, model)
         size = min(batch_size, len(held_out))
-        held_out = Batches(held_out, size, seed, accelerator, dtype)
+        held_out = Batches(held_out, size, seed, accelerator)
     elif keep_best:
         raise ValueError("keep_best=True: give data to validate on, as validate=")
     model.to(device).train()

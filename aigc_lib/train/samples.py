@@ -183,7 +183,6 @@ class Batches:
         batch_size: int,
         seed: int,
         accelerator: Accelerator,
-        dtype: torch.dtype,
     ):
         self.per_step = batch_size * accelerator.num_processes
         self.n, self.batch_size, self.seed = len(samples), batch_size, seed
@@ -195,7 +194,7 @@ class Batches:
         self.rank, self.device = accelerator.process_index, accelerator.device
         self.moved = hasattr(samples, "to") and _fits(samples, self.device)
         self.samples = samples.to(self.device) if self.moved else samples
-        self.dtype, self.epoch = dtype, -1
+        self.epoch = -1
 
     def __getitem__(self, step: int) -> Tensor | tuple[Tensor, ...]:
         epoch, k = divmod(step, self.n // self.per_step)
@@ -209,10 +208,10 @@ class Batches:
         return self.brought(batch)
 
     def brought(self, batch: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
-        """Return a batch on the device, its numbers in the precision of the weights."""
+        """Return a batch on the device, its numbers as float32."""
         if not isinstance(batch, Tensor):
             return tuple(map(self.brought, batch))
-        dtype = self.dtype if batch.is_floating_point() else None
+        dtype = torch.float32 if batch.is_floating_point() else None
         return batch.to(self.device, dtype)
 
 

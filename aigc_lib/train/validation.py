@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor
 
@@ -36,10 +33,12 @@ def validation_losses(
     steps = min(batches.n, MOST) // batches.batch_size
     record = _Recorder()
     state = model.get_extra_state() if _counts(model) else None
-    with _as_used(model):
+    model.eval()
+    with model.averaged():
         for step in range(steps):
             torch.manual_seed(seed + step)
             model.training_step(batches[step], record)
+    model.train()
     if state is not None:
         model.set_extra_state(state)
     model.zero_grad(set_to_none=True)
@@ -48,18 +47,3 @@ def validation_losses(
 
 def _counts(model: Trainable) -> bool:
     return type(model).get_extra_state is not torch.nn.Module.get_extra_state
-
-
-@contextmanager
-def _as_used(model: Trainable) -> Iterator[None]:
-    """Put the averaged networks in place, and all in eval mode, for the moment."""
-    trained = {name: getattr(model, name) for name in model.averages}
-    for name, average in model.averages.items():
-        setattr(model, name, average)
-    model.eval()
-    try:
-        yield
-    finally:
-        for name, network in trained.items():
-            setattr(model, name, network)
-        model.train()

@@ -12,9 +12,11 @@ import torch
 from torch import nn
 
 import aigc_lib as aigc
+from aigc_lib.data import Characters
 from aigc_lib.models import (
     DCGAN,
     DDPM,
+    GPT,
     MLPGAN,
     VAE,
     VAEGAN,
@@ -25,6 +27,9 @@ from aigc_lib.models import (
     GenerativeModel,
     GrowingGAN,
     InfoGAN,
+    MaskedLM,
+    TextClassifier,
+    WaveNet,
 )
 from aigc_lib.train import TrainingDiverged
 from aigc_lib.train.average import move_average, warmed_up
@@ -218,6 +223,18 @@ WAITLESS = {
     "vae_gan": lambda: VAEGAN(8, 1, 2, 2),
     "flow": lambda: FlowMatching(8, 1, 4, classes=2),
     "ddpm": lambda: DDPM(8, 1, 4, net="dit"),
+    "gpt": lambda: GPT(vocab_size=5, context=7, width=8, heads=2, depth=1),
+    "masked_lm": lambda: MaskedLM(Characters("abc\n"), width=8, heads=2, depth=1),
+    "text_classifier": lambda: TextClassifier(
+        Characters("abc\n"), width=8, heads=2, depth=1, hidden=0.1
+    ),
+    "wavenet": lambda: WaveNet(channels=4, skip_channels=8, depth=2, stacks=1),
+}
+EXAMPLES = {
+    "images": IMAGES[:, :, :8, :8],
+    "points": POINTS[:40],
+    "text": torch.arange(40 * 8).view(40, 8) % 4,
+    "sounds": 0.5 * torch.sin(torch.arange(40 * 50.0)).view(40, 50),
 }
 
 
@@ -230,8 +247,7 @@ def test_no_step_waits_for_the_device(name, monkeypatch):
             torch.Tensor, method, lambda x, f=original: (waits.append(1), f(x))[1]
         )
     model = WAITLESS[name]()
-    small = IMAGES[:, :, :8, :8] if model.modality == "images" else POINTS[:40]
-    data = SimpleNamespace(x=small, y=torch.arange(40) % 2)
+    data = SimpleNamespace(x=EXAMPLES[model.modality], y=torch.arange(40) % 2)
     aigc.fit(model, data, steps=LOG_EVERY, batch_size=8)
     assert len(waits) < 10
 

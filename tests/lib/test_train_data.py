@@ -207,17 +207,6 @@ def test_anything_with_a_length_and_an_index_serves():
         aigc.fit(model, range(9), steps=1, batch_size=5)
 
 
-def test_double_precision_goes_through():
-    before = torch.get_default_dtype()
-    torch.set_default_dtype(torch.float64)
-    try:
-        model = MLPGAN(hidden=4)
-        aigc.fit(model, noise(20, 2).float(), steps=2, batch_size=10)
-        assert model.sample(3, seed=0).dtype == torch.float64
-    finally:
-        torch.set_default_dtype(before)
-
-
 # ---- checkpoints ---------------------------------------------------------------------
 
 

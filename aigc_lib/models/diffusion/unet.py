@@ -6,11 +6,14 @@ business.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
 from ...arguments import multiple_of
+from ...nets.conv import halvings
 from .embedding import TimeAndLabel
 
 # Few and large groups: where the channels of a pixel lie side by side in memory, as
@@ -23,7 +26,8 @@ class UNet(nn.Module):
 
     The image is first folded: every 2 x 2 patch becomes one pixel of 4 C channels. The
     full resolution is where convolutions cost most and see least. Two levels follow,
-    with ``width`` and 2 * ``width`` channels.
+    with ``width`` and 2 * ``width`` channels; for each doubling beyond 32 pixels one
+    more, with up to 4 * ``width``.
 
     With ``classes`` the net takes labels (B,) int64 in [0, classes]; the last one means
     "no label". Raises ``ValueError`` if S is no multiple of 4, or ``width`` odd.
@@ -41,13 +45,18 @@ class UNet(nn.Module):
         self.condition = TimeAndLabel(embedding, classes)
         self.fold = nn.PixelUnshuffle(2)
         self.enter = nn.Conv2d(4 * channels, width, 3, padding=1)
-        self.fine = ResidualBlock(width, width, embedding)
-        self.down = nn.Conv2d(width, 2 * width, 2, stride=2)
+        widths = [width * min(4, 2**k) for k in range(halvings(image_size))]
+        steps = list(pairwise(widths))  # (finer, coarser)
+        self.fine = nn.ModuleList(ResidualBlock(a, a, embedding) for a, _ in steps)
+        self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in steps)
+        last = widths[-1]
         self.coarse = nn.ModuleList(
-            ResidualBlock(2 * width, 2 * width, embedding) for _ in range(3)
+            ResidualBlock(last, last, embedding) for _ in range(3)
         )
-        self.up = nn.ConvTranspose2d(2 * width, width, 2, stride=2)
-        self.joined = ResidualBlock(2 * width, width, embedding)
+        self.up = nn.ModuleList(nn.ConvTranspose2d(b, a, 2, stride=2) for a, b in steps)
+        self.joined = nn.ModuleList(
+            ResidualBlock(2 * a, a, embedding) for a, _ in steps
+        )
         self.leave = nn.Sequential(
             nn.GroupNorm(GROUPS, width),
             nn.SiLU(),
@@ -58,12 +67,15 @@ class UNet(nn.Module):
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
         condition = self.condition(t, labels)  # (B, 4 width)
         folded = self.fold(x).contiguous(memory_format=torch.channels_last)
-        fine = self.fine(self.enter(folded), condition)  # (B, width, S/2, S/2)
-        coarse = self.down(fine)  # (B, 2 width, S/4, S/4)
+        h, kept = self.enter(folded), []  # (B, width, S/2, S/2)
+        for fine, down in zip(self.fine, self.down, strict=True):
+            kept.append(fine(h, condition))
+            h = down(kept[-1])  # (B, 2 width, S/4, S/4), ...
         for block in self.coarse:
-            coarse = block(coarse, condition)
-        both = torch.cat([fine, self.up(coarse)], 1)  # (B, 2 width, S/2, S/2)
-        return self.leave(self.joined(both, condition)).float()
+            h = block(h, condition)
+        for up, joined in zip(reversed(self.up), reversed(self.joined), strict=True):
+            h = joined(torch.cat([kept.pop(), up(h)], 1), condition)
+        return self.leave(h).float()
 
 
 class ResidualBlock(nn.Module):

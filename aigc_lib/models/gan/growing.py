@@ -7,29 +7,30 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from ...arguments import at_least, multiple_of
+from ...nets.conv import halvings
 from ..base import Update
 from .game import HingeGAN
-from .growing_nets import STAGES, GrowingDiscriminator, GrowingGenerator, enlarged
+from .growing_nets import GrowingDiscriminator, GrowingGenerator, enlarged
 
 
-def growth(step: int, phase: int) -> tuple[int, float]:
+def growth(step: int, phase: int, stages: int = 3) -> tuple[int, float]:
     """Return (stage, alpha) after ``step`` steps.
 
-    One phase of ``phase`` steps at a quarter of the resolution; then for each
-    doubling a phase that fades the new layer in and one that trains it.
+    One phase of ``phase`` steps at the smallest resolution; then for each doubling a
+    phase that fades the new layer in and one that trains it.
     """
     fading, position = divmod(step / phase - 1, 2)
     if step < phase:
         return 0, 1.0
     stage = int(fading) + 1
-    return (stage, min(1.0, position)) if stage < STAGES else (STAGES - 1, 1.0)
+    return (stage, min(1.0, position)) if stage < stages else (stages - 1, 1.0)
 
 
 class GrowingGAN(HingeGAN):
-    """A DCGAN that begins at a quarter of the resolution and doubles it twice.
+    """A DCGAN that begins at 7 or 8 pixels and doubles them up to the full size.
 
     The schedule counts steps, for it must be the same on every machine; ``phase`` is
-    the length of each of its four first phases. The last goes on to the end.
+    the length of each of its phases. The last goes on to the end.
 
     Raises:
         ValueError: ``image_size`` is no multiple of 4, or another size is below 1.
@@ -57,12 +58,13 @@ class GrowingGAN(HingeGAN):
             betas=betas,
         )
         self.phase = phase
+        self.stages = halvings(image_size) + 1
         self.step = 0  # no buffer: on a GPU every look at it would wait for the device
 
     @property
     def size(self) -> tuple[int, float]:
         """The present (stage, alpha)."""
-        return growth(self.step, self.phase)
+        return growth(self.step, self.phase, self.stages)
 
     def get_extra_state(self) -> Tensor:
         """Keep the step: a model that is resumed or loaded is as grown as it was."""
@@ -75,7 +77,7 @@ class GrowingGAN(HingeGAN):
     def training_step(self, real: Tensor, update: Update) -> None:
         """One step of each player at the present size; the images are shrunk to it."""
         stage, alpha = self.size
-        real = shrunk(real, stage, alpha)
+        real = shrunk(real, stage, alpha, self.stages)
         fake = self.generator(self.prior(len(real)), stage, alpha)
         loss = self.loss.discriminator(
             self.discriminator(real, stage, alpha),
@@ -94,15 +96,15 @@ class GrowingGAN(HingeGAN):
         """
         stage, alpha = self.size
         images = self.generated(self.prior(n, seed=seed), stage, alpha)
-        return enlarged(images, 2 ** (STAGES - 1 - stage))
+        return enlarged(images, 2 ** (self.stages - 1 - stage))
 
 
-def shrunk(images: Tensor, stage: int, alpha: float = 1.0) -> Tensor:
+def shrunk(images: Tensor, stage: int, alpha: float = 1.0, stages: int = 3) -> Tensor:
     """Bring full images to the resolution of ``stage``, as sharp as ``alpha`` says.
 
     While a stage fades in, the real images are blended like the generated ones.
     """
-    images = avg_pool2d(images, 2 ** (STAGES - 1 - stage))
+    images = avg_pool2d(images, 2 ** (stages - 1 - stage))
     if stage and alpha < 1:
         images = torch.lerp(enlarged(avg_pool2d(images, 2)), images, alpha)
     return images

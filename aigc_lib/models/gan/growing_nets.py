@@ -1,4 +1,4 @@
-"""A generator and a discriminator that grow from 1/4 of the resolution to all of it."""
+"""A generator and a discriminator that grow from 7 or 8 pixels to the full size."""
 
 from __future__ import annotations
 
@@ -8,24 +8,24 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import avg_pool2d, interpolate
 
-from ...nets.conv import normalised
-
-STAGES = 3  # a quarter, half and all of the image size
+from ...nets.conv import normalised, stage_widths
 
 
 class GrowingGenerator(nn.Module):
-    """Noise (B, latent_dim) -> images of ``stage`` 0, 1 or 2, in [-1, 1].
+    """Noise (B, latent_dim) -> images of ``stage`` 0, 1, ..., in [-1, 1].
 
-    While a stage is new, its image is blended with the enlarged image of the stage
-    before: ``alpha`` goes from 0 (old) to 1 (new) (Karras et al. 2018, figure 2).
+    Three stages for 28 or 32 pixels, one more for each doubling. While a stage is new,
+    its image is blended with the enlarged image of the stage before: ``alpha`` goes
+    from 0 (old) to 1 (new) (Karras et al. 2018, figure 2).
     """
 
     def __init__(self, image_size: int, channels: int, latent_dim: int, width: int):
         super().__init__()
-        quarter, widths = image_size // 4, (4 * width, 2 * width, width)
+        widths = [*stage_widths(image_size, width), width]
+        start = image_size // 2 ** (len(widths) - 1)
         self.start = nn.Sequential(
-            nn.Linear(latent_dim, widths[0] * quarter**2, bias=False),
-            nn.Unflatten(1, (widths[0], quarter, quarter)),
+            nn.Linear(latent_dim, widths[0] * start**2, bias=False),
+            nn.Unflatten(1, (widths[0], start, start)),
             *normalised(widths[0]),
             nn.Conv2d(widths[0], widths[0], 3, padding=1, bias=False),
             *normalised(widths[0]),
@@ -42,7 +42,10 @@ class GrowingGenerator(nn.Module):
             for w in widths
         )
 
-    def forward(self, noise: Tensor, stage: int = 2, alpha: float = 1.0) -> Tensor:
+    def forward(
+        self, noise: Tensor, stage: int | None = None, alpha: float = 1.0
+    ) -> Tensor:
+        stage = len(self.doublings) if stage is None else stage  # the last
         features = before = self.start(noise)
         for double in self.doublings[:stage]:
             before, features = features, double(features)
@@ -54,11 +57,12 @@ class GrowingGenerator(nn.Module):
 
 
 class GrowingDiscriminator(nn.Module):
-    """Images of ``stage`` 0, 1 or 2 -> logits (B,) in float32; it grows alike."""
+    """Images of ``stage`` 0, 1, ... -> logits (B,) in float32; it grows alike."""
 
     def __init__(self, image_size: int, channels: int, width: int):
         super().__init__()
-        quarter, widths = image_size // 4, (4 * width, 2 * width, width)
+        widths = [*stage_widths(image_size, width), width]
+        start = image_size // 2 ** (len(widths) - 1)
         self.from_image = nn.ModuleList(
             nn.Sequential(nn.Conv2d(channels, w, 3, padding=1), nn.LeakyReLU(0.2))
             for w in widths
@@ -68,10 +72,13 @@ class GrowingDiscriminator(nn.Module):
             for a, b in pairwise(widths)
         )
         self.head = nn.Sequential(
-            nn.Flatten(), nn.Linear(widths[0] * quarter**2, 1), nn.Flatten(0)
+            nn.Flatten(), nn.Linear(widths[0] * start**2, 1), nn.Flatten(0)
         )
 
-    def forward(self, images: Tensor, stage: int = 2, alpha: float = 1.0) -> Tensor:
+    def forward(
+        self, images: Tensor, stage: int | None = None, alpha: float = 1.0
+    ) -> Tensor:
+        stage = len(self.halvings) if stage is None else stage  # the last
         features = self.from_image[stage](images)
         for k in reversed(range(stage)):
             features = self.halvings[k](features)

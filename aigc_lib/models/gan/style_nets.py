@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, interpolate, leaky_relu
 
+from ...nets.conv import stage_widths
+
 
 class ModulatedConv(nn.Module):
     """A convolution whose weights a style scales: (B, I, S, S), (B, W) -> (B, O, S, S).
@@ -56,12 +58,12 @@ class StyleGenerator(nn.Module):
     is left out: on small images there are no pores or curls for it to draw.
     """
 
-    layers = 4
-
     def __init__(self, image_size: int, channels: int, latent_dim: int, width: int):
         super().__init__()
-        quarter, style = image_size // 4, latent_dim
-        widths = [4 * width, 4 * width, 4 * width, 2 * width, width]
+        style, stages = latent_dim, stage_widths(image_size, width)
+        widths = [stages[0], stages[0], *stages, width]
+        self.doublings, self.layers = len(stages), len(widths) - 1
+        start = image_size // 2**self.doublings
         self.mapping = nn.Sequential(
             nn.Linear(latent_dim, style),
             nn.LeakyReLU(0.2),
@@ -71,7 +73,7 @@ class StyleGenerator(nn.Module):
         for layer in self.mapping[::2]:  # the default would shrink the styles
             nn.init.kaiming_normal_(layer.weight, a=0.2)
             nn.init.zeros_(layer.bias)
-        self.start = nn.Parameter(torch.randn(widths[0], quarter, quarter))
+        self.start = nn.Parameter(torch.randn(widths[0], start, start))
         self.convolutions = nn.ModuleList(
             ModulatedConv(a, b, style) for a, b in pairwise(widths)
         )
@@ -80,13 +82,17 @@ class StyleGenerator(nn.Module):
         )
 
     def forward(
-        self, noise: Tensor, other: Tensor | None = None, crossover: int = layers
+        self,
+        noise: Tensor,
+        other: Tensor | None = None,
+        crossover: int | None = None,
     ) -> Tensor:
+        crossover = self.layers if crossover is None else crossover
         coarse = self.mapping(noise)
         fine = coarse if other is None else self.mapping(other)
         x = self.start.expand(len(noise), -1, -1, -1)
         for k, convolution in enumerate(self.convolutions):
-            if k >= self.layers - 2:  # the last two layers double the resolution
+            if k >= self.layers - self.doublings:  # the last layers double the size
                 x = interpolate(x, scale_factor=2, mode="bilinear")
             x = leaky_relu(convolution(x, coarse if k < crossover else fine), 0.2)
             x = x * 2**0.5  # keeps the variance near 1

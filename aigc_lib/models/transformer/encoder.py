@@ -332,5 +332,10 @@ class TextClassifier(_Reader):
 
 
 def without_empty_columns(tokens: Tensor) -> Tensor:
-    """Cut (B, T) to the longest row, so that nothing is computed for nobody."""
-    return tokens[:, : max(1, int((tokens >= 0).sum(1).max()))]
+    """Cut (B, T) to the longest row, so that nothing is computed for nobody.
+
+    Not on a GPU, where the host would have to wait for the length.
+    """
+    if tokens.device.type != "cpu":
+        return tokens
+    return tokens[:, : max(1, (tokens.numpy() >= 0).sum(1).max())]

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
+
+from ...nets.conv import stage_widths
 
 
 def mlp_encoder(shape: tuple[int, ...], hidden: int, outputs: int) -> nn.Sequential:
@@ -34,35 +37,37 @@ def mlp_decoder(inputs: int, hidden: int, shape: tuple[int, ...]) -> nn.Sequenti
 
 
 def conv_encoder(shape: tuple[int, ...], hidden: int, outputs: int) -> nn.Sequential:
-    """Images (B, C, S, S), S a multiple of 4 -> (B, outputs) by two halvings."""
+    """Images (B, C, S, S), S a multiple of 4 -> (B, outputs) by ``halvings``."""
     channels, size, _ = shape
-    width = hidden // 16
-    return nn.Sequential(
-        nn.Conv2d(channels, width, 4, stride=2, padding=1),
-        nn.SiLU(),
-        nn.Conv2d(width, 2 * width, 4, stride=2, padding=1),
-        nn.SiLU(),
-        nn.Flatten(),
-        nn.Linear(2 * width * (size // 4) ** 2, hidden),
-        nn.SiLU(),
-        nn.Linear(hidden, outputs),
-    )
+    widths = _widths(size, hidden)[::-1]
+    net = nn.Sequential()
+    for a, b in pairwise([channels, *widths]):
+        net.extend([nn.Conv2d(a, b, 4, stride=2, padding=1), nn.SiLU()])
+    inputs = widths[-1] * (size // 2 ** len(widths)) ** 2
+    net.extend([nn.Flatten(), nn.Linear(inputs, hidden), nn.SiLU()])
+    return net.append(nn.Linear(hidden, outputs))
 
 
 def conv_decoder(inputs: int, hidden: int, shape: tuple[int, ...]) -> nn.Sequential:
-    """Vectors (B, inputs) -> (B, C, S, S), unbounded, by two doublings."""
+    """Vectors (B, inputs) -> (B, C, S, S), unbounded, by as many doublings."""
     channels, size, _ = shape
-    width, quarter = hidden // 16, size // 4
-    return nn.Sequential(
+    widths = _widths(size, hidden)
+    start = size // 2 ** len(widths)
+    net = nn.Sequential(
         nn.Linear(inputs, hidden),
         nn.SiLU(),
-        nn.Linear(hidden, 2 * width * quarter**2),
+        nn.Linear(hidden, widths[0] * start**2),
         nn.SiLU(),
-        nn.Unflatten(1, (2 * width, quarter, quarter)),
-        nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1),
-        nn.SiLU(),
-        nn.ConvTranspose2d(width, channels, 4, stride=2, padding=1),
+        nn.Unflatten(1, (widths[0], start, start)),
     )
+    for a, b in pairwise(widths):
+        net.extend([nn.ConvTranspose2d(a, b, 4, stride=2, padding=1), nn.SiLU()])
+    return net.append(nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1))
+
+
+def _widths(size: int, hidden: int) -> list[int]:
+    """Channels from the smallest stage up: [hidden / 8, hidden / 16] at 28 pixels."""
+    return [count // 2 for count in stage_widths(size, hidden // 16)]
 
 
 BODIES = {"mlp": (mlp_encoder, mlp_decoder), "conv": (conv_encoder, conv_decoder)}

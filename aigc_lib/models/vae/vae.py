@@ -113,9 +113,9 @@ class VAE(GenerativeModel):
         super().__init__()
         self.sample_shape = shape
         self.modality = "images" if images else "points"
-        self.likelihood = LIKELIHOODS[likelihood](shape)
         make_encoder, make_decoder = BODIES[body]
         self.encoder = encoder or make_encoder(shape, hidden, 2 * latent_dim)
+        self.likelihood = LIKELIHOODS[likelihood](shape)
         maps = (shape[0] * self.likelihood.maps, *shape[1:])
         self.decoder = decoder or make_decoder(latent_dim, hidden, maps)
         self.body = body
@@ -229,8 +229,8 @@ class VAE(GenerativeModel):
     ) -> Tensor:
         """Estimate -log p(x) in nats, (N,), from ``k`` importance samples each.
 
-        ``x``: images (N, C, S, S) in [-1, 1] on any device. Uses the weights as they
-        are, not their average. Never below the truth on average.
+        ``x``: samples (N, *sample_shape) on any device. With the averaged weights, as
+        ``sample``; the encoder only proposes. Never below the truth on average.
 
         Raises:
             ValueError: ``k`` < 1, or what ``encode`` refuses.
@@ -240,12 +240,13 @@ class VAE(GenerativeModel):
             [part.to(self.device) for part in v.split(batch_size)]
             for v in given(x, labels)
         ]
-        return torch.cat(
-            [
-                -self.iwae_bound(part, k, source, *label)
-                for part, *label in zip(*parts, strict=True)
-            ]
-        )
+        with self.averaged():
+            return torch.cat(
+                [
+                    -self.iwae_bound(part, k, source, *label)
+                    for part, *label in zip(*parts, strict=True)
+                ]
+            )
 
     def prior(self, n: int, *, seed: Seed = None) -> Tensor:
         """Draw z from the prior, (n, latent_dim), the same on every device."""

@@ -77,10 +77,12 @@ class WaveNet(GenerativeModel):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Muon for the matrices, AdamW for the embedding of codes and the biases."""
-        table = self.net.embedding.weight
-        learned = [p for p in self.net.parameters() if p.requires_grad]
-        matrices = [p for p in learned if p.dim() > 1 and p is not table]
-        others = [p for p in learned if p.dim() == 1 or p is table]
+        matrices, others = [], []
+        for name, p in self.net.named_parameters():
+            if p.requires_grad:  # what a LoRA froze is not; itself it is no .weight
+                inner = p.dim() > 1 and name.endswith(".weight")
+                table = name == "embedding.weight"
+                (matrices if inner and not table else others).append(p)
         rate = self.learning_rate
         rates = {"matrix_rate": MATRIX_RATE * rate, "other_rate": rate}
         return {"net": Muon(matrices, others, **rates)}
