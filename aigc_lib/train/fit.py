@@ -94,9 +94,9 @@ def fit(
 
     Raises:
         ValueError: neither or both of ``steps`` and ``seconds``, a number out of range,
-            weights that are not float32, data that the model is not made for (see ``samples.as_samples``), fewer
-            samples than one batch, ``keep_best`` without ``validate`` or with several
-            losses, or a checkpoint of another run.
+            weights that are not float32, data that the model is not made for (see
+            ``samples.as_samples``), fewer samples than one batch, ``keep_best`` without
+            ``validate`` or with several losses, or a checkpoint of another run.
         TrainingDiverged: a loss or a weight is no longer finite; what is not finite is
             never saved.
         ModuleNotFoundError: ``log_dir`` without tensorboard.
