@@ -1,4 +1,4 @@
-"""Checkers for chapter 00: sums that do not depend on order, equal bits, labels."""
+"""Checkers for chapter 00: order-free sums, equal bits, labels, float32, seeds."""
 
 import re
 from fractions import Fraction
@@ -71,3 +71,66 @@ def label(answer):
         data.is_standin = True
         text = answer(data, n, seed)
         require("stand-in" in text, "data.is_standin 为真时，标签里要写上 stand-in")
+
+
+@checker("与 nextafter 一致，2 的幂两旁也对")
+def spacing(answer):
+    """Demands f(x) -> distance from x > 0 to the next float32 above it."""
+    values = np.random.default_rng(0).uniform(1, 10, 40) * 10.0 ** np.arange(-20, 20)
+    powers = 2.0 ** np.arange(-40, 41, 8)
+    below = np.nextafter(powers.astype(np.float32), np.float32(0))
+    for x in np.concatenate([values, powers, below]).astype(np.float32):
+        got, right = float(answer(float(x))), float(np.spacing(x))
+        where = f"x = {float(x):.9g} 时"
+        require(got != right / 2**29, f"{where}给的是 float64 的间隔")
+        require(got != right / 2, f"{where}小了一半：有效数字的末位是 2 的 −23 次方")
+        require(
+            got != 2 * right,
+            f"{where}大了一倍：x 写成 m·2^e，m 在 1 与 2 之间（2 的幂两旁尤其要小心）",
+        )
+        require(got == right, f"{where}应当是 {right:.6g}，你给出 {got:.6g}")
+
+
+@checker("再加 1 也不变了")
+def stuck_at(answer):
+    """Demands the first float32 count n with n + 1 == n, found here by doubling."""
+    require(
+        isinstance(answer, int | float) and not isinstance(answer, bool),
+        f"应当是一个数，而不是 {type(answer).__name__}",
+    )
+    one, count = np.float32(1), np.float32(1)
+    while count + one != count:  # counting passes every power of two on its way
+        count = np.float32(2) * count
+    require(answer <= 2**53 / 2, "这是 float64 的界限；float32 只有 24 位有效数字")
+    require(answer != 2**23, "2 的 23 次方以后仍数得动：算上省掉的第一位，共有 24 位")
+    require(
+        answer >= count,
+        f"从 {answer:,.0f} 再加 1，得 {float(np.float32(answer) + one):,.0f}，还数得动",
+    )
+    require(answer == count, "到不了那里：更早就停住了")
+
+
+@checker("第 1 行的权重归种子管了，全局的随机状态没有动")
+def late_seed(answer, line=None):
+    """Demands f(seed) -> (4, 3), and the line of the fault, `line`=1."""
+    require(
+        line in (1, 2, 3, 4), "还要说出是哪一行：late_seed(repaired, line=…)，1 到 4"
+    )
+    with torch.random.fork_rng(devices=[]):
+        found = []
+        for disturbance, seed in ((1, 0), (2, 0), (1, 1)):
+            torch.manual_seed(disturbance)  # what others draw must not matter
+            before = torch.random.get_rng_state()
+            found.append(answer(seed))
+            require(isinstance(found[-1], torch.Tensor), "应当返回张量")
+            shape = tuple(found[-1].shape)
+            require(shape == (4, 3), f"形状应为 (4, 3)，现在是 {shape}")
+            require(
+                torch.equal(before, torch.random.get_rng_state()),
+                "全局的随机状态被改动了：用 torch.random.fork_rng 借用，或自己的生成器",
+            )
+    require(torch.equal(*found[:2]), "种子相同，输出却不同：还有一处归全局生成器管")
+    require(not torch.equal(found[0], found[2]), "换了种子，输出应当不同")
+    rank = torch.linalg.matrix_rank(found[0] - found[0].mean(0))
+    require(rank == 2, "输出应当是随机的输入乘随机的权重，再加偏置")
+    require(line == 1, f"第 {line} 行没有问题：单独运行它两次，得到的东西相同")

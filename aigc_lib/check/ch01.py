@@ -1,7 +1,10 @@
-"""Checkers for chapter 01: who made what, a concept map, families, two functions."""
+"""Checkers for chapter 01: who made what, a concept map, families, counting models."""
 
 import math
 
+import numpy as np
+
+from .. import data
 from ._result import Unfinished, checker, require
 
 MADE_BY = {
@@ -27,7 +30,7 @@ ARROWS = {
     "diffusion -> image": None,
     "generator -> noise": "噪声是生成器的输入，箭头反了",
     "text model -> waveform": "文本模型给出文字；波形来自学波形或其编码的模型",
-    "VAE -> discriminator": "VAE 最大化证据下界，没有人和它对抗",
+    "VAE -> discriminator": "VAE 最大化证据下界，没有对手",
 }
 # Family -> likelihood, runs of the network for one sample, needs a discriminator.
 FAMILIES = {
@@ -123,6 +126,96 @@ def longest_copy(answer):
         got = answer(sample, sources)
         hint = f"longest_copy({sample!r}, {sources!r}) 应当是 {right}，你返回 {got!r}"
         require(got == right, f"{hint}。{why}".rstrip("。"))
+
+
+@checker("与转移矩阵连乘一千次一致")
+def long_run(answer):
+    """Demands f(a, b) -> share of vowels after many steps of the chain."""
+    for a, b in ((0.128, 0.663), (0.5, 0.5), (0.9, 0.3), (0.0, 0.2)):
+        chain = np.array([[a, 1 - a], [b, 1 - b]])
+        right = np.linalg.matrix_power(chain, 1_000)[0, 0]
+        found, case = float(answer(a, b)), f"a = {a}、b = {b} 时"
+        swapped = abs(found - (1 - right)) < 1e-9 and abs(right - 0.5) > 1e-9
+        require(not swapped, f"{case}这是辅音的比例")
+        require(
+            abs(found - (a + b) / 2) > 1e-9 or abs(found - right) < 1e-9,
+            f"{case}不能直接平均：链停在两种状态里的时间不一样长",
+        )
+        require(
+            abs(found - right) < 1e-9, f"{case}应当是 {right:.4f}，你给出 {found:.4f}"
+        )
+
+
+@checker()
+def output(answer):
+    """`(more, less)`: points more at 0.6 of the time, points less at 1.19 of it."""
+    pair = isinstance(answer, tuple | list) and len(answer) == 2
+    require(pair, "应当是两个数：(多做的, 少做的)")
+    more, less = 100 * (1 / 0.6 - 1), 100 * (1 - 1 / 1.19)
+    said = f"1 / 0.6 = {1 / 0.6:.2f} 件，1 / 1.19 = {1 / 1.19:.2f} 件"
+    require(
+        abs(answer[0] - 40) > 0.5,
+        "少用四成的时间，不是多做四成：一件用 0.6 的时间，一段时间里能做几件？",
+    )
+    require(abs(answer[0] - more) < 1, f"第一个数不对：{said}")
+    require(answer[1] >= 0, "少做的写成正数")
+    require(abs(answer[1] - 19) > 0.5, "每件慢 19%，不是少做 19%")
+    require(abs(answer[1] - less) < 1, f"第二个数不对：{said}")
+    return said
+
+
+def _backed_off(lines, alphabet):
+    """The book's own answer to `learn_text`: two characters, one, none, uniform."""
+    counts = {}
+    for line in lines:
+        for i, symbol in enumerate(line):
+            for k in range(min(i, 2) + 1):
+                row = counts.setdefault(line[i - k : i], {})
+                row[symbol] = row.get(symbol, 0) + 1
+    totals = {context: sum(row.values()) for context, row in counts.items()}
+
+    def p(context, symbol):
+        chance = 1 / len(alphabet)
+        for k in range(min(len(context), 2) + 1):
+            tail = context[len(context) - k :]
+            seen = counts.get(tail, {}).get(symbol, 0)
+            chance = (seen + chance) / (totals.get(tail, 0) + 1)
+        return chance
+
+    return p
+
+
+@checker()
+def learn_text(answer):
+    """Demands f(lines, alphabet) -> p(context, symbol), a model of unseen lines.
+
+    Score: nats per character over 60 test lines of product_copy. Floor: 2.4.
+    """
+    floor = 2.4
+    lines = list(data.load("product_copy").texts[:400])
+    unseen = list(data.load("product_copy", split="test").texts[:60])
+    alphabet = sorted(set("".join(lines + unseen)))
+    p = answer(list(lines), list(alphabet))
+    require(callable(p), "learn_text 应当返回一个函数 p(context, symbol)")
+    for context in ("", unseen[0][:7], lines[0], "〇〇"):
+        chances = [float(p(context, symbol)) for symbol in alphabet]
+        case = f"上文是 {context!r} 时"
+        require(min(chances) > 0, f"{case}有的字概率是 0：没见过不等于不可能")
+        total = sum(chances)
+        require(abs(total - 1) < 1e-6, f"{case}概率加起来是 {total:.4f}，应当是 1")
+
+    def score(p):
+        nats = [
+            -math.log(p(line[:i], symbol))
+            for line in unseen
+            for i, symbol in enumerate(line)
+        ]
+        return sum(nats) / len(nats)
+
+    mine, ours = score(p), score(_backed_off(lines, alphabet))
+    said = f"每个字 {mine:.3f} nat，底线 {floor}，书里的解 {ours:.3f}"
+    require(mine <= floor, f"{said}。上文见得多时多信它，见得少时退一步")
+    return said
 
 
 def _complete(answer, truth, what):

@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch.distributions import LogNormal, Normal, kl_divergence
 
@@ -46,23 +47,43 @@ def kl_normal(answer):
     require(_close(found, right), "数值不对：p = q 时应为 0")
 
 
-@checker("权重用上了，远处也有限")
-def log_mixture(answer):
-    """`answer(x, log_weights, mu, log_var)`: log density of a mixture, (B,)."""
-    x = torch.linspace(-4, 4, 7, dtype=torch.float64)
-    log_weights = torch.tensor([0.7, 0.2, 0.1], dtype=torch.float64).log()
-    mu = torch.tensor([-2.0, 0.0, 3.0], dtype=torch.float64)
-    log_var = torch.tensor([0.0, -1.0, 1.0], dtype=torch.float64)
-    found = answer(x, log_weights, mu, log_var)
-    require(isinstance(found, torch.Tensor), "应当返回张量")
-    require(found.shape == x.shape, "形状应为 (B,)：对 K 求和")
-    parts = Normal(mu, (0.5 * log_var).exp()).log_prob(x[:, None])
-    require(not _close(found, parts.logsumexp(1)), "没有用上权重")
-    mixed_logs = (log_weights.exp() * parts).sum(1)
-    require(not _close(found, mixed_logs), "先对密度求和再取对数，不是反过来")
-    require(_close(found, (log_weights + parts).logsumexp(1)), "数值不对")
-    far = answer(torch.full_like(x, 1e3), log_weights, mu, log_var)
-    require(far.isfinite().all(), "远处变成了 −inf：用 logsumexp")
+CURVATURE, RATE = 22.0, 0.1
+CAUSES = ("学习率太大", "梯度符号反了", "没有清零")
+
+
+def runaway_run(steps=6):
+    """Return w before and after each step of gradient descent on a parabola."""
+    w, path = 1.0, [1.0]
+    for _ in range(steps):
+        w -= RATE * CURVATURE * w
+        path.append(w)
+    return path
+
+
+@checker("比值 −1.2 给出了曲率，曲率给出了界限")
+def runaway(answer, cause=None):
+    """`(largest rate, cause)`: the largest rate at which the run stays bounded."""
+    require(cause in CAUSES, f"还要说出毛病：cause= {'、'.join(CAUSES)} 之一")
+    why = {
+        "梯度符号反了": "符号反了，w 会一路变大而不变号；这串数正负交替",
+        "没有清零": "没有清零时，相邻两步之比不会是常数；这里总是 −1.2",
+    }
+    require(cause == CAUSES[0], why.get(cause, ""))
+    found, limit = float(answer), 2 / CURVATURE
+    require(
+        not math.isclose(found, 1 / CURVATURE, rel_tol=0.02),
+        "这是一步走到谷底的学习率；再大一倍仍不发散",
+    )
+
+    def grows(rate):
+        return abs(1 - rate * CURVATURE) > 1 + 1e-9
+
+    require(
+        not grows(found * (1 - 1e-3)),
+        f"学习率 {found:.4f} 时，每一步乘 {1 - found * CURVATURE:.2f}，还是发散",
+    )
+    require(grows(found * (1 + 1e-2)), f"{found:.4f} 不发散，可是还能再大")
+    require(math.isclose(found, limit, rel_tol=0.01), f"应当约为 {limit:.4f}")
 
 
 @checker("面积是 1，与对数正态分布一致")
@@ -94,3 +115,63 @@ def monte_carlo(answer):
         "方差的分母用 n − 1，否则偏小",
     )
     require(math.isclose(error, std / 2), "标准误不对")
+
+
+@checker()
+def one_for_two(answer):
+    """`(mu, sigma)` of the normal nearest to half N(-3, 1) + half N(3, 1), forward KL.
+
+    Compared with the best pair of a grid, by numerical integration.
+    """
+    pair = isinstance(answer, tuple | list) and len(answer) == 2
+    require(pair, "应当是一对数：(mu, sigma)")
+    mu, sigma = map(float, answer)
+    x = torch.linspace(-12, 12, 481, dtype=torch.float64)
+    p = (Normal(-3.0, 1.0).log_prob(x).exp() + Normal(3.0, 1.0).log_prob(x).exp()) / 2
+    best = min(
+        ((m / 4, s / 20) for m in range(-14, 15) for s in range(10, 80)),
+        key=lambda pair: -(p * Normal(*pair).log_prob(x)).sum().item(),
+    )
+    said = f"格子上最好的是 mu = {best[0]:.1f}、sigma = {best[1]:.2f}"
+    require(abs(abs(mu) - 3) > 0.3, f"只认一团的是反向 KL；正向的要盖住两团。{said}")
+    require(abs(mu - best[0]) < 0.15, f"均值不对。{said}")
+    require(abs(sigma - 10) > 0.2, f"10 是方差，标准差还要开方。{said}")
+    require(abs(sigma - 3) > 0.05, f"团间的 3 算上了，团内的 1 没有：方差相加。{said}")
+    require(abs(sigma - best[1]) < 0.1, f"宽度不对。{said}")
+    return said
+
+
+@checker()
+def score_gradient(answer):
+    """`answer(f, mu, rng)`: d/dmu of E f(x), x ~ N(mu, 1), from 100 values of f.
+
+    Score: root mean square error of 200 estimates. Floor: 0.4.
+    """
+    floor, budget, mu, asked = 0.4, 100, 1.5, []
+
+    def f(x):
+        asked.append(np.size(x))
+        return x**2 + np.cos(3 * x)
+
+    # E cos(3x) = cos(3 mu) exp(-9 / 2)
+    truth = 2 * mu - 3 * math.sin(3 * mu) * math.exp(-4.5)
+
+    def stratified(f, mu, rng):
+        u = (np.arange(budget) + rng.random(budget)) / budget
+        eps = torch.special.ndtri(torch.from_numpy(u)).numpy()
+        return (f(mu + eps) * eps).mean()
+
+    def score(estimate):
+        rng, errors = np.random.default_rng(0), []
+        for _ in range(200):
+            asked.clear()
+            errors.append(float(estimate(f, mu, rng)) - truth)
+            points = sum(asked)
+            require(points <= budget, f"问了 {points} 个点，只许 {budget} 个")
+        return float(np.sqrt(np.mean(np.square(errors))))
+
+    mine, ours = score(answer), score(stratified)
+    said = f"均方根误差 {mine:.3f}，底线 {floor}，书里的解 {ours:.3f}"
+    require(math.isfinite(mine), "含有 nan 或 inf")
+    require(mine <= floor, f"{said}。ε 抽得匀一些，或者减去会抖的那一部分")
+    return said

@@ -4,6 +4,7 @@ from math import comb
 
 import numpy as np
 import torch
+from sklearn.metrics import roc_auc_score
 
 from ..metrics.distances import frechet_distance, precision_recall
 from ._result import checker, require
@@ -133,3 +134,140 @@ def rater_interval(answer):
         abs(middle - mean) < 0.2 * right,
         f"区间的中间应在平均命中率 {mean:.3f} 附近，现在是 {middle:.3f}",
     )
+
+
+@checker("与逐项求和一致：按两个比例之差的平方")
+def mmd_factor(answer):
+    """`answer(p, q)`: KD of two mixtures of good and bad, in units of KD(good, bad).
+
+    Enumerated on five points with the kernel (1 + x y) ** 3.
+    """
+    points = np.linspace(-1, 1, 5)
+    kernel = (1 + np.outer(points, points)) ** 3
+    good, bad = np.array([5, 3, 1, 1, 0]) / 10, np.array([0, 1, 2, 3, 4]) / 10
+
+    def distance(a, b):
+        return a @ kernel @ a + b @ kernel @ b - 2 * a @ kernel @ b
+
+    for p, q in ((0.1, 0.0), (0.1, 0.2), (0.7, 0.3), (1.0, 0.0), (0.4, 0.4)):
+        mixed = [(1 - share) * good + share * bad for share in (p, q)]
+        right = distance(*mixed) / distance(good, bad)
+        found, case = float(answer(p, q)), f"p = {p:g}、q = {q:g} 时"
+        linear = abs(found - abs(p - q)) < 1e-9 and abs(p - q) not in (0, 1)
+        require(not linear, f"{case}核均值之差是 |p − q| 倍，KD 还要平方")
+        require(
+            abs(found - right) < 1e-9,
+            f"{case}应当是 {right:.4f}，你给出 {found:.4f}",
+        )
+
+
+@checker("平均数、方差的标准误都对")
+def too_narrow(answer, line=None):
+    """`answer(x, f, groups)`: grouped jackknife error; the fault is in `line` 4."""
+    require(line in (1, 2, 3, 4), "还要说出是哪一行：too_narrow(…, line=…)，1 到 4")
+    x = torch.randn(2_000, generator=torch.Generator().manual_seed(0)) * 3
+    for groups in (20, 5):
+        for f in (torch.mean, torch.var):
+            parts = x.chunk(groups)
+            left_out = [
+                f(torch.cat([*parts[:g], *parts[g + 1 :]])).item()
+                for g in range(groups)
+            ]
+            spread = float(np.var(left_out))
+            right = (spread * (groups - 1)) ** 0.5
+            found = float(answer(x.clone(), f, groups))
+            case = f"{f.__name__}、{groups} 组时"
+            require(not np.isclose(found, spread**0.5), f"{case}还是原来的那个数")
+            require(
+                not np.isclose(found, right**2, rtol=1e-3),
+                f"{case}这是方差，还要开方",
+            )
+            require(
+                not np.isclose(found, spread**0.5 * (groups - 1)),
+                f"{case}方差乘 G − 1，再开方；不是标准差乘 G − 1",
+            )
+            require(
+                not np.isclose(found, (spread * groups) ** 0.5, rtol=1e-4),
+                f"{case}乘的是 G − 1，不是 G",
+            )
+            require(
+                np.isclose(found, right, rtol=1e-4),
+                f"{case}应当是 {right:.4f}，你给出 {found:.4f}",
+            )
+    require(line == 4, f"第 {line} 行没有错：每次去掉一组，再算一次")
+
+
+@checker()
+def scaled(answer):
+    """`{0.6: (precision, recall), 1.5: ...}`: 升 or 降 against a factor of 1.
+
+    Measured on 600 normals in 8 dimensions.
+    """
+    require(
+        isinstance(answer, dict) and set(answer) == {0.6, 1.5},
+        "应当是一个字典，两个键是 0.6 和 1.5",
+    )
+    for pair in answer.values():
+        right = isinstance(pair, tuple | list) and len(pair) == 2
+        require(right and set(pair) <= {"升", "降"}, "每一项是一对字，各为“升”或“降”")
+    source = torch.Generator().manual_seed(0)
+    real, drawn = torch.randn(2, 600, 8, generator=source)
+    before = precision_recall(real, drawn)
+    said = f"乘 1：{before['precision']:.2f} 和 {before['recall']:.2f}"
+    for factor in (0.6, 1.5):
+        after = precision_recall(real, factor * drawn)
+        said += f"；乘 {factor}：{after['precision']:.2f} 和 {after['recall']:.2f}"
+        for mine, name in zip(answer[factor], ("precision", "recall"), strict=True):
+            rose = "升" if after[name] > before[name] else "降"
+            zh = "精确率" if name == "precision" else "召回率"
+            require(mine == rose, f"乘 {factor} 的{zh}猜错了。精确率和召回率，{said}")
+    return f"精确率和召回率，{said}"
+
+
+@checker()
+def suspicion(answer):
+    """`answer(samples, train)`: how much each sample looks copied, (n,).
+
+    Score: mean area under the ROC curve over three worlds of twelve clusters, dense
+    and sparse, with one sample in five a noisy copy. Floor: 0.85.
+    """
+    floor = 0.85
+
+    def nearest_two(samples, train):
+        near = torch.cdist(samples, train).sort().values
+        return near[:, 1] / near[:, 0]
+
+    scores = {"mine": [], "ours": []}
+    for seed in range(3):
+        samples, train, copied = _world(seed)
+        found = torch.as_tensor(answer(samples.clone(), train.clone()))
+        shape = tuple(found.shape)
+        require(shape == (len(samples),), f"形状应为 (n,)，现在是 {shape}")
+        require(bool(found.isfinite().all()), "含有 nan 或 inf")
+        scores["mine"].append(roc_auc_score(copied, found.double()))
+        scores["ours"].append(roc_auc_score(copied, nearest_two(samples, train)))
+    mine, ours = (float(np.mean(values)) for values in scores.values())
+    said = f"得分 {mine:.3f}，底线 {floor}，书里的解 {ours:.3f}"
+    require(mine > 0.4, f"{said}。次序反了？越像抄的，数要越大")
+    require(mine >= floor, f"{said}。最近的距离要与当地的疏密相比")
+    return said
+
+
+def _world(seed):
+    """Return samples (500, 16), train (1500, 16), and which samples are copies."""
+    source = torch.Generator().manual_seed(seed)
+    centres = 6 * torch.randn(12, 16, generator=source)
+    stds = torch.logspace(-1, 0.3, 12)
+
+    def fresh(n):
+        k = torch.randint(12, (n,), generator=source)
+        return centres[k] + stds[k, None] * torch.randn(n, 16, generator=source), k
+
+    train, k = fresh(1_500)
+    pick = torch.randint(1_500, (100,), generator=source)
+    noise = torch.randn(100, 16, generator=source)
+    copies = train[pick] + 0.7 * stds[k[pick], None] * noise
+    samples = torch.cat([fresh(400)[0], copies])
+    copied = torch.arange(500) >= 400
+    order = torch.randperm(500, generator=source)  # no hint from the order
+    return samples[order], train, copied[order]

@@ -7,6 +7,7 @@ import tomllib
 from importlib.metadata import metadata
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from packaging.specifiers import SpecifierSet
@@ -45,6 +46,10 @@ def neumaier(values):
         (ch00.same_bits, bits),
         (ch00.label, label),
         (ch00.label, lambda d, n, s: label(d, n, s).replace(",", "")),
+        (ch00.spacing, lambda x: 2.0 ** (math.frexp(x)[1] - 24)),
+        (ch00.spacing, lambda x: float(np.spacing(np.float32(x)))),
+        (ch00.stuck_at, 2**24),
+        (ch00.stuck_at, 16_777_216.0),
     ],
 )
 def test_right_answers_pass(check, answer):
@@ -70,6 +75,15 @@ def test_right_answers_pass(check, answer):
         (ch00.label, lambda d, n, s: f"{d.name} stand-in {d.split} {n} {s}", "真实"),
         (ch00.label, lambda d, n, s: f"{d.name} {d.split} {n} {s}", "stand-in"),
         (ch00.label, lambda d, n, s: (d.name, n), "字符串"),
+        (ch00.spacing, math.ulp, "float64"),
+        (ch00.spacing, lambda x: 2.0 ** (math.frexp(x)[1] - 25), "小了一半"),
+        (ch00.spacing, lambda x: 2.0 ** (math.ceil(math.log2(x)) - 23), "大了一倍"),
+        (ch00.spacing, lambda x: x * 2**-23, "应当是"),
+        (ch00.stuck_at, 2**23, "24 位"),
+        (ch00.stuck_at, 10_000_000, "还数得动"),
+        (ch00.stuck_at, 2**31, "更早"),
+        (ch00.stuck_at, 2**53, "float64"),
+        (ch00.stuck_at, "never", "一个数"),
     ],
 )
 def test_wrong_answers_get_a_hint(check, answer, hint):
@@ -79,9 +93,60 @@ def test_wrong_answers_get_a_hint(check, answer, hint):
     assert re.search(hint, result.message), result.message
 
 
-@pytest.mark.parametrize("check", [ch00.order_free_sum, ch00.same_bits, ch00.label])
-def test_unfinished_answers(check):
+def careless(seed):
+    layer = torch.nn.Linear(2, 3)
+    source = torch.Generator().manual_seed(seed)
+    return layer(torch.randn(4, 2, generator=source)).detach()
+
+
+def seeded(seed):
+    torch.manual_seed(seed)
+    return torch.nn.Linear(2, 3)(torch.randn(4, 2)).detach()
+
+
+def forked(seed):
+    with torch.random.fork_rng(devices=[]):
+        return seeded(seed)
+
+
+def one_row(seed):
+    source = torch.Generator().manual_seed(seed)
+    return torch.randn(1, 3, generator=source).expand(4, 3)
+
+
+@pytest.mark.parametrize(
+    ("answer", "line", "hint"),
+    [
+        (forked, 1, None),
+        (forked, None, "哪一行"),
+        (forked, 3, "第 3 行没有问题"),
+        (careless, 1, "改动|归全局"),
+        (seeded, 1, "fork_rng"),
+        (lambda seed: torch.zeros(4, 3), 1, "换了种子"),
+        (lambda seed: torch.zeros(4), 1, "形状"),
+        (lambda seed: [seed], 1, "张量"),
+        (one_row, 1, "随机的输入"),
+    ],
+)
+def test_late_seed(answer, line, hint):
+    before = torch.random.get_rng_state()
+    result = ch00.late_seed(answer, line=line)
+    assert bool(result) is (hint is None), result
+    assert hint is None or re.search(hint, result.message), result.message
+    assert hint == "fork_rng" or torch.equal(before, torch.random.get_rng_state())
+
+
+FUNCTIONS = [ch00.order_free_sum, ch00.same_bits, ch00.label, ch00.spacing]
+
+
+@pytest.mark.parametrize("check", [*FUNCTIONS, ch00.late_seed, ch00.stuck_at])
+def test_open_answers(check):
     assert not check(...).finished
+    assert not check(None).finished
+
+
+@pytest.mark.parametrize("check", FUNCTIONS)
+def test_unfinished_answers(check):
     assert not check(lambda *arguments: None).finished
 
 

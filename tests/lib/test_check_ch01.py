@@ -1,6 +1,7 @@
 """Chapter 01: the checkers tell right answers from wrong, broken and unfinished."""
 
 import math
+from collections import Counter
 from itertools import product
 
 import pytest
@@ -38,9 +39,28 @@ def share_in_common(sample, sources):
     return max((len(set(sample) & set(source)) for source in sources), default=0)
 
 
+def add_one(lines, alphabet):
+    counts = Counter("".join(lines))
+    return lambda _, symbol: (counts[symbol] + 1) / (counts.total() + len(alphabet))
+
+
+def never_seen(lines, alphabet):
+    counts = Counter("".join(lines))
+    return lambda _, symbol: counts[symbol] / counts.total()
+
+
+def too_much(lines, alphabet):
+    p = add_one(lines, alphabet)
+    return lambda context, symbol: 2 * p(context, symbol)
+
+
 @pytest.mark.parametrize(
     ("check", "answer"),
     [
+        (ch01.long_run, lambda a, b: b / (1 - a + b)),
+        (ch01.output, (67, 16)),
+        (ch01.output, [66.7, 15.97]),
+        (ch01.learn_text, ch01._backed_off),
         (ch01.attribution, ch01.MADE_BY),
         (ch01.concept_map, ARROWS),
         (ch01.concept_map, sorted(ARROWS)),
@@ -64,7 +84,7 @@ def test_right_answers_pass(check, answer):
         (ch01.attribution, {**ch01.MADE_BY, "BERT": "Google"}, "没有这一项"),
         (ch01.attribution, list(ch01.MADE_BY), "应当是字典"),
         (ch01.concept_map, ARROWS | {"text model -> waveform"}, "波形"),
-        (ch01.concept_map, ARROWS | {"VAE -> discriminator"}, "没有人和它对抗"),
+        (ch01.concept_map, ARROWS | {"VAE -> discriminator"}, "没有对手"),
         (ch01.concept_map, ARROWS - {"noise -> generator"}, "还少 1 个"),
         (ch01.concept_map, ARROWS | {"GAN -> text"}, "没有这个箭头"),
         (ch01.families, {**ch01.FAMILIES, "VAE": ("exact", "one", False)}, "似然"),
@@ -82,6 +102,19 @@ def test_right_answers_pass(check, answer):
             "是 1",
         ),
         (ch01.longest_copy, lambda s, sources: len(s), "应当是 3"),
+        (ch01.long_run, lambda a, b: (1 - a) / (1 - a + b), "辅音"),
+        (ch01.long_run, lambda a, b: (a + b) / 2, "平均"),
+        (ch01.long_run, lambda a, b: b, "应当是"),
+        (ch01.output, (40, 19), "四成"),
+        (ch01.output, (67, 19), "19%"),
+        (ch01.output, (67, -16), "正数"),
+        (ch01.output, (60, 16), "第一个数"),
+        (ch01.output, (67, 12), "第二个数"),
+        (ch01.output, 67, "两个数"),
+        (ch01.learn_text, add_one, "底线"),
+        (ch01.learn_text, never_seen, "不等于不可能"),
+        (ch01.learn_text, too_much, "加起来"),
+        (ch01.learn_text, lambda lines, alphabet: 0.5, "一个函数"),
     ],
 )
 def test_wrong_answers_get_a_hint(check, answer, hint):
@@ -99,6 +132,9 @@ def test_wrong_answers_get_a_hint(check, answer, hint):
         (ch01.families, {}, "还差 autoregressive"),
         (ch01.temperature, lambda c, t: None, "没有返回值"),
         (ch01.longest_copy, lambda s, sources: ..., "没有返回值"),
+        (ch01.long_run, lambda a, b: None, "没有返回值"),
+        (ch01.learn_text, lambda lines, alphabet: None, "没有返回值"),
+        (ch01.output, None, "换成你的答案"),
     ],
 )
 def test_unfinished_answers_say_so(check, answer, hint):

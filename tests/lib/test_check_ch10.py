@@ -1,6 +1,7 @@
 """Checkers of chapter 10: right answers pass, each likely mistake gets its hint."""
 
 import numpy as np
+import pytest
 import torch
 from checker_tests import make_tests
 from torch.distributions import Binomial
@@ -60,6 +61,28 @@ def rater_right(hits, axis=1, root=True):
     return means.mean() - reach, means.mean() + reach
 
 
+def two_nearest(samples, train):
+    near = torch.cdist(samples, train).sort().values
+    return near[:, 1] / near[:, 0]
+
+
+def many_nearest(samples, train):
+    near = torch.cdist(samples, train).sort().values
+    return near[:, 1:31].mean(1) / near[:, 0]
+
+
+def nearest_only(samples, train):
+    return -torch.cdist(samples, train).min(1).values
+
+
+def jackknife(x, f, groups=20, factor=lambda g: g - 1, power=0.5):
+    parts = x.chunk(groups)
+    rest = [torch.cat([*parts[:g], *parts[g + 1 :]]) for g in range(groups)]
+    values = torch.tensor([float(f(part)) for part in rest]).double()
+    return (factor(groups) * values.var(correction=0)).item() ** power
+
+
+PAIRS = {0.6: ("升", "降"), 1.5: ("降", "升")}
 CASES = [
     ("leaked", leaked_right, None),
     ("leaked", leaked_by_sum, "冤枉"),
@@ -100,7 +123,47 @@ CASES = [
     ("rater_interval", lambda h: rater_right(h, root=False), "太宽"),
     ("rater_interval", lambda h: rater_right(h)[::-1], "小的在前"),
     ("rater_interval", lambda h: [e + 0.1 for e in rater_right(h)], "中间"),
+    ("mmd_factor", lambda p, q: (p - q) ** 2, None),
+    ("mmd_factor", lambda p, q: abs(p - q), "平方"),
+    ("mmd_factor", lambda p, q: p**2, "应当是"),
+    ("mmd_factor", lambda p, q: p**2 - q**2, "应当是"),
+    ("scaled", PAIRS, None),
+    ("scaled", PAIRS | {0.6: ("降", "降")}, "精确率猜错"),
+    ("scaled", PAIRS | {1.5: ["降", "降"]}, "召回率猜错"),
+    ("scaled", PAIRS | {1.5: ("降", "平")}, "“升”或“降”"),
+    ("scaled", {0.6: ("升", "降")}, "两个键"),
+    ("suspicion", two_nearest, None),
+    ("suspicion", many_nearest, None),
+    ("suspicion", nearest_only, "疏密"),
+    ("suspicion", lambda s, t: -two_nearest(s, t), "次序"),
+    ("suspicion", lambda s, t: torch.cdist(s, t), "形状"),
+    ("suspicion", lambda s, t: two_nearest(s, t) * torch.nan, "nan"),
 ]
 
 
 test_hint, test_nothing_raises = make_tests(ch10, CASES)
+
+
+@pytest.mark.parametrize(
+    ("answer", "line", "hint"),
+    [
+        (jackknife, 4, ""),
+        (jackknife, None, "哪一行"),
+        (jackknife, 2, "第 2 行没有错"),
+        (lambda x, f, g: jackknife(x, f, g, lambda g: 1), 4, "原来的"),
+        (lambda x, f, g: jackknife(x, f, g, power=1), 4, "开方"),
+        (lambda x, f, g: jackknife(x, f, g, lambda g: g), 4, "不是 G"),
+        (lambda x, f, g: jackknife(x, f, g, lambda g: (g - 1) ** 2), 4, "标准差乘"),
+        (lambda x, f, g: 0.1, 4, "应当是"),
+    ],
+)
+def test_too_narrow(answer, line, hint):
+    result = ch10.too_narrow(answer, line=line)
+    assert bool(result) is (hint == ""), result
+    assert hint in result.message
+
+
+def test_many_neighbours_beat_the_books_own():
+    message = ch10.suspicion(many_nearest).message
+    mine, floor, ours = (float(part.split()[1]) for part in message.split("，"))
+    assert mine > ours > floor

@@ -83,8 +83,9 @@ class FlowMatching(Denoiser):
     def training_step(self, batch: Batch, update: Update) -> None:
         """One regression: mean squared error of the velocity at random times.
 
-        Most times lie in the middle, where the answer is hardest: near either end x_t
-        all but tells it (logit-normal times, Esser et al. 2024, section 3.1).
+        Most times lie in the middle, where there is most to learn (logit-normal times,
+        Esser et al. 2024, section 3.1): at t = 0 the best answer is the mean of the
+        data less x_t, at t = 1 it is x_t itself, whatever loss remains there.
         """
         data, labels = self.parts(batch)
         noise = torch.randn_like(data)
