@@ -21,5 +21,7 @@ def test_no_set_of_attributes_serves_twice(sets):
     assert not validation & test
 
 
-def test_the_best_rate_is_the_one_with_the_fewest_wrong_lines():
-    assert product_copy.best({"0.001": 0.5, "0.003": 0.2, "0.01": 0.7}) == 0.003
+def test_the_best_rate_has_the_fewest_wrong_lines_then_the_fewest_errors():
+    best = product_copy.best
+    assert best({"0.001": [0.5, 9.0], "0.003": [0.2, 9.5]}) == 0.003
+    assert best({"0.001": [1.0, 4.0], "0.003": [1.0, 2.0], "0.01": [1.0, 3.0]}) == 0.003
