@@ -8,7 +8,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from ..data import Characters, load, prompted
 from ..metrics.text import nats_by_pairs
-from ..models.gpt import GPT
+from ..models.transformer.gpt import GPT
 from ..nets.attention import Block, rotated, rotations
 from ..train import fit
 from ._result import checker, require

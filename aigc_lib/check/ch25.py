@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn.functional import logsigmoid
 
 from ..data import load
-from ..data.product_copy import check_copy
+from ..data.made.product_copy import check_copy
 from ..metrics.text import distinct, nats_by_pairs
-from ..models.lora import LoRALinear
+from ..models.transformer.lora import LoRALinear
 from ._result import checker, require
 
 

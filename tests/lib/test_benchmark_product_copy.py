@@ -2,7 +2,7 @@
 
 import pytest
 
-from aigc_lib.data.product_copy import stated
+from aigc_lib.data.made.product_copy import stated
 from benchmarks import product_copy
 
 

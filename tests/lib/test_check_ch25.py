@@ -8,7 +8,7 @@ from checker_tests import make_tests
 from torch.nn.functional import logsigmoid
 
 from aigc_lib.check import ch25
-from aigc_lib.data.product_copy import check_copy
+from aigc_lib.data.made.product_copy import check_copy
 
 
 def example(prompt, reply, end, length, hidden=1, shift=1, close=True, pad=-100):
