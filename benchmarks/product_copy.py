@@ -3,13 +3,15 @@
 Counted in steps, so that it may be measured on a busy machine. One pre-trained GPT is
 asked by prompts alone, tuned whole and through LoRA, then helped by another try, by
 preferences and by the constraint. All write for the same 1,000 unseen sets of
-attributes; the judge of ``aigc_lib.data.product_copy`` counts.
+attributes; the judge of ``aigc_lib.data.product_copy`` counts. Learning rates are
+chosen before, by what one seed writes for other sets of attributes.
 """
 
 from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable
 from random import Random
 
 import torch
@@ -23,7 +25,12 @@ from aigc_lib.models.transformer.preference import DPO
 from benchmarks.record import kept, record, seeds, summary
 
 PRETRAINING, TUNING, PREFERRING, SEEDS = 200, 500, 40, seeds(3)
-PRODUCTS, LENGTH, N, DRAFTS = 6, 96, 1_000, 600
+PRODUCTS, LENGTH, N, VALIDATION, DRAFTS = 6, 96, 1_000, 500, 600
+RATES = {
+    "LoRA": (3e-3, 1e-2, 3e-2),
+    "full fine-tuning": (1e-3, 3e-3, 1e-2),
+    "DPO": (3e-5, 1e-4, 3e-4),
+}
 NET = {"context": LENGTH, "depth": 2, "heads": 4, "width": 96, "optimizer": "muon"}
 BATCH = {"batch_size": 32, "ema": 0.98}
 
@@ -41,12 +48,15 @@ def stock() -> aigc.data.Texts:
     ]
 
 
-def unseen(train: aigc.data.Texts) -> list[dict]:
-    """Draw N sets of attributes that no line of ``train`` has, all different."""
+def unseen(train: aigc.data.Texts) -> tuple[list[dict], list[dict]]:
+    """Draw sets of attributes that no line of ``train`` has: to choose by, to test on.
+
+    All are different, so that nothing is tested on what it was chosen by.
+    """
     source, found = Random(0), {}
     seen = {frozenset(stated(facts)) for facts in train.facts}
     shop = sorted({facts["品类"] for facts in train.facts})
-    while len(found) < N:
+    while len(found) < N + VALIDATION:
         product = source.choice(shop)
         known = choices(product)
         one = [source.choice(known[name]) for name in ("颜色", "材质", "场景或人群")]
@@ -54,24 +64,117 @@ def unseen(train: aigc.data.Texts) -> list[dict]:
         facts = chosen(product, one[0], one[1], points, one[2])
         if (said := frozenset(stated(facts))) not in seen:
             found[said] = facts
-    return list(found.values())
+    drawn = list(found.values())
+    return drawn[N:], drawn[:N]
 
 
-def measure(seed: int, train: aigc.data.Texts, test: list[dict]) -> dict:
+class Shop:
+    """One seed: the pre-trained model, the data, and the ways to teach it."""
+
+    def __init__(self, seed: int, train: aigc.data.Texts):
+        aigc.start(seed=seed)
+        self.seed, self.train = seed, train
+        words = [value for _, value in vocabulary()]
+        tokenizer = aigc.data.Characters.train(
+            ["\n", *train.texts, *map(prompt_of, train.facts), *words]
+        )
+        self.base = GPT(tokenizer, learning_rate=3e-3, **NET)
+        windows = aigc.data.Windows(tokenizer.encode(train.joined() + "\n"), 65)
+        aigc.fit(self.base, windows, steps=PRETRAINING, seed=seed, **BATCH)
+        self.x = pairs(train.facts, train.texts, tokenizer, length=LENGTH + 1)
+
+    def tuned(self, name: str, rate: float) -> tuple[GPT, int]:
+        """Tune a copy of ``base``; return it and how many weights it learned."""
+        model = copy.deepcopy(self.base)
+        if name == "LoRA":
+            add_lora(model, rank=16, alpha=32, layers=("qkv", "mix", "0", "2"))
+        else:
+            model.adopt_average("net")
+        model.learning_rate = rate
+        learned = sum(p.numel() for p in model.net.parameters() if p.requires_grad)
+        aigc.fit(model, self.x, steps=TUNING, seed=self.seed, cooldown=0.3, **BATCH)
+        if name == "LoRA":
+            merge_lora(model)
+        return model, learned
+
+    def told_apart(self, model: GPT) -> torch.Tensor:
+        """Pairs (N, 2, T + 1) of what ``model`` wrote: right, then wrong."""
+        facts, writer = self.train.facts[:DRAFTS], Copywriter(model)
+        drafts = writer.write(facts, seed=self.seed + 1)
+        better = writer.best_of(facts, 4, seed=self.seed + 1)
+        told = [
+            i
+            for i, known in enumerate(facts)
+            if not check_copy(drafts[i], known).true
+            and check_copy(better[i], known).true
+        ]
+        both = [
+            pairs(
+                [facts[i] for i in told],
+                [lines[i] for i in told],
+                model.tokenizer,
+                length=2 * LENGTH,
+            )
+            for lines in (better, drafts)
+        ]
+        return torch.stack(both, 1)[:, :, : LENGTH + 1]
+
+    def preferring(self, model: GPT, runs: torch.Tensor, rate: float) -> GPT:
+        """Tune a copy of ``model`` towards the first of each pair."""
+        model = copy.deepcopy(model)
+        aigc.fit(
+            DPO(model, beta=0.1, learning_rate=rate),
+            runs,
+            steps=PREFERRING,
+            batch_size=min(16, len(runs)),
+            ema=0.0,
+            seed=self.seed,
+        )
+        return model
+
+
+def search(seed: int, train: aigc.data.Texts, validation: list[dict]) -> dict:
+    """What goes wrong with ``validation``, by recipe and learning rate.
+
+    For each the share of wrong lines and the errors a line.
+    """
+    shop, found = Shop(seed, train), {}
+
+    def score(model: GPT) -> list[float]:
+        row = judged(Copywriter(model).write(validation, seed=seed), validation)
+        return [row["wrong"], row["missing"] + row["invented"]]
+
+    models = {}
+    for name in ("LoRA", "full fine-tuning"):
+        models = {rate: shop.tuned(name, rate)[0] for rate in RATES[name]}
+        found[name] = {str(rate): score(model) for rate, model in models.items()}
+        print("validation", name, found[name], flush=True)
+    full = models[best(found["full fine-tuning"])]
+    runs = shop.told_apart(full)
+    found["DPO"] = {
+        str(rate): score(shop.preferring(full, runs, rate)) for rate in RATES["DPO"]
+    }
+    print("validation DPO", found["DPO"], flush=True)
+    return found
+
+
+def best(scores: dict[str, list[float]]) -> float:
+    """Return the rate with the fewest wrong lines; of equal ones, the fewest errors."""
+    return float(min(scores, key=scores.get))
+
+
+def measure(
+    seed: int, train: aigc.data.Texts, test: list[dict], rates: dict[str, float]
+) -> dict:
     """Train with ``seed``; return a row of figures for each way to write."""
-    aigc.start(seed=seed)
-    words = [value for _, value in vocabulary()]
-    tokenizer = aigc.data.Characters.train(
-        ["\n", *train.texts, *map(prompt_of, train.facts), *words]
-    )
-    base = GPT(tokenizer, learning_rate=3e-3, **NET)
-    text = tokenizer.encode(train.joined() + "\n")
-    windows = aigc.data.Windows(text, 65)
-    aigc.fit(base, windows, steps=PRETRAINING, seed=seed, **BATCH)
-    x = pairs(train.facts, train.texts, tokenizer, length=LENGTH + 1)
-    rows = {}
+    shop, rows = Shop(seed, train), {}
 
-    def enter(name: str, model: GPT, write, learned: int = 0) -> None:
+    def enter(
+        name: str,
+        model: GPT,
+        learned: int = 0,
+        write: Callable[[Copywriter], list[str]] = lambda w: w.write(test, seed=seed),
+    ) -> None:
         began = time.perf_counter()
         lines = write(Copywriter(model, train.texts[:2_000]))
         rows[name] = judged(lines, test) | {
@@ -80,82 +183,52 @@ def measure(seed: int, train: aigc.data.Texts, test: list[dict]) -> dict:
         }
         print(seed, name, rows[name], flush=True)
 
-    def plain(writer: Copywriter) -> list[str]:
-        return writer.write(test, seed=seed)
-
-    def tuned(model: GPT) -> int:
-        learned = sum(p.numel() for p in model.net.parameters() if p.requires_grad)
-        aigc.fit(model, x, steps=TUNING, seed=seed, cooldown=0.3, **BATCH)
-        return learned
-
-    enter("prompting", base, plain)
-    lora, full = copy.deepcopy(base), copy.deepcopy(base)
-    add_lora(lora, rank=16, alpha=32, layers=("qkv", "mix", "0", "2"))
-    learned = tuned(lora)
-    merge_lora(lora)
-    enter("LoRA", lora, plain, learned)
-    full.adopt_average("net")
-    learned = tuned(full)
-    enter("full fine-tuning", full, plain, learned)
-    enter("best of 4", full, lambda w: w.best_of(test, 4, seed=seed), learned)
-    preferring = copy.deepcopy(full)
-    prefer(preferring, train, seed)
-    enter("DPO", preferring, plain, learned)
+    enter("prompting", shop.base)
+    enter("LoRA", *shop.tuned("LoRA", rates["LoRA"]))
+    full, learned = shop.tuned("full fine-tuning", rates["full fine-tuning"])
+    enter("full fine-tuning", full, learned)
+    enter("best of 4", full, learned, lambda w: w.best_of(test, 4, seed=seed))
+    preferring = shop.preferring(full, shop.told_apart(full), rates["DPO"])
+    enter("DPO", preferring, learned)
     enter(
         "constraint",
         full,
-        lambda w: w.write(test, truthful=True, seed=seed),
         learned,
+        lambda w: w.write(test, truthful=True, seed=seed),
     )
     return rows
 
 
-def prefer(model: GPT, train: aigc.data.Texts, seed: int) -> None:
-    """Prefer what ``model`` wrote right to what it wrote wrong for the same facts."""
-    facts, writer = train.facts[:DRAFTS], Copywriter(model)
-    drafts = writer.write(facts, seed=seed + 1)
-    better = writer.best_of(facts, 4, seed=seed + 1)
-    told = [
-        i
-        for i, known in enumerate(facts)
-        if not check_copy(drafts[i], known).true and check_copy(better[i], known).true
-    ]
-    both = [
-        pairs(
-            [facts[i] for i in told],
-            [lines[i] for i in told],
-            model.tokenizer,
-            length=2 * LENGTH,
-        )
-        for lines in (better, drafts)
-    ]
-    runs = torch.stack(both, 1)[:, :, : LENGTH + 1]
-    dpo = DPO(model, beta=0.1, learning_rate=1e-4)
-    aigc.fit(
-        dpo,
-        runs,
-        steps=PREFERRING,
-        batch_size=min(16, len(runs)),
-        ema=0.0,
-        seed=seed,
-    )
-
-
 def main() -> None:
     train = stock()
-    test = unseen(train)
+    validation, test = unseen(train)
+    scores = kept(
+        "product_copy", "validation", lambda: search(SEEDS[0], train, validation)
+    )
+    rates = {name: best(found) for name, found in scores.items()}
     runs = [
-        kept("product_copy", str(seed), lambda seed=seed: measure(seed, train, test))
+        kept(
+            "product_copy",
+            str(seed),
+            lambda seed=seed: measure(seed, train, test, rates),
+        )
         for seed in SEEDS
     ]
     record(
         "product_copy",
         [{"recipe": name} | summary([run[name] for run in runs]) for name in runs[0]],
         data=f"product_copy, {PRODUCTS} products, {len(train)} lines to learn from",
-        split="sets of attributes that no training line has",
+        split="sets of attributes that no training line has, nor a set chosen by",
         n=len(test),
         metric="share of lines with a missing or invented attribute",
         steps={"pretraining": PRETRAINING, "tuning": TUNING, "DPO": PREFERRING},
+        validation={
+            "n": len(validation),
+            "seed": SEEDS[0],
+            "figures": ["wrong", "errors a line"],
+            "scores": scores,
+        },
+        learning_rates=rates,
         seeds=list(SEEDS),
     )
 

@@ -19,7 +19,7 @@ from nbclient.exceptions import DeadKernelError
 from nbformat import NotebookNode
 from papermill.exceptions import PapermillExecutionError
 
-from aigc_lib import chapter
+from . import chapter
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

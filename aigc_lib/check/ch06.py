@@ -6,6 +6,11 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from ..data import Characters, load, prompted
+from ..metrics.text import nats_by_pairs
+from ..models.transformer.gpt import GPT
+from ..nets.attention import Block, rotated, rotations
+from ..train import fit
 from ._result import checker, require
 
 
@@ -147,3 +152,181 @@ def blank_posterior(answer):
         torch.allclose(placed.double(), torch.tensor([0.0, 1.0]).softmax(0).double()),
         "候选应当放在 before 与 after 之间",
     )
+
+
+MODELS = ("一层、因果", "两层、因果", "两层、前后都看", "一层、因果、旋转位置")
+
+
+def moved_by_order() -> list[bool]:
+    """Whether the last place of each of ``MODELS`` changes when the past is shuffled.
+
+    Layers of random weights, and all places before the last turned round.
+    """
+    length, size = 8, 8
+    with torch.random.fork_rng([]), torch.no_grad():
+        torch.manual_seed(0)
+        x = torch.randn(1, length, 2 * size)
+        blocks = [Block(2 * size, heads=2) for _ in range(2)]
+    other = torch.cat([x[:, :-1].flip(1), x[:, -1:]], 1)
+    everything = torch.ones(1, length, dtype=torch.bool)
+    found = []
+    for depth, seen, turns in (
+        (1, None, None),
+        (2, None, None),
+        (2, everything, None),
+        (1, None, rotations(length, size)),
+    ):
+        last = []
+        for read in (x, other):
+            with torch.no_grad():
+                for block in blocks[:depth]:
+                    read = block(read, turns, seen=seen)
+            last.append(read[:, -1])
+        found.append(not torch.allclose(*last, atol=1e-5))
+    return found
+
+
+@checker("四种都猜对了")
+def order_matters(answer):
+    """`answer`: four booleans, does the last output change when the past is shuffled.
+
+    Compared with four small networks of random weights, which are run here.
+    """
+    require(
+        isinstance(answer, tuple | list) and len(answer) == len(MODELS),
+        f"要四个 True 或 False，依次是：{'；'.join(MODELS)}",
+    )
+    hints = (
+        "一层注意力只是加权平均：前面的词元换个次序，最后一个位置看见的还是那几个",
+        "第二层看到的不是原来的词元，而是第一层的输出：因果掩码之下，"
+        "第 t 个输出看过前 t 个，次序一换，前面各位置看过的就换了",
+        "前后都看的时候，每个位置看见的都是同一批，没有谁先谁后：叠几层也一样",
+        "旋转以后，份量随距离变：同一个词元离得近还是远，答案不同",
+    )
+    for name, mine, right, hint in zip(
+        MODELS, answer, moved_by_order(), hints, strict=True
+    ):
+        require(isinstance(mine, bool), f"{name}：写 True 或 False")
+        require(mine == right, f"{name}：猜错了。{hint}")
+
+
+def broken_step(q, k, v, memory, turns):
+    """One token at a time with a mistake in it: what exercise 06-7 asks to diagnose."""
+    here = turns[:, : q.shape[1]]
+    q, k = rotated(q, here), rotated(k, here)
+    if memory is not None:
+        k = torch.cat([memory[0], k], dim=1)
+        v = torch.cat([memory[1], v], dim=1)
+    scores = q @ k.transpose(1, 2) / math.sqrt(q.shape[-1])
+    return scores.softmax(-1) @ v, (k, v)
+
+
+def step_errors(step) -> list[float]:
+    """Largest error of ``step`` at each of six places, against all places at once."""
+    source = torch.Generator().manual_seed(0)
+    q, k, v = torch.randn(3, 2, 6, 8, generator=source)  # (B, T, d) each
+    turns = rotations(6, 8)
+    right = scaled_dot_product_attention(
+        rotated(q, turns), rotated(k, turns), v, is_causal=True
+    )
+    memory, errors = None, []
+    for t in range(6):
+        given = (x[:, t : t + 1].clone() for x in (q, k, v))
+        found, memory = step(*given, memory, turns)
+        of_shape(found, (2, 1, 8))
+        errors.append((found - right[:, t : t + 1]).abs().max().item())
+    return errors
+
+
+@checker("找对了行，改过以后六个位置都与一次算完的相同")
+def cached_step(answer):
+    """`answer`: (number of the faulty line of ``broken_step``, the repaired function).
+
+    The repaired function is run over six places against attention in one go.
+    """
+    require(
+        isinstance(answer, tuple) and len(answer) == 2 and callable(answer[1]),
+        "要两样：(出错的行号, 改好的函数)",
+    )
+    line, step = answer
+    sound = {
+        2: "第 2 行没有错：查询和键都要转；看看转的是哪些角度",
+        **dict.fromkeys((3, 4, 5), "第 3 到 5 行没有错：先来的在前，新来的接在后面"),
+        6: "第 6 行没有错：将来的还没有来，不用遮",
+        7: "第 7 行没有错：份量沿着键那一维取 softmax",
+    }
+    require(line == 1, sound.get(line, "行号从 1 数到 7：函数体的第一行是第 1 行"))
+    errors = step_errors(step)
+    wrong = [t for t, error in enumerate(errors) if not error < 1e-5]
+    require(
+        wrong != [1, 2, 3, 4, 5],
+        "第二个位置起还是错的：查询和键都应当转第 t 行的角度，t 是 memory 里有几个键",
+    )
+    require(not wrong, f"这些位置与一次算完的不同（从 0 数）：{wrong}")
+
+
+@checker("与自动求导的结果一致")
+def entropy_slope(answer):
+    """`answer(logits, temperature)`: d entropy / d temperature of softmax(l / T).
+
+    Compared with autograd on random logits.
+    """
+    source = torch.Generator().manual_seed(0)
+    for size, heat in ((5, 0.7), (12, 1.0), (3, 2.5)):
+        logits = torch.randn(size, generator=source, dtype=torch.float64) * 2
+        temperature = torch.tensor(heat, dtype=torch.float64, requires_grad=True)
+        entropy = torch.special.entr((logits / temperature).softmax(0)).sum()
+        (right,) = torch.autograd.grad(entropy, temperature)
+        found = torch.as_tensor(answer(logits.clone(), heat), dtype=torch.float64)
+        require(found.shape == (), "要一个数")
+        close = torch.isclose(found, right, rtol=1e-6)
+        require(close or not torch.isclose(found, -right), "符号反了：温度升高，熵增大")
+        for power, hint in (
+            (-1, "多除了一次 τ"),
+            (1, "少除了一次 τ"),
+            (2, "少除了 τ²"),
+        ):
+            require(close or not torch.isclose(found, right * heat**power), hint)
+        require(close, f"τ={heat} 时应为 {right:.6f}，现在是 {found:.6f}")
+
+
+# ---- the open exercise ---------------------------------------------------------------
+
+BUDGET = {"parameters": 80_000, "steps": 60, "batch_size": 16}
+CONTEXT = 48
+
+
+@checker()
+def open_gpt(answer):
+    """`answer(tokenizer, context)`: an untrained GPT; trained and judged here.
+
+    60 steps of 16 lines of product copy, at most 80,000 parameters. The floor is a
+    model that counts pairs in as many lines; the score is that of 200 lines held out.
+    """
+    texts = [
+        t for t in load("product_copy", split="test").texts if len(t) < CONTEXT - 1
+    ]
+    test, train = texts[:200], texts[200:]
+    tokenizer = Characters.train(["\n", *texts])
+    x, x_test = (
+        prompted((("\n", t) for t in part), tokenizer, length=CONTEXT)
+        for part in (train, test)
+    )
+    steps, batch_size = BUDGET["steps"], BUDGET["batch_size"]
+    floor = nats_by_pairs(train[: steps * batch_size], test, size=len(tokenizer))
+    with torch.random.fork_rng([]):
+        torch.manual_seed(0)
+        model = answer(tokenizer, CONTEXT)
+        require(isinstance(model, GPT), "应当返回 aigc.models.GPT，还没有训练的")
+        size = sum(p.numel() for p in model.parameters())
+        most = BUDGET["parameters"]
+        require(size <= most, f"有 {size:,} 个参数，预算是 {most:,} 个")
+        require(model.context >= CONTEXT - 1, f"窗口至少要 {CONTEXT - 1} 个词元")
+        fit(model, x, steps=steps, batch_size=batch_size, ema=0.9, seed=0)
+    score = model.nats_per_token(x_test)
+    require(
+        score < floor,
+        f"{score:.2f} nat，数数的模型是 {floor:.2f} nat："
+        "试试别的优化器、学习率、深浅和宽窄",
+    )
+    return f"{score:.2f} nat，底线 {floor:.2f} nat，{size:,} 个参数"

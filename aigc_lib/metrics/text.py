@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 
 
@@ -35,3 +37,35 @@ def distinct(texts: Iterable[str], n: int = 2) -> float:
     if not grams:
         raise ValueError(f"n={n}: no text is so long")
     return len(set(grams)) / len(grams)
+
+
+def nats_by_pairs(
+    train: Sequence[str], test: Sequence[str], *, size: int, trust: float = 100.0
+) -> float:
+    """Nats per character of ``test`` by a model that counts pairs in ``train``.
+
+    It sees one character back, and a line break before and after each text. Pairs are
+    interpolated with single characters, these with 1 / ``size``, the number of
+    characters there are; ``trust`` is how often a context must be seen to count for
+    half (Jelinek & Mercer 1980; MacKay & Peto 1995).
+
+    Raises:
+        ValueError: no ``test``, or ``size`` or ``trust`` not above 0.
+    """
+    for name, value in {"size": size, "trust": trust}.items():
+        if not value > 0:
+            raise ValueError(f"{name}={value}: give a number above 0")
+    if not test:
+        raise ValueError("test is empty: give at least one text")
+    pairs, singles, firsts = Counter(), Counter(), Counter()
+    for text in train:
+        singles.update(text + "\n")
+        firsts.update("\n" + text)
+        pairs.update(zip("\n" + text, text + "\n", strict=True))
+    total, nats = singles.total(), []
+    for text in test:
+        for before, char in zip("\n" + text, text + "\n", strict=True):
+            p = (singles[char] + trust / size) / (total + trust)
+            p = (pairs[before, char] + trust * p) / (firsts[before] + trust)
+            nats.append(-math.log(p))
+    return sum(nats) / len(nats)

@@ -6,6 +6,8 @@ import torch
 from checker_tests import make_tests
 
 from aigc_lib.check import ch06
+from aigc_lib.models import GPT
+from aigc_lib.nets.attention import rotated
 
 
 def mask_right(length, window, more=0):
@@ -70,7 +72,57 @@ def cached(depth, width, context, rows, bytes_each):
     return 2 * depth * width * context * rows * bytes_each
 
 
+def step(q, k, v, memory, turns, turn_key=True):
+    t = 0 if memory is None else memory[0].shape[1]
+    here = turns[:, t : t + 1]
+    q, k = rotated(q, here), rotated(k, here) if turn_key else k
+    if memory is not None:
+        k, v = torch.cat([memory[0], k], 1), torch.cat([memory[1], v], 1)
+    return (q @ k.mT / 8**0.5).softmax(-1) @ v, (k, v)
+
+
+def slope(logits, temperature, power=3):
+    p = (logits / temperature).softmax(0)
+    return (p * (logits - (p * logits).sum()) ** 2).sum() / temperature**power
+
+
+def small_gpt(tokenizer, context, **how):
+    sizes = {"depth": 1, "heads": 4, "width": 48, "optimizer": "muon"} | how
+    return GPT(tokenizer, context=context, learning_rate=2e-2, **sizes)
+
+
 CASES = [
+    ("order_matters", (False, True, False, True), None),
+    ("order_matters", [False, True, False, True], None),
+    ("order_matters", (True, True, False, True), "加权平均"),
+    ("order_matters", (False, False, False, True), "第二层"),
+    ("order_matters", (False, True, True, True), "同一批"),
+    ("order_matters", (False, True, False, False), "距离"),
+    ("order_matters", (False, True, False), "四个"),
+    ("order_matters", (0, 1, 0, 1), "True 或 False"),
+    ("cached_step", (1, step), None),
+    ("cached_step", (6, step), "不用遮"),
+    ("cached_step", (4, step), "接在后面"),
+    ("cached_step", (9, step), "1 数到 7"),
+    ("cached_step", (1, ch06.broken_step), "第二个位置起"),
+    ("cached_step", (2, step), "哪些角度"),
+    ("cached_step", (1, lambda *a: step(*a, turn_key=False)), "都应当"),
+    ("cached_step", step, "两样"),
+    ("entropy_slope", slope, None),
+    ("entropy_slope", lambda x, t: -slope(x, t), "符号"),
+    ("entropy_slope", lambda x, t: slope(x, t, 2), "少除了一次"),
+    ("entropy_slope", lambda x, t: slope(x, t, 1), "少除了 τ²"),
+    ("entropy_slope", lambda x, t: slope(x, t, 4), "多除了"),
+    ("entropy_slope", lambda x, t: x / t, "一个数"),
+    ("open_gpt", small_gpt, None),
+    (
+        "open_gpt",
+        lambda t, c: GPT(t, context=c, depth=1, heads=4, width=48),
+        "数数的模型",
+    ),
+    ("open_gpt", lambda t, c: small_gpt(t, c, width=64), "预算"),
+    ("open_gpt", lambda t, c: small_gpt(t, 12), "窗口"),
+    ("open_gpt", lambda t, c: torch.nn.Linear(2, 2), "还没有训练"),
     ("window_mask", mask_right, None),
     ("window_mask", lambda n, w: mask_right(n, w).T, "行列反了"),
     ("window_mask", lambda n, w: mask_right(n, w, 1), "多看了一个"),
@@ -115,3 +167,16 @@ CASES = [
 
 
 test_hint, test_nothing_raises = make_tests(ch06, CASES)
+
+
+def test_the_broken_step_is_right_at_the_first_place_only():
+    errors = ch06.step_errors(ch06.broken_step)
+    assert errors[0] < 1e-6
+    assert min(errors[1:]) > 1e-3
+
+
+def test_checking_leaves_the_random_state_alone():
+    before = torch.get_rng_state()
+    assert ch06.order_matters((False, True, False, True))
+    assert ch06.open_gpt(small_gpt)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -2,20 +2,41 @@
 
 import math
 
+import pytest
+import torch
 from checker_tests import make_tests
 from torch.nn.functional import conv1d, cross_entropy, pad
 
 from aigc_lib.check import ch08
-from aigc_lib.codecs.sound import mu_law_decode, mu_law_encode
 
 
-def mu_law_snr(x, levels):
-    again = mu_law_decode(mu_law_encode(x, levels), levels)
-    return 10 * math.log10(x.square().mean() / (again - x).square().mean())
+def even_snr(amplitude, levels, power=0.5, width=2.0, part=12):
+    cell = width / (levels - 1)
+    return 10 * math.log10(power * amplitude**2 / (cell**2 / part))
 
 
-def receptive_field(width, dilations):
-    return 1 + (width - 1) * sum(dilations)
+def dilations(width, wanted):
+    found, reach = [], 1
+    while reach < wanted:
+        found.append(reach)
+        reach *= width
+    return found
+
+
+def glide(start, end, seconds, rate=8_000):
+    t = torch.arange(round(seconds * 8_000)) / rate
+    hertz = start + (end - start) * t / seconds
+    return (2 * math.pi * (hertz.double() / rate).cumsum(0)).sin()
+
+
+def fast(magnitude, analyse, synthesise, momentum=0.99, rounds=30):
+    angle = 2 * math.pi * torch.rand(magnitude.shape)
+    phase, old = torch.polar(torch.ones_like(angle), angle), 0
+    for _ in range(rounds):
+        new = analyse(synthesise(magnitude * phase))
+        moved, old = new + momentum * (new - old), new
+        phase = moved / moved.abs().clamp(min=1e-8)
+    return synthesise(magnitude * phase)
 
 
 def causal_conv(x, kernel, dilation):
@@ -49,18 +70,39 @@ def backwards(logits, codes):
 
 
 CASES = [
-    ("mu_law_snr", mu_law_snr, None),
-    ("receptive_field", receptive_field, None),
     ("causal_conv", causal_conv, None),
     ("pitch_by_lag", pitch_by_lag, None),
     ("next_code_loss", next_code_loss, None),
-    ("mu_law_snr", lambda x, n: -mu_law_snr(x, n), "符号反了"),
-    ("mu_law_snr", lambda x, n: 2 * mu_law_snr(x, n), "20 log10"),
-    ("mu_law_snr", lambda x, n: mu_law_snr(x, 256), "levels=32"),
-    ("receptive_field", lambda w, d: sum(d), "应看到 2 个"),
-    ("receptive_field", lambda w, d: 1 + sum(d), "宽度 3"),
-    ("receptive_field", lambda w, d: 1 + (w - 1) * sum(set(d)), "重复"),
-    ("receptive_field", lambda w, d: 2 ** len(d), "宽度 3"),
+    ("even_snr", even_snr, None),
+    ("even_snr", lambda a, n: even_snr(a, n, power=1), "一半"),
+    ("even_snr", lambda a, n: even_snr(a, n, part=3), "半格"),
+    ("even_snr", lambda a, n: even_snr(a, n, width=4), "半格"),
+    ("even_snr", lambda a, n: even_snr(a, n, width=1), "宽是 2"),
+    ("even_snr", lambda a, n: even_snr(a, n, part=1), "十二分之一"),
+    ("even_snr", lambda a, n: 6.02 * math.log2(n), "实测"),
+    ("dilations", dilations, None),
+    ("dilations", lambda w, n: [1] * (n - 1), "就够"),
+    ("dilations", lambda w, n: [n], "漏了"),
+    ("dilations", lambda w, n: [2**k for k in range(20) if 2**k < n], "就够"),
+    ("dilations", lambda w, n: [1], "不够远"),
+    ("dilations", lambda w, n: [0.5], "整数"),
+    ("dilations", lambda w, n: [0, 1], "至少是 1"),
+    ("windows", {128, 256}, None),
+    ("windows", [256, 128], None),
+    ("windows", {64, 128, 256}, "64 ms 分不开"),
+    ("windows", {256}, "128 ms 分得开"),
+    ("windows", {100}, "取自"),
+    ("mended_glide", (3, glide), None),
+    ("mended_glide", (2, glide), "应有"),
+    ("mended_glide", (1, glide), "时刻"),
+    ("mended_glide", (7, glide), "1 数到 4"),
+    ("mended_glide", (3, ch08.broken_glide), "累加"),
+    ("mended_glide", (3, lambda s, e, t: glide(s, e, t)[:9]), "样本"),
+    ("mended_glide", glide, "两样"),
+    ("open_inverse", fast, None),
+    ("open_inverse", lambda *a: fast(*a, momentum=0), "低一成"),
+    ("open_inverse", lambda *a: fast(*a, rounds=31), "不止 30"),
+    ("open_inverse", lambda m, a, b: m, "张量"),
     ("causal_conv", centred, "偷看"),
     ("causal_conv", lambda x, k, d: causal_conv(x, k.flip(0), d), "次序反了"),
     ("causal_conv", lambda x, k, d: causal_conv(x, k, 1), "dilation=4"),
@@ -76,3 +118,15 @@ CASES = [
 ]
 
 test_hint, test_nothing_raises = make_tests(ch08, CASES)
+
+
+@pytest.mark.parametrize("start", [200.0, 440.0])
+def test_the_pitch_of_a_steady_tone(start):
+    found = ch08.pitches(ch08.broken_glide, start, start, 0.5)
+    assert found == pytest.approx([start] * 3, rel=1e-3)
+
+
+def test_the_broken_glide_ends_too_high():
+    first, _, last = ch08.pitches(ch08.broken_glide)
+    assert first < 410
+    assert last > 490  # 500 at the very end, where 450 was meant
