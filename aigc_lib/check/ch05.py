@@ -1,53 +1,91 @@
 """Checkers for chapter 05, stable training and the family of GANs."""
 
-import copy
+import functools
 
+import numpy as np
 import torch
-from torch import nn
 
-from ..models.gan.losses import cross_entropy_discriminator, nonsaturating_generator
+from .. import data
+from ..metrics.images import features, frechet_distance
+from ..models.gan import (
+    DCGAN,
+    cross_entropy_discriminator,
+    mlp,
+    nonsaturating_generator,
+)
+from ..models.gan.conditional import with_code
+from ..models.gan.style_nets import ModulatedConv
+from ..train import fit
 from ._result import checker, require
 
 
-@checker("与奇异值分解一致，全 1 向量起步会卡住的矩阵也对")
-def largest_stretch(answer):
-    """`answer(weight, steps)`: largest singular value by power iteration, scalar."""
-    torch.manual_seed(0)
-    stuck = torch.tensor([[2.0, -2.0], [1.0, 1.0]])  # all ones: the short direction
-    for weight in (torch.randn(6, 4), torch.randn(3, 8), stuck):
-        before = weight.clone()
-        found = answer(weight, 200)
-        require(torch.equal(weight, before), "`weight` 被改动了：在副本上算")
-        require(isinstance(found, torch.Tensor), "应当返回标量张量")
-        require(found.numel() == 1, f"应当返回一个数，现在是 {tuple(found.shape)}")
-        values = torch.linalg.svdvals(weight)
-        frobenius = values.square().sum().sqrt()
-        require(
-            not torch.isclose(found, frobenius, rtol=1e-3),
-            "这是所有奇异值的平方和再开方，不是最大的一个",
+def _orbit(steps, rate=0.1, bound=np.inf, r1=0.0, gp=0.0, haste=1.0, start=(1.0, 0.0)):
+    """Distances from the equilibrium of the two-parameter GAN, both moving at once."""
+    theta, psi = start
+    path = []
+    for _ in range(steps):
+        slope = 1 / (1 + np.exp(-np.clip(psi * theta, -500, 500)))
+        push = -theta * slope - r1 * psi - gp * (abs(psi) - 1) * np.sign(psi)
+        theta, psi = (
+            np.clip(theta + rate * psi * slope, -1e6, 1e6),
+            np.clip(psi + rate * haste * push, -min(bound, 1e6), min(bound, 1e6)),
         )
-        require(
-            not torch.isclose(found, values[0] ** 2, rtol=1e-3),
-            "这是最大奇异值的平方：只乘 W 的那一步，长度才是奇异值",
+        path.append(np.hypot(theta, psi))
+    return np.array(path)
+
+
+@checker("上限以内收进来，以外甩出去，复数和实数两种情形都对")
+def largest_rate(answer):
+    """`answer(r1, haste)`: the step size below which simultaneous steps converge.
+
+    Compared with the game itself, begun near the equilibrium, on both sides.
+    """
+    for r1, haste in [(0.3, 1.0), (0.5, 1.0), (0.2, 4.0), (1.5, 1.0), (0.9, 4.0)]:
+        found = float(answer(r1, haste))
+        require(np.isfinite(found) and found > 0, "应当是一个正数")
+        inside, outside = (
+            _orbit(4_000, rate=share * found, r1=r1, haste=haste, start=(1e-6, 0.0))[-1]
+            for share in (0.98, 1.02)
         )
-        require(
-            weight is not stuck or not torch.isclose(found, values[1], rtol=1e-3),
-            "卡在较小的奇异值上了：从随机向量开始",
-        )
-        require(
-            torch.isclose(found, values[0], rtol=1e-3),
-            f"{tuple(weight.shape)} 的矩阵应得 {values[0]:.3f}，现在是 {found:.3f}",
-        )
-    few = [float(answer(stuck + 0.0, 1)) for _ in range(5)]
-    require(min(few) < 2.8, "一步就给出精确值：请用幂迭代，并用上参数 steps")
+        kind = "复数" if haste * r1**2 <= 1 else "实数"
+        where = f"γ={r1}、k={haste:g}（{kind}特征值）"
+        require(inside < 1e-6, f"{where}：{found:.3f} 太大，小一点也甩出去了")
+        require(outside > 1e-6, f"{where}：{found:.3f} 太小，大一点也收得进来")
+
+
+PAIRINGS = {
+    "R1 0.5": {"r1": 0.5},
+    "R1 0.02": {"r1": 0.02},
+    "GP and R1": {"gp": 0.5, "r1": 0.5},
+    "clip and R1": {"bound": 0.5, "r1": 0.5},
+    "GP, fast D": {"gp": 0.5, "haste": 4.0},
+}
+
+
+@checker("步子、惩罚要的斜率、裁剪的上限，各管各的")
+def stops(answer):
+    """`answer`: the set of names in `PAIRINGS` that end at the equilibrium."""
+    require(isinstance(answer, set | frozenset | list | tuple), "应当是名字的集合")
+    unknown = set(answer) - set(PAIRINGS)
+    require(not unknown, f"没有这些名字：{', '.join(map(str, unknown))}")
+    right = {k for k, v in PAIRINGS.items() if _orbit(4_000, **v)[-100:].max() < 1e-3}
+    hints = {
+        "R1 0.5": "阻尼够，步子也够小",
+        "R1 0.02": "阻尼太小时，0.1 的步子算不算小？",
+        "GP and R1": "ψ = 0 处梯度惩罚把 |ψ| 往外推，R1 往里拉，在哪里抵消？",
+        "clip and R1": "裁剪只在 |ψ| 到了上限时起作用，中心附近谁说了算？",
+        "GP, fast D": "快慢改不了惩罚要的斜率",
+    }
+    for name in PAIRINGS:
+        require((name in answer) == (name in right), f"{name}：{hints[name]}")
 
 
 @checker("换编号不影响，一对一，而且是最好的配对")
 def matched_accuracy(answer):
     """`answer(codes, labels, k)`: share that agrees under the best matching."""
-    torch.manual_seed(0)
-    labels = torch.randint(10, (500,))
-    renamed = torch.randperm(10)[labels]
+    source = torch.Generator().manual_seed(0)
+    labels = torch.randint(10, (500,), generator=source)
+    renamed = torch.randperm(10, generator=source)[labels]
     found = float(answer(renamed, labels, 10))
     require(found != float((renamed == labels).float().mean()), "编号没有意义：先配对")
     require(abs(found - 1) < 1e-6, f"只换了编号时应得 1，现在是 {found:.3f}")
@@ -66,8 +104,7 @@ def matched_accuracy(answer):
 @checker("数值和形状都对，全批相同时梯度也有限")
 def with_deviation(answer):
     """`answer(x)`: (N, C, H, W) -> (N, C + 1, H, W), the batch's mean deviation."""
-    torch.manual_seed(0)
-    x = torch.randn(6, 2, 3, 4)
+    x = torch.randn(6, 2, 3, 4, generator=torch.Generator().manual_seed(0))
     found = answer(x)
     require(
         found.shape == (6, 3, 3, 4),
@@ -85,66 +122,110 @@ def with_deviation(answer):
     require(bool(same.grad.isfinite().all()), "全批相同时梯度是 NaN：开方之前加一点")
 
 
-@checker("长度为 1，方向由风格决定")
-def styled_weights(answer):
-    """`answer(weight, scale)`: (O, I, k, k), (B, I) -> (B, O, I, k, k), unit length."""
-    torch.manual_seed(0)
-    weight, scale = torch.randn(4, 3, 3, 3), torch.randn(2, 3)
-    found = answer(weight, scale)
+@checker("解调除掉了总的力气，只留下通道之间的比例")
+def ten_times(answer):
+    """`answer`: how much more a layer gives for a ten times larger style.
+
+    With demodulation and without, measured on a `ModulatedConv` of the library.
+    """
+    require(np.shape(answer) == (2,), "应当是两个数：(有解调, 没有解调)")
+    measured = []
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(0)
+        x, style = torch.randn(2, 4, 5, 5), torch.randn(2, 3)
+        for demodulate in (True, False):
+            layer = ModulatedConv(4, 6, style=3, demodulate=demodulate)
+            before = layer(x, style)
+            layer.scale.weight *= 10
+            layer.scale.bias *= 10
+            measured.append((layer(x, style).norm() / before.norm()).item())
+    require(abs(answer[1] - measured[1]) < 1e-2, "没有解调时：输出对倍数是几次的？")
+    require(abs(answer[0] - 10) > 1e-2, "有解调时：分母里也有这个倍数")
+    require(abs(answer[0] - measured[0]) < 1e-2, "有解调时：分子、分母各大了几倍？")
+
+
+def disobedient_history(steps=300, seed=0, mended=False):
+    """Return the log of exercise 05-5: how often a conditional GAN obeys."""
+    log = _conditional(steps, seed, mended)
+    lines = [f"{'mended' if mended else 'as printed'}: step  share that obeys"]
+    return "\n".join(lines + [f"{step:16}  {share:17.2f}" for step, share in log])
+
+
+@functools.cache
+def _conditional(steps, seed, mended):
+    corners = 1.5 * torch.tensor([[1.0, 1.0], [-1.0, 1.0], [-1.0, -1.0], [1.0, -1.0]])
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        generator, score = mlp(6, 64, 2), mlp(6, 64, 1)
+        adam_g = torch.optim.Adam(generator.parameters(), 1e-3, betas=(0.0, 0.9))
+        adam_d = torch.optim.Adam(score.parameters(), 4e-3, betas=(0.0, 0.9))
+
+        def judge(x, label):
+            return score(with_code(x, label, 4)).flatten()
+
+        log, n = [], 128
+        for step in range(steps + 1):
+            real_label = torch.randint(4, (n,))
+            real = corners[real_label] + 0.25 * torch.randn(n, 2)
+            noise, label = torch.randn(n, 2), torch.randint(4, (n,))
+            fake = generator(with_code(noise, label, 4))
+            asked = label if mended else torch.randint(4, (n,))
+            on_real, on_fake = judge(real, real_label), judge(fake.detach(), asked)
+            adam_d.zero_grad()
+            cross_entropy_discriminator(on_real, on_fake).backward()
+            adam_d.step()
+            adam_g.zero_grad()
+            nonsaturating_generator(judge(fake, asked)).backward()
+            adam_g.step()
+            if step % (steps // 5) == 0:
+                with torch.no_grad():
+                    label = torch.arange(4).repeat(250)
+                    points = generator(with_code(torch.randn(1_000, 2), label, 4))
+                obeyed = torch.cdist(points, corners).argmin(1) == label
+                log.append((step, obeyed.float().mean().item()))
+    return log
+
+
+@checker("判别器评的标签，生成器从没见过：画什么都与它无关")
+def diagnosis(answer):
+    """`answer`: (line, share that obeys) of the conditional GAN of exercise 05-5."""
+    require(np.shape(answer) == (2,), "应当是两个数：(行号, 比例)")
+    line, share = answer
+    require(line != 1, "第 1 行只是抽噪声和标签，没有错")
+    require(line not in (4, 6), "这一行用的 asked 是哪里来的？")
+    require(line == 3, "哪一行让生成器与判别器听到的标签对不上？")
+    measured = np.mean([share for _, share in _conditional(300, 0, False)[1:]])
+    require(abs(share - measured) < 0.1, f"记录里在 {measured:.2f} 附近")
     require(
-        found.shape == (2, 4, 3, 3, 3),
-        f"形状应为 (B, O, I, k, k) = (2, 4, 3, 3, 3)，现在是 {tuple(found.shape)}",
+        abs(share - 1 / 4) < 1e-3, "要精确的数：图与所问的标签独立，碰对的机会多大？"
     )
-    styled = weight * scale[:, None, :, None, None]
-    require(not torch.allclose(found, styled, rtol=1e-3), "只调制了：还要除以长度")
-    length = found.flatten(2).norm(dim=2)
-    one = torch.allclose(length, torch.ones(2, 4), rtol=1e-3)
-    require(one, "每张图、每个**输出**通道的长度应为 1：对 I、k、k 三个轴求")
-    right = styled / styled.flatten(2).norm(dim=2)[..., None, None, None]
-    require(torch.allclose(found, right, 1e-3, 1e-5), "倍数乘在**输入**通道上")
-    zero = answer(weight, torch.zeros(1, 3))
-    require(bool(zero.isfinite().all()), "风格全为 0 时出现 NaN：长度里加一个很小的数")
 
 
-@checker("两个网络各走一步，方向相反，假样本切断了")
-def train_step(answer):
-    """`answer(generator, discriminator, adam_g, adam_d, real, noise)`: two losses."""
-    torch.manual_seed(0)
-    first = nn.Linear(2, 2), nn.Sequential(nn.Linear(2, 1), nn.Flatten(0))
-    real, noise = torch.randn(8, 2) + 2, torch.randn(8, 2)
+DIGIT_STEPS, DIGIT_PARAMETERS, DIGIT_FLOOR, DIGIT_OURS = 100, 200_000, 30.0, 0.0
+FIT_KEYS = ("ema", "cooldown")
 
-    def optimizers(players):
-        return [torch.optim.SGD(p.parameters(), lr=0.5) for p in players]
 
-    def wanted(real_up=True, updated=True):
-        """The weights that a right step gives, or one with a known mistake."""
-        g, d = copy.deepcopy(first)
-        sgd_g, sgd_d = optimizers((g, d))
-        fake, old = g(noise), copy.deepcopy(d)
-        sign = 1 if real_up else -1
-        cross_entropy_discriminator(sign * d(real), sign * d(fake.detach())).backward()
-        sgd_d.step()
-        sgd_g.zero_grad()
-        nonsaturating_generator((d if updated else old)(fake)).backward()
-        sgd_g.step()
-        return g, d
+@checker()
+def open_digits(answer, steps=DIGIT_STEPS):
+    """`answer`: settings of a `DCGAN`, and `ema`, `cooldown` of `fit`.
 
-    def same(a, b):
-        pairs = zip(a.parameters(), b.parameters(), strict=True)
-        return all(torch.allclose(p, q, atol=1e-6) for p, q in pairs)
-
-    g, d = copy.deepcopy(first)
-    losses = answer(g, d, *optimizers((g, d)), real, noise)
-    require(isinstance(losses, tuple) and len(losses) == 2, "应当返回两个损失")
-    require(not same(d, first[1]), "判别器的权重没有动：这正是 E052")
-    require(not same(g, first[0]), "生成器的权重没有动：这正是 E052")
-    require(not same(d, wanted(real_up=False)[1]), "判别器被教去信假样本：这正是 E050")
-    require(
-        same(d, wanted()[1]), "判别器的一步不对：真的往上，假的往下，只用自己的损失"
-    )
-    require(
-        not same(g, wanted(updated=False)[0]),
-        "生成器要面对**更新之后**的判别器",
-    )
-    require(same(g, wanted()[0]), "生成器走的一步不对：先 zero_grad，只用自己的损失")
-    require(all(isinstance(x, float) for x in losses), "损失请用 .item() 变成数")
+    Trains 100 steps of 32 digits of scikit-learn with seed 0. The score is the Fréchet
+    distance of 1,000 samples to the test images, on the library's features.
+    """
+    require(isinstance(answer, dict), "应当是字典：DCGAN 的参数，以及 ema、cooldown")
+    how = {key: value for key, value in answer.items() if key in FIT_KEYS}
+    train, test = (data.load("digits", split=split).x for split in ("train", "test"))
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = DCGAN(**{k: v for k, v in answer.items() if k not in FIT_KEYS})
+        size = sum(p.numel() for p in model.parameters())
+        require(
+            size <= DIGIT_PARAMETERS,
+            f"超出预算：{size:,} 个参数，最多 {DIGIT_PARAMETERS:,} 个",
+        )
+        fit(model, train, steps=steps, batch_size=32, seed=0, **how)
+        made = model.sample(1_000, seed=1).cpu()
+    score = frechet_distance(features(test), features(made))
+    said = f"得分 {score:.1f}，底线 {DIGIT_FLOOR}，本书 {DIGIT_OURS}"
+    require(score <= DIGIT_FLOOR, said)
+    return said

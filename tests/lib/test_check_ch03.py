@@ -8,12 +8,6 @@ from checker_tests import make_tests
 from aigc_lib.check import ch03
 
 
-def kl_right(mu_q, log_var_q, mu_p, log_var_p, reduce=torch.sum):
-    log_ratio = log_var_q - log_var_p
-    squared = (mu_q - mu_p).square() * (-log_var_p).exp()
-    return reduce(0.5 * (squared + log_ratio.exp() - 1 - log_ratio), 1)
-
-
 def std_right(x, mean):
     return (x - mean).square().mean().sqrt()
 
@@ -44,14 +38,26 @@ def bits_right(mu, log_var, floor):
     return torch.clamp(kl_each(mu, log_var).mean(0), min=floor).sum()
 
 
+def kl(a, b):
+    return (torch.xlogy(a, a) - torch.xlogy(a, b)).sum(-1)
+
+
+def kl_without_care(a, b):
+    return (a * (a / b).log()).sum(-1)
+
+
+def split_right(q, prior, kl=kl):
+    mixed = q.mean(0)
+    return kl(q, mixed).mean(), kl(mixed, prior)
+
+
 CASES = [
-    ("kl_between", kl_right, None),
-    ("kl_between", lambda a, b, c, d: kl_right(c, d, a, b), "反了"),
-    ("kl_between", lambda *a: kl_right(*a, torch.mean), "求和"),
-    ("kl_between", lambda *a: kl_right(*a) / math.log(2), "nat"),
-    ("kl_between", lambda a, b, c, d: kl_right(a, 2 * b, c, 2 * d), "log σ²"),
-    ("kl_between", lambda *a: kl_right(*a).mean(), "形状"),
-    ("kl_between", lambda a, b, c, d: kl_right(a, b, 0 * c, 0 * d), "第一个样本"),
+    ("alive", (5, 2), None),
+    ("alive", (7, 2), "不是全部"),
+    ("alive", (4, 2), "求和时不对"),
+    ("alive", (5, 5), "权重就变了"),
+    ("alive", (5, 3), "求平均时不对"),
+    ("alive", 5, "两个数"),
     ("best_std", std_right, None),
     ("best_std", lambda x, m: std_right(x, m) ** 2, "开方"),
     ("best_std", lambda x, m: 5 * std_right(x, m), "求了和"),
@@ -84,7 +90,42 @@ CASES = [
     ("free_bits", lambda m, v, f: 2 * bits_right(m, v, f), "应为"),
     ("free_bits", lambda m, v, f: bits_right(m.detach(), v, f), "断了"),
     ("free_bits", lambda m, v, f: bits_right(m, v, f).expand(2), "形状"),
+    ("split_rate", split_right, None),
+    ("split_rate", lambda q, p: (0.0, kl(q, p).mean()), "不是码率"),
+    ("split_rate", lambda q, p: (0.0, kl(p, q.mean(0))), "反了"),
+    ("split_rate", lambda q, p: split_right(q, p)[::-1], "对调"),
+    ("split_rate", lambda q, p: (kl(q, p).mean(), split_right(q, p)[1]), "之和"),
+    ("split_rate", lambda q, p: (kl(q, p).mean() - 0.1, 0.1), "到先验"),
+    ("split_rate", lambda q, p: split_right(q, p, kl_without_care), "nan"),
+    ("split_rate", lambda q, p: 1.0, "两个数"),
+    ("diagnosis", (4, 0.25), None),
+    ("diagnosis", (2, 0.25), "标准差"),
+    ("diagnosis", (5, 0.25), "对批"),
+    ("diagnosis", (3, 0.25), "哪一项"),
+    ("diagnosis", (4, 4), "反了"),
+    ("diagnosis", (4, 0.5), "几维"),
+    ("diagnosis", 4, "两个数"),
+    ("open_digits", {"hidden": 2_000}, "超出预算"),
+    ("open_digits", {"likelihood": "gaussian"}, "只比伯努利"),
+    ("open_digits", {"body": "best"}, "choose one of"),
+    ("open_digits", 3, "字典"),
 ]
 
 
 test_hint, test_nothing_raises = make_tests(ch03, CASES)
+
+
+def test_the_impossible_bound_is_above_what_any_model_can_do():
+    before = torch.get_rng_state()
+    first, *_, last = ch03.impossible_history().splitlines()
+    assert torch.equal(torch.get_rng_state(), before)
+    best = float(first.split()[-2])
+    assert float(last.split()[1]) > best + 0.5
+    mended, entropy = ch03._impossible(300, 0, torch.sum)
+    assert mended[-1][1] < -entropy + 0.2
+
+
+def test_an_open_answer_is_scored_against_the_floor():
+    result = ch03.open_digits({"hidden": 16}, steps=1)
+    assert not result
+    assert "底线" in result.message

@@ -1,5 +1,7 @@
 """Checkers of chapter 04: right answers pass, each likely mistake gets its hint."""
 
+import math
+
 import numpy as np
 import torch
 from checker_tests import make_tests
@@ -8,17 +10,14 @@ from torch.nn.functional import softplus
 from aigc_lib.check import ch04
 
 
-def js_right(p, q):
-    def kl(a):
-        there = a > 0
-        return np.sum(a[there] * np.log(a[there] / ((p + q) / 2)[there]))
-
-    return (kl(p) + kl(q)) / 2
+def least_right(p, q):
+    there = p + q > 0
+    p, q = p[there], q[there]
+    return 2 * np.minimum(p, q).sum(), (p * q / (p + q)).sum() / 2
 
 
-def js_without_care(p, q):
-    m = (p + q) / 2
-    return (np.sum(p * np.log(p / m)) + np.sum(q * np.log(q / m))) / 2
+def least_without_care(p, q):
+    return 2 * np.minimum(p, q).sum(), (p * q / (p + q)).sum() / 2
 
 
 def smooth_right(real, fake, on_real=0.9, on_fake=0.0):
@@ -46,10 +45,22 @@ def difference_in_place(f, x, h=1e-6):
     return result
 
 
-def slerp_right(u, v, t):
+def slerp_formula(u, v, t):
     omega = torch.acos(torch.dot(u / u.norm(), v / v.norm()))
     t = t[:, None]
     return (torch.sin((1 - t) * omega) * u + torch.sin(t * omega) * v) / omega.sin()
+
+
+def slerp_right(u, v, t):
+    if torch.cosine_similarity(u, v, 0) > 1 - 1e-6:
+        return torch.lerp(u, v, t[:, None])
+    return slerp_formula(u, v, t)
+
+
+def slerp_stops(u, v, t):
+    if torch.cosine_similarity(u, v, 0) > 1 - 1e-6:
+        return u.expand(len(t), -1)
+    return slerp_formula(u, v, t)
 
 
 def lerp(u, v, t):
@@ -60,30 +71,30 @@ def projected(u, v, t):
     return torch.nn.functional.normalize(lerp(u, v, t), dim=1) * u.norm()
 
 
-def slopes_right(critic, x, reduce=torch.sum, power=1):
-    x = x.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(reduce(critic(x)), x)
-    return gradient.flatten(1).norm(dim=1) ** power
+RESTING = {
+    "nonsaturating": (2 * math.log(2), math.log(2)),
+    "minimax": (2 * math.log(2), -math.log(2)),
+    "lsgan": (0.25, 0.125),
+}
 
 
-def slopes_by_backward(critic, x):
-    x = x.detach().requires_grad_()
-    critic(x).sum().backward()
-    return x.grad.flatten(1).norm(dim=1)
-
-
-def slopes_of_vectors_only(critic, x):
-    x = x.detach().requires_grad_()
-    (gradient,) = torch.autograd.grad(critic(x).sum(), x)
-    return gradient.norm(dim=1)
+def bound_right(layers, divide=lambda k, s: math.ceil(k / s), power=1):
+    return math.prod(divide(*layer) for layer in layers) ** power
 
 
 CASES = [
-    ("js_divergence", js_right, None),
-    ("js_divergence", js_without_care, "nan"),
-    ("js_divergence", lambda p, q: 2 * js_right(p, q), "平均"),
-    ("js_divergence", lambda p, q: js_right(p, q) / np.log(2), "nat"),
-    ("js_divergence", lambda p, q: np.sum(p * np.log(p / q)), "应为"),
+    ("least_losses", least_right, None),
+    ("least_losses", least_without_care, "nan"),
+    ("least_losses", lambda p, q: (np.minimum(p, q).sum(), 0.1), "一倍"),
+    ("least_losses", lambda p, q: (np.abs(p - q).sum(), 0.1), "减去"),
+    (
+        "least_losses",
+        lambda p, q: (least_right(p, q)[0], 2 * least_right(p, q)[1]),
+        "½",
+    ),
+    ("least_losses", lambda p, q: (least_right(p, q)[0], 0.3), "最小二乘应为"),
+    ("least_losses", lambda p, q: (1.9, 0.3), "铰链应为"),
+    ("least_losses", lambda p, q: 1.0, "两个数"),
     ("smooth_discriminator", smooth_right, None),
     ("smooth_discriminator", smooth_by_probability, "有限"),
     ("smooth_discriminator", lambda r, f: smooth_right(r, f, 0.9, 0.1), "假样本"),
@@ -91,7 +102,7 @@ CASES = [
     ("smooth_discriminator", lambda r, f: smooth_right(r, f, 0.0, 0.9), "对调"),
     ("smooth_discriminator", lambda r, f: smooth_right(r, f) / 2, "相加"),
     ("difference_gradient", difference_right, None),
-    ("difference_gradient", lambda f, x, h=1e-6: -difference_right(f, x, h), "E065"),
+    ("difference_gradient", lambda f, x, h=1e-6: -difference_right(f, x, h), "上坡"),
     (
         "difference_gradient",
         lambda f, x, h=1e-6: difference_right(f, x, h, 1.0),
@@ -109,13 +120,48 @@ CASES = [
     ("slerp", lambda u, v, t: slerp_right(v, u, t), "t = 0"),
     ("slerp", projected, "t = 0"),
     ("slerp", lambda u, v, t: slerp_right(u, v, t).T, "形状"),
-    ("slopes", slopes_right, None),
-    ("slopes", lambda c, x: slopes_right(c, x, torch.mean), "mean"),
-    ("slopes", lambda c, x: slopes_right(c, x, power=2), "开方"),
-    ("slopes", slopes_by_backward, "留下了梯度"),
-    ("slopes", slopes_of_vectors_only, "图像"),
-    ("slopes", lambda c, x: slopes_right(c, x).mean(), "形状"),
+    ("slerp", slerp_formula, "nan"),
+    ("slerp", slerp_stops, "平均"),
+    ("resting", RESTING, None),
+    ("resting", {"minimax": (0, 0)}, "还缺"),
+    ("resting", RESTING | {"lsgan": (0.0, 0.125)}, "不是零"),
+    ("resting", RESTING | {"lsgan": (0.5, 0.125)}, "L_D 不对"),
+    ("resting", RESTING | {"minimax": (2 * math.log(2), math.log(2))}, "符号"),
+    ("resting", RESTING | {"lsgan": (0.25, 0.25)}, "L_G 不对"),
+    ("resting", RESTING | {"lsgan": 0.25}, "两个数"),
+    ("slope_bound", bound_right, None),
+    ("slope_bound", lambda ls: bound_right(ls, power=2), "开方"),
+    ("slope_bound", lambda ls: bound_right(ls, lambda k, s: k / s), "取整"),
+    ("slope_bound", lambda ls: bound_right(ls, lambda k, s: k // s + 1), "太松"),
+    ("slope_bound", lambda ls: 1.0, "太小"),
+    ("diagnosis", (5, 2 / 3), None),
+    ("diagnosis", (3, 0.5), "刚清过"),
+    ("diagnosis", (1, 0.5), "自己"),
+    ("diagnosis", (6, 0.5), "哪一行"),
+    ("diagnosis", (5, 0.5), "均衡"),
+    ("diagnosis", (5, 0.3), "附近"),
+    ("diagnosis", (5, 0.7), "精确"),
+    ("diagnosis", 5, "两个数"),
+    ("open_ring", {"hidden": 400}, "超出预算"),
+    ("open_ring", {"loss": "best"}, "choose one of"),
+    ("open_ring", [1], "字典"),
 ]
 
 
 test_hint, test_nothing_raises = make_tests(ch04, CASES)
+
+
+def test_the_odd_history_shows_what_the_exercise_says():
+    before = torch.get_rng_state()
+    last = ch04.odd_history().splitlines()[-1].split()
+    assert torch.equal(torch.get_rng_state(), before)
+    real, fake, off = map(float, last[1:])
+    assert abs(real - 2 / 3) < 0.1
+    assert abs(fake - 2 / 3) < 0.1
+    assert off < 0.5
+
+
+def test_an_open_answer_is_scored_against_the_floor():
+    result = ch04.open_ring({}, steps=3)
+    assert not result
+    assert "底线" in result.message

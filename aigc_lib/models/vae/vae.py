@@ -44,8 +44,9 @@ class VAE(GenerativeModel):
     """Variational autoencoder (Kingma & Welling 2014; Rezende et al. 2014).
 
     The encoder gives mean and log-variance of q(z | x), the decoder what ``likelihood``
-    needs of p(x | z). ``beta`` weighs the KL term: 1 is the evidence lower bound,
-    anything else is a beta-VAE (Higgins et al. 2017). ``importance_samples`` > 1 trains
+    needs of p(x | z). ``beta`` weighs the KL term: at 1 the objective is the evidence
+    lower bound; above 1 it is a looser lower bound (beta-VAE, Higgins et al. 2017);
+    below 1 nothing holds it below log p(x). ``importance_samples`` > 1 trains
     the tighter bound of the IWAE (Burda et al. 2016) instead. A mean rate below
     ``free_nats`` earns nothing: a decoder that does without z at first does not empty
     it (free bits, Kingma et al. 2016).
