@@ -3,7 +3,69 @@
 from __future__ import annotations
 
 import difflib
+import math
 from collections.abc import Iterable
+from typing import Any
+
+
+def whole(name: str, value: Any, least: int | None = None) -> int:
+    """Return ``value`` as Python's int; NumPy's and torch's whole numbers are ones too.
+
+    Raises:
+        ValueError: no whole number, or one below ``least``.
+    """
+    number = finite(name, value)
+    if number != int(number) or isinstance(value, bool):
+        raise ValueError(f"{name}={value!r}: give a whole number")
+    if least is not None and number < least:
+        raise ValueError(f"{name}={value}: give at least {least}")
+    return int(number)
+
+
+def finite(
+    name: str,
+    value: Any,
+    *,
+    least: float | None = None,
+    above: float | None = None,
+    most: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return ``value`` as Python's int or float, within the bounds that are given.
+
+    Raises:
+        ValueError: no number, NaN, infinite, or out of bounds.
+    """
+    try:
+        number = value.item() if hasattr(value, "item") else value
+        good = math.isfinite(number)
+    except (TypeError, ValueError, RuntimeError):
+        good = False
+    if not good or isinstance(value, str):
+        raise ValueError(f"{name}={value!r}: give a finite number")
+    bounds = [
+        (least, ">=", least is None or number >= least),
+        (above, ">", above is None or number > above),
+        (most, "<=", most is None or number <= most),
+        (below, "<", below is None or number < below),
+    ]
+    if not all(kept for _, _, kept in bounds):
+        wanted = " and ".join(f"{s} {b:g}" for b, s, _ in bounds if b is not None)
+        raise ValueError(f"{name}={value}: give a number {wanted}")
+    return number
+
+
+def pair(name: str, value: Any) -> tuple[Any, Any]:
+    """Return ``value`` as a tuple of two.
+
+    Raises:
+        ValueError: anything else.
+    """
+    try:
+        first, second = value
+    except (TypeError, ValueError):
+        raise ValueError(f"{name}={value!r}: give two numbers") from None
+    return first, second
 
 
 def at_least(least: int, **sizes: int) -> None:
@@ -13,8 +75,7 @@ def at_least(least: int, **sizes: int) -> None:
         ValueError: names the first such size.
     """
     for name, value in sizes.items():
-        if value < least:
-            raise ValueError(f"{name}={value}: give at least {least}")
+        whole(name, value, least)
 
 
 def multiple_of(factor: int, **sizes: int) -> None:
@@ -24,7 +85,7 @@ def multiple_of(factor: int, **sizes: int) -> None:
         ValueError: names the first such size.
     """
     for name, value in sizes.items():
-        if value < factor or value % factor:
+        if whole(name, value) < factor or value % factor:
             raise ValueError(f"{name}={value}: give a positive multiple of {factor}")
 
 
