@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -42,9 +43,12 @@ class History:
         if ax is None:
             ax = plt.subplots(figsize=(6, 3))[1]
         for name, values in self.losses.items():
-            ax.plot(self.steps, values, label=name)
+            steps = self.steps[len(self.steps) - len(values) :]  # it may start late
+            alone = "." if sum(map(math.isfinite, values)) == 1 else ""
+            ax.plot(steps, values, marker=alone, label=name)
         ax.set(xlabel="step", ylabel="loss")
-        ax.legend(frameon=False)
+        if self.losses:
+            ax.legend(frameon=False)
         return ax
 
     def __repr__(self) -> str:

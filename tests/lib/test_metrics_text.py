@@ -19,3 +19,17 @@ def test_nothing_to_count():
             distinct(texts, n)
     with pytest.raises(ValueError, match="texts is empty"):
         distinct_lines([])
+
+
+def test_one_string_is_not_several_texts():
+    for act in (distinct_lines, distinct):
+        with pytest.raises(ValueError, match="texts='abc': give a list of texts"):
+            act("abc")
+
+
+@pytest.mark.parametrize("n", [float("nan"), 1.5, None])
+def test_runs_have_a_whole_length(n):
+    with pytest.raises(ValueError, match="n="):
+        distinct(["abc"], n)
+    with pytest.raises(ValueError, match="n="):
+        ngrams("abc", n)
