@@ -7,8 +7,13 @@ unfinished answer gives a hint and never a traceback.
 
 import functools
 import inspect
+import random
 import traceback
+from contextlib import contextmanager
 from dataclasses import dataclass
+
+import numpy as np
+import torch
 
 
 @dataclass(frozen=True, repr=False)
@@ -48,7 +53,8 @@ def checker(done=""):
     """Make a checker of a function of one answer; `done` is said when it passes.
 
     The checked function calls the answer and states its demands with `require`.
-    It may return a sentence, which is then said in place of `done`.
+    It may return a sentence, which is then said in place of `done`. Random numbers
+    that it draws are not missed: the reader's next ones are what they would have been.
     """
 
     def wrap(check):
@@ -57,7 +63,8 @@ def checker(done=""):
             if answer is None or answer is ...:
                 return Result(False, "把 ... 换成你的答案", finished=False)
             try:
-                said = check(_watched(answer), *args, **kwargs)
+                with _same_randomness():
+                    said = check(_watched(answer), *args, **kwargs)
                 return Result(True, said or done)
             except WrongAnswer as wrong:
                 return Result(False, str(wrong))
@@ -69,6 +76,20 @@ def checker(done=""):
         return run
 
     return wrap
+
+
+@contextmanager
+def _same_randomness():
+    """Leave the global generators of Python, NumPy and torch as they were."""
+    python, numpy = random.getstate(), np.random.get_state()
+    on_gpu = torch.cuda.is_available() and torch.cuda.is_initialized()
+    devices = range(torch.cuda.device_count()) if on_gpu else ()
+    try:
+        with torch.random.fork_rng(devices):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def _watched(answer):

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from ..arguments import at_least, whole
 from .tokenizers import Tokenizer
 
 
@@ -35,9 +36,7 @@ class Windows:
                 f"tokens {tuple(tokens.shape)} {tokens.dtype}: give (N,) int64, such "
                 "as tokenizer.encode(text)"
             )
-        for name, value in {"length": length, "step": step}.items():
-            if value < 1:
-                raise ValueError(f"{name}={value}: give a number above 0")
+        length, step = whole("length", length, 1), whole("step", step, 1)
         if len(tokens) < length:
             raise ValueError(
                 f"length={length}: there are only {len(tokens)} tokens, choose a "
@@ -74,9 +73,8 @@ def prompted(
     Raises:
         ValueError: no pairs, one longer than ``length``, or ``end`` is not one token.
     """
-    last = tokenizer.encode(end)
-    if len(last) != 1:
-        raise ValueError(f"end={end!r} is {len(last)} tokens: choose one that is one")
+    at_least(1, length=length)
+    last = torch.tensor([tokenizer.end_token(end)])
     rows = []
     for prompt, answer in pairs:
         read, learned = tokenizer.encode(prompt), tokenizer.encode(answer)

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from ..arguments import at_least
+
 
 def expected_calibration_error(
     probabilities: Tensor, y: Tensor, *, bins: int = 15
@@ -17,12 +19,11 @@ def expected_calibration_error(
     Source: Guo et al. 2017, equation 3.
 
     Raises:
-        ValueError: shapes that do not fit, rows that are no probabilities, or
-            ``bins`` < 1.
+        ValueError: shapes or classes that do not fit, rows that are no probabilities,
+            or ``bins`` < 1.
     """
     _check(probabilities, y)
-    if bins < 1:
-        raise ValueError(f"bins={bins}: give at least 1")
+    at_least(1, bins=bins)
     sums = probabilities.double().sum(1)
     if not ((sums - 1).abs().max() < 1e-2 and probabilities.min() >= 0):
         raise ValueError(
@@ -45,9 +46,11 @@ def fitted_temperature(logits: Tensor, y: Tensor) -> float:
     Source: Guo et al. 2017, section 4.2.
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes or classes that do not fit, or logits that are not finite.
     """
     _check(logits, y)
+    if not logits.isfinite().all():
+        raise ValueError("logits hold NaN or infinity: see whether the model diverged")
     z = logits.double()
     wanted = z.gather(1, y[:, None])[:, 0]  # (N,)
     low, high = -4.6, 4.6  # log(1 / T)
@@ -93,4 +96,10 @@ def _check(scores: Tensor, y: Tensor) -> None:
         raise ValueError(
             f"{tuple(scores.shape)} scores for y {tuple(y.shape)}: give (N, K) and "
             "(N,), with at least one row"
+        )
+    classes = scores.shape[1]
+    if y.is_floating_point() or not 0 <= y.min() <= y.max() < classes:
+        raise ValueError(
+            f"y is {y.dtype} from {y.min()} to {y.max()}: give the numbers of classes, "
+            f"0 to {classes - 1}"
         )

@@ -10,6 +10,8 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor
 
+from ..arguments import at_least, whole
+
 ROWS = 400  # of a distance matrix at a time: 32 MB for 10,000 columns
 
 
@@ -59,10 +61,15 @@ def kernel_distance(
         ValueError: too few rows for the sets; otherwise as ``frechet_distance``.
     """
     real, fake = checked_pair(real, fake)
+    at_least(0, subsets=subsets)
     available = min(len(real), len(fake))
     if subset_size is None:
         subset_size = min(available // max(subsets, 1), 1000)
-    if subsets < 2 or subset_size < 2 or subsets * subset_size > available:
+    if (
+        subsets < 2
+        or whole("subset_size", subset_size) < 2
+        or subsets * subset_size > available
+    ):
         raise ValueError(
             f"subsets={subsets} of subset_size={subset_size} from {available} rows: "
             "give at least 2 sets of at least 2 rows each, or more samples"
@@ -104,7 +111,8 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> dict[str, 
     """Compare the regions that real and generated rows occupy.
 
     A region is a set of balls, one around each row, reaching to its k-th nearest
-    neighbour on its own side. ``real``: (N, D), ``fake``: (M, D).
+    neighbour on its own side and holding their edge, as equation 2 has it: of rows that
+    repeat themselves a ball may have radius 0. ``real``: (N, D), ``fake``: (M, D).
 
     - ``precision``: share of generated rows inside the real region, 0 to 1;
     - ``recall``: share of real rows inside the generated region, 0 to 1;
@@ -121,7 +129,7 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> dict[str, 
         ValueError: k below 1 or not below N and M; otherwise as ``frechet_distance``.
     """
     real, fake = checked_pair(real, fake)
-    if not 1 <= k < min(len(real), len(fake)):
+    if not 1 <= whole("k", k) < min(len(real), len(fake)):
         raise ValueError(
             f"k={k} with {len(real)} real and {len(fake)} generated rows: "
             "give 1 <= k < the smaller number, or more samples"
@@ -130,14 +138,16 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> dict[str, 
     real, fake = real - center, fake - center
     real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
     precise = torch.zeros(len(fake), dtype=torch.bool)
+    # so much of |x|² + |y|² may rounding add to a distance, and rob an edge of its rows
+    rounding = 4 * (real.shape[1] + 8) * torch.finfo(real.dtype).eps
     recalled = covered = inside = 0
     for rows, radii in zip(real.split(ROWS), real_radii.split(ROWS), strict=True):
-        distances = squared_distances(rows, fake)  # (ROWS, M)
-        in_real_ball = distances < radii.unsqueeze(1)
+        distances = squared_distances(rows, fake, rounding)  # (ROWS, M)
+        in_real_ball = distances <= radii.unsqueeze(1)
         precise |= in_real_ball.any(0)
         inside += in_real_ball.count_nonzero()
         covered += in_real_ball.any(1).count_nonzero()
-        recalled += (distances < fake_radii).any(1).count_nonzero()
+        recalled += (distances <= fake_radii).any(1).count_nonzero()
     return {
         "precision": precise.double().mean().item(),
         "recall": recalled.item() / len(real),
@@ -152,10 +162,14 @@ def _covariance_factor(rows: Tensor) -> Tensor:
     return triangle / (len(rows) - 1) ** 0.5
 
 
-def squared_distances(a: Tensor, b: Tensor) -> Tensor:
-    """Squared Euclidean distances: (N, D), (M, D) -> (N, M). Some round to below 0."""
-    product = torch.addmm(b.square().sum(1), a, b.T, alpha=-2)
-    return product.add_(a.square().sum(1, keepdim=True))
+def squared_distances(a: Tensor, b: Tensor, rounding: float = 0.0) -> Tensor:
+    """Squared Euclidean distances: (N, D), (M, D) -> (N, M). Some round to below 0.
+
+    They are less by a share ``rounding`` of |x|² + |y|².
+    """
+    kept = 1 - rounding
+    product = torch.addmm(kept * b.square().sum(1), a, b.T, alpha=-2)
+    return product.add_(kept * a.square().sum(1, keepdim=True))
 
 
 def _squared_radii(rows: Tensor, k: int) -> Tensor:

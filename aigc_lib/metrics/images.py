@@ -11,6 +11,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from ..arguments import at_least
 from .distances import (
     frechet_distance,
     kernel_distance,
@@ -71,8 +72,7 @@ def _checked_images(images: Tensor, batch_size: int) -> Tensor:
         raise ValueError(
             f"images has shape {tuple(images.shape)}: give (N, 1, 28, 28), N >= 1"
         )
-    if batch_size < 1:
-        raise ValueError(f"batch_size={batch_size}: give at least 1")
+    at_least(1, batch_size=batch_size)
     check_pixels("images", images)
     return images
 

@@ -11,7 +11,10 @@ from statistics import NormalDist
 
 import torch
 from numpy.typing import ArrayLike
+from scipy.stats import binomtest
 from torch import Tensor
+
+from ..arguments import at_least, finite, whole
 
 Statistic = Callable[[Tensor], float]
 
@@ -34,15 +37,15 @@ def bootstrap_interval(
     Source: Efron 1979; Efron and Tibshirani 1993, chapter 13.
 
     Raises:
-        ValueError: fewer than 2 rows, ``level`` outside (0, 1), ``resamples`` < 2.
+        ValueError: fewer than 2 rows, ``level`` outside (0, 1), ``resamples`` < 2; NaN
+            or infinity in the rows or from ``statistic``.
     """
     rows = _checked(rows, level)
-    if resamples < 2:
-        raise ValueError(f"resamples={resamples}: give at least 2, better 1,000")
+    at_least(2, resamples=resamples)
     generator = torch.Generator().manual_seed(seed)
     n = len(rows)
     values = [
-        float(statistic(rows[torch.randint(n, (n,), generator=generator)]))
+        _value(statistic, rows[torch.randint(n, (n,), generator=generator)])
         for _ in range(resamples)
     ]
     tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
@@ -69,20 +72,20 @@ def jackknife_interval(
 
     Raises:
         ValueError: fewer than 2 rows, ``level`` outside (0, 1), ``groups`` not in
-            2 .. N.
+            2 .. N; NaN or infinity in the rows or from ``statistic``.
     """
     rows = _checked(rows, level)
-    if not 2 <= groups <= len(rows):
+    if not 2 <= whole("groups", groups) <= len(rows):
         raise ValueError(f"groups={groups} with {len(rows)} rows: give 2 to N groups")
     order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
     left_out = torch.arange(len(rows)) % groups
     values = torch.tensor(
-        [float(statistic(rows[order[left_out != g]])) for g in range(groups)],
+        [_value(statistic, rows[order[left_out != g]]) for g in range(groups)],
         dtype=torch.float64,
     )
     error = ((groups - 1) * values.var(correction=0)).sqrt().item()
     reach = NormalDist().inv_cdf((1 + level) / 2) * error
-    center = float(statistic(rows))
+    center = _value(statistic, rows)
     return center - reach, center + reach
 
 
@@ -94,22 +97,17 @@ def proportion_interval(
     Stays honest near 0 and 1, where the textbook p ± 1.96 √(p (1 - p) / n) shrinks to
     nothing.
 
-    Source: Wilson 1927; recommended by Brown, Cai and DasGupta 2001.
+    Source: Wilson 1927; recommended by Brown, Cai and DasGupta 2001. Computed by scipy.
 
     Raises:
         ValueError: ``hits`` outside 0 .. n, ``n`` < 1, ``level`` outside (0, 1).
     """
-    if n < 1 or not 0 <= hits <= n:
-        raise ValueError(f"hits={hits} of n={n}: give n >= 1 and hits from 0 to n")
-    _check_level(level)
-    z = NormalDist().inv_cdf((1 + level) / 2)
-    share, shrink = hits / n, 1 + z**2 / n
-    center = (share + z**2 / (2 * n)) / shrink
-    reach = z * (share * (1 - share) / n + (z / (2 * n)) ** 2) ** 0.5 / shrink
-    # the ends are exactly 0 and 1 there; rounding must not say otherwise
-    low = 0.0 if hits == 0 else center - reach
-    high = 1.0 if hits == n else center + reach
-    return low, high
+    hits, n = whole("hits", hits, 0), whole("n", n, 1)
+    if hits > n:
+        raise ValueError(f"hits={hits} of n={n}: give hits from 0 to n")
+    level = finite("level", level, above=0, below=1)
+    low, high = binomtest(hits, n).proportion_ci(level, "wilson")
+    return float(low), float(high)
 
 
 def _checked(rows: ArrayLike, level: float) -> Tensor:
@@ -118,10 +116,14 @@ def _checked(rows: ArrayLike, level: float) -> Tensor:
         raise ValueError(
             f"rows has shape {tuple(rows.shape)}: give one row per sample, at least 2"
         )
-    _check_level(level)
+    if bad := (~rows.reshape(len(rows), -1).isfinite().all(1)).sum().item():
+        raise ValueError(
+            f"rows holds NaN or infinity in {bad} of {len(rows)} rows: see where they "
+            "come from, or drop those rows"
+        )
+    finite("level", level, above=0, below=1)
     return rows
 
 
-def _check_level(level: float) -> None:
-    if not 0 < level < 1:
-        raise ValueError(f"level={level}: a share between 0 and 1, such as 0.95")
+def _value(statistic: Statistic, rows: Tensor) -> float:
+    return float(finite("statistic(rows)", statistic(rows)))

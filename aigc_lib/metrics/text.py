@@ -6,9 +6,16 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from ..arguments import at_least, finite
+
 
 def ngrams(text: str, n: int) -> list[str]:
-    """Return all runs of ``n`` characters of ``text``, in order."""
+    """Return all runs of ``n`` characters of ``text``, in order.
+
+    Raises:
+        ValueError: ``n`` < 1.
+    """
+    at_least(1, n=n)
     return [text[i : i + n] for i in range(len(text) - n + 1)]
 
 
@@ -16,8 +23,9 @@ def distinct_lines(texts: Sequence[str]) -> float:
     """Share of different texts among all, in (0, 1].
 
     Raises:
-        ValueError: no texts.
+        ValueError: no texts, or one string instead of several.
     """
+    _check_several(texts)
     if not texts:
         raise ValueError("texts is empty: give at least one")
     return len(set(texts)) / len(texts)
@@ -29,10 +37,11 @@ def distinct(texts: Iterable[str], n: int = 2) -> float:
     It falls as texts are added, so that only equally many may be compared.
 
     Raises:
-        ValueError: ``n`` < 1, or no text holds a run of ``n``.
+        ValueError: ``n`` < 1, no text holds a run of ``n``, or one string instead of
+            several.
     """
-    if n < 1:
-        raise ValueError(f"n={n}: give a number above 0")
+    _check_several(texts)
+    at_least(1, n=n)
     grams = [gram for text in texts for gram in ngrams(text, n)]
     if not grams:
         raise ValueError(f"n={n}: no text is so long")
@@ -52,9 +61,8 @@ def nats_by_pairs(
     Raises:
         ValueError: no ``test``, or ``size`` or ``trust`` not above 0.
     """
-    for name, value in {"size": size, "trust": trust}.items():
-        if not value > 0:
-            raise ValueError(f"{name}={value}: give a number above 0")
+    at_least(1, size=size)
+    finite("trust", trust, above=0)
     if not test:
         raise ValueError("test is empty: give at least one text")
     pairs, singles, firsts = Counter(), Counter(), Counter()
@@ -69,3 +77,9 @@ def nats_by_pairs(
             p = (pairs[before, char] + trust * p) / (firsts[before] + trust)
             nats.append(-math.log(p))
     return sum(nats) / len(nats)
+
+
+def _check_several(texts: object) -> None:
+    """Refuse one string, which would pass for many texts of one character."""
+    if isinstance(texts, str):
+        raise ValueError(f"texts={texts[:20]!r}: give a list of texts, such as [text]")

@@ -54,12 +54,14 @@ class History:
         if ax is None:
             ax = plt.subplots(figsize=(6, 3))[1]
         for name, values in self.losses.items():
-            (line,) = ax.plot(self.steps, values, label=name)
+            alone = "." if sum(map(math.isfinite, values)) == 1 else ""
+            (line,) = ax.plot(self.steps, values, marker=alone, label=name)
             if curve := self.validation.get(name):
                 style = {"color": line.get_color(), "linestyle": "--"}
                 ax.plot(*zip(*curve.items(), strict=True), **style, label="held out")
         ax.set(xlabel="step", ylabel="loss")
-        ax.legend(frameon=False)
+        if self.losses:
+            ax.legend(frameon=False)
         return ax
 
     def __repr__(self) -> str:

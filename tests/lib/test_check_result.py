@@ -1,6 +1,10 @@
 """The outcomes of a checker: passed, wrong, broken, unfinished; never a traceback."""
 
+import random
+
+import numpy as np
 import pytest
+import torch
 
 from aigc_lib import check
 from aigc_lib.check._result import Result, checker, require
@@ -67,6 +71,30 @@ def test_a_checker_may_say_what_it_measured():
         return f"得到 {answer}"
 
     assert repr(measured(3)) == "通过 得到 3"
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_check_changes_no_random_number(fails):
+    @checker()
+    def draws(answer):
+        for seed in (random.seed, np.random.seed, torch.manual_seed):
+            seed(0)
+        require(not fails, "no")
+        return answer()
+
+    def next_numbers():
+        return random.random(), np.random.rand(), torch.rand(1).item()
+
+    def answer():
+        return f"{next_numbers()}"
+
+    for seed in (random.seed, np.random.seed, torch.manual_seed):
+        seed(7)
+    expected = next_numbers()
+    for seed in (random.seed, np.random.seed, torch.manual_seed):
+        seed(7)
+    assert bool(draws(answer)) is not fails
+    assert next_numbers() == expected
 
 
 def test_chapters_are_found_by_name():

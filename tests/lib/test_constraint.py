@@ -170,3 +170,28 @@ def test_byte_pairs_are_refused():
     pytest.importorskip("tokenizers")
     with pytest.raises(ValueError, match="hide across byte pairs"):
         Phrases(PHRASES, BytePairs.train(["abc"], vocab_size=257))
+
+
+def test_one_string_is_not_several_phrases():
+    with pytest.raises(ValueError, match="give a list"):
+        Phrases("ab", TOKENIZER)
+    with pytest.raises(ValueError, match="give a list"):
+        Phrases(["ab"], TOKENIZER, texts="abc")
+
+
+def test_as_many_rows_as_wishes():
+    with pytest.raises(ValueError, match="wanted is empty"):
+        Exactly(automaton(), [], room=9)
+    rule = Exactly(automaton(), [["ab"]], room=9)
+    with pytest.raises(ValueError, match="give 1 rows"):
+        rule(torch.zeros(2, 1, dtype=torch.long), torch.zeros(2, len(TOKENIZER)))
+
+
+def test_a_rounded_vocabulary_keeps_the_rules():
+    torch.manual_seed(0)
+    model = GPT(TOKENIZER, vocab_size=64, context=16, width=16, heads=2, depth=1)
+    rule = Exactly(automaton(), [["dd"]] * 8, room=12)
+    prompt = torch.zeros(8, 1, dtype=torch.long)
+    for text in model.texts(model.generate(prompt, 12, seed=0, constraint=rule)):
+        assert "dd" in text
+        assert not any(phrase in text for phrase in PHRASES if phrase != "dd")

@@ -2,10 +2,13 @@
 
 import json
 
+import numpy as np
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from aigc_lib.codecs.tokenizers import END_OF_TEXT, UNKNOWN, tokenizer_from
+from aigc_lib.codecs.tokenizers import BYTES, END_OF_TEXT, UNKNOWN, tokenizer_from
 from aigc_lib.data import BytePairs, Characters, Windows, prompted
 
 pytest.importorskip("tokenizers")
@@ -71,7 +74,7 @@ def test_byte_pairs_give_every_text_back(pairs, text):
 def test_byte_pairs_learn_what_is_frequent(pairs):
     assert len(pairs) == 270
     assert len(pairs.encode("明月")) < len("明月".encode())
-    assert pairs.encode(END_OF_TEXT).tolist() == [269]
+    assert pairs.end_token(END_OF_TEXT) == 269
 
 
 def test_byte_pairs_need_room_for_the_bytes():
@@ -100,6 +103,123 @@ def test_a_state_is_json_and_enough(pairs):
         tokenizer_from({"kind": "words"})
 
 
+# ---- any text at all ----------------------------------------------------------------
+
+TEXT = st.text(st.characters(codec="utf-8"))  # all characters but halves
+
+
+@given(TEXT)
+@example(f"a{END_OF_TEXT}b")
+def test_any_text_comes_back(text):
+    pairs = BytePairs.train(TEXTS, vocab_size=270)
+    tokens = pairs.encode(text)
+    assert pairs.decode(tokens) == text
+    assert 269 not in tokens  # what is typed is never the special token
+    assert "".join(pairs.pieces(tokens.tolist())) == text
+    assert b"".join(pairs.spelling()[token] for token in tokens) == text.encode()
+    characters = Characters.train([text, "a"])
+    assert characters.decode(characters.encode(text)) == text
+    assert "".join(characters.pieces(characters.encode(text))) == text
+    spelled = b"".join(
+        characters.spelling()[token] for token in characters.encode(text)
+    )
+    assert spelled == text.encode()
+
+
+@given(st.lists(st.integers(0, 269)))
+def test_any_tokens_have_a_text(tokens):
+    pairs = BytePairs.train(TEXTS, vocab_size=270)
+    assert "".join(pairs.pieces(tokens)) == pairs.decode(tokens)
+    spelled = b"".join(pairs.spelling()[token] for token in tokens)
+    assert spelled.decode(errors="replace") == pairs.decode(tokens)
+
+
+@given(TEXT, TEXT, st.characters(categories=["Cs"]))
+def test_half_a_character_is_refused(before, after, half):
+    text = before + half + after
+    message = f"has .* at {len(before)}, half a character"
+    pairs = BytePairs.train(TEXTS, vocab_size=270)
+    for act in (
+        lambda: Characters(text),
+        lambda: Characters.train([text]),
+        lambda: Characters.train(["a", "b"], min_count=2).encode(text),
+        lambda: BytePairs.train([text], vocab_size=300),
+        lambda: pairs.encode(text),
+    ):
+        with pytest.raises(ValueError, match=message):
+            act()
+
+
+@pytest.mark.parametrize("text", [None, b"bytes", 7, ["a"]])
+def test_what_is_no_text(pairs, text):
+    for tokenizer in (pairs, Characters("abc")):
+        with pytest.raises(ValueError, match=r"text=.*: give a string"):
+            tokenizer.encode(text)
+
+
+@pytest.mark.parametrize("number", [-1, 270, 1.5, float("nan"), None, "a"])
+def test_what_is_no_token(pairs, number):
+    for tokenizer in (pairs, Characters("a" + UNKNOWN)):
+        with pytest.raises(ValueError, match="tokens have"):
+            tokenizer.decode([0, number])
+    with pytest.raises(ValueError, match="tokens have 1"):
+        pairs.decode(torch.tensor([1.0]))
+
+
+def test_numbers_of_numpy_and_torch_are_tokens(pairs):
+    for tokens in ([np.int64(3)], np.array([3], np.int32), torch.tensor([3]), (3,)):
+        assert pairs.decode(tokens) == pairs.decode([3])
+        assert Characters("abcd").decode(tokens) == "d"
+
+
+@pytest.mark.parametrize("size", [float("nan"), 300.5, "many", None])
+def test_sizes_are_whole_numbers(size):
+    with pytest.raises(ValueError, match="vocab_size="):
+        BytePairs.train(TEXTS, vocab_size=size)
+    with pytest.raises(ValueError, match="min_count="):
+        Characters.train(TEXTS, min_count=size)
+
+
+def test_bytes_are_written_as_the_library_writes_them():
+    library = pytest.importorskip("tokenizers").pre_tokenizers.ByteLevel
+    assert set(BYTES) == set(library.alphabet())
+    cut = library(add_prefix_space=False, use_regex=False)
+    text = "".join(map(chr, [*range(0x800), 0xFFFD, 0x1F642, 0x10FFFF]))
+    written = "".join(piece for piece, _ in cut.pre_tokenize_str(text))
+    assert bytes(BYTES[character] for character in written) == text.encode()
+
+
+def test_a_vocabulary_with_gaps():
+    library = pytest.importorskip("tokenizers")
+    words = {"a": 0, "b": 3, "[UNK]": 5, "<0xE9>": 6}
+    code = library.Tokenizer(library.models.WordLevel(words, unk_token="[UNK]"))
+    pairs = BytePairs(code.to_str())
+    assert len(pairs) == 7
+    assert pairs.gaps == (1, 2, 4)
+    with pytest.raises(ValueError, match="tokens have 4"):
+        pairs.decode([0, 4])
+    assert pairs.spelling()[:4] == [b"a", b"", b"", b"b"]
+
+
+def test_words_keep_their_spaces_piece_by_piece():
+    library = pytest.importorskip("tokenizers")
+    words = ["[UNK]", "a", "card", "##s", "lost", "."]
+    code = library.Tokenizer(
+        library.models.WordPiece({w: i for i, w in enumerate(words)}, unk_token="[UNK]")
+    )
+    code.decoder = library.decoders.WordPiece()
+    pairs = BytePairs(code.to_str())
+    assert list(pairs.pieces([1, 2, 3, 4, 5])) == ["a", " card", "s", " lost", "."]
+
+
+def test_a_text_ends_with_one_token(pairs):
+    assert Characters("\nab").end_token("b") == 2
+    assert pairs.end_token("a") == pairs.encode("a")
+    for tokenizer in (pairs, Characters("\nab")):
+        with pytest.raises(ValueError, match="end='ba' is 2 tokens"):
+            tokenizer.end_token("ba")
+
+
 # ---- samples ------------------------------------------------------------------------
 
 
@@ -126,6 +246,8 @@ def test_windows_with_a_step_ask_for_no_token_twice(n):
         (torch.arange(9), {"length": 10}, "only 9 tokens"),
         (torch.arange(9), {"length": 0}, "length=0"),
         (torch.arange(9), {"length": 2, "step": 0}, "step=0"),
+        (torch.arange(9), {"length": float("nan")}, "length=nan"),
+        (torch.arange(9), {"length": 2, "step": 1.5}, "step=1.5"),
     ],
 )
 def test_windows_refuse(tokens, arguments, message):

@@ -281,6 +281,19 @@ def test_the_logits_of_bert(checkpoint):
     assert expected.std() > 0.5
 
 
+def test_gaps_are_filled_with_what_can_be_spelled(checkpoint):
+    """A net may have more rows than its tokenizer has tokens."""
+    reader = load_bert(checkpoint[0], context=20)
+    net, known = reader.net, len(reader.tokenizer)
+    net.vocab_size = known + 3
+    words = net.body.embeddings.word_embeddings
+    more = 100 * torch.randn(3, net.width)
+    words.weight = torch.nn.Parameter(torch.cat([words.weight, more]))
+    net.bias = torch.nn.Parameter(torch.cat([net.bias, torch.full((3,), 1e4)]))
+    filled = reader.fill(torch.tensor([[2, net.mask, net.mask, 3]]))
+    assert filled.max() < known
+
+
 @pytest.mark.parametrize("context", [6, 7, 8])
 def test_a_text_too_long_for_bert_still_ends(checkpoint, context):
     """Seven tokens: five characters in the frame [CLS] ... [SEP], 2 and 3."""

@@ -1,14 +1,19 @@
 """N-grams that vote, beside the encoder and alone."""
 
+import sys
+
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from tiny_encoder import QUESTIONS, SIZES, classifier, tokenizer
 from torch.nn.functional import cross_entropy
 
 import aigc_lib as aigc
+from aigc_lib.codecs.tokenizers import BytePairs
 from aigc_lib.models import MaskedLM, TextClassifier
 from aigc_lib.models.transformer.encoder import Encoded
-from aigc_lib.models.transformer.encoder_nets import NGrams
+from aigc_lib.models.transformer.encoder_nets import NGrams, lower_case, together
 
 
 def restless_votes(spelling, longest, **options):
@@ -38,6 +43,45 @@ def test_only_letters_count_not_how_they_are_cut():
     torch.testing.assert_close(a, c)
     assert not torch.allclose(a, other, atol=1e-3)
     assert (net(torch.tensor([[4, -1, -1]])) == 0).all()  # nothing to read, no vote
+
+
+@given(st.lists(st.text(st.characters(codec="utf-8")), min_size=1))
+def test_letters_are_read_from_bytes(texts):
+    """However they are spread over tokens, and whatever their case."""
+    net = NGrams([bytes([byte]) for byte in range(256)], 2, 3)
+    rows = [torch.tensor([*text.encode()], dtype=torch.long) for text in texts]
+    tokens = torch.nn.utils.rnn.pad_sequence(rows, True, -1)
+    letters = net.letters(together(net.spelling[tokens].flatten(1)))
+    for row, text in zip(letters.tolist(), texts, strict=True):
+        small = [c.lower() if len(c.lower()) == 1 else c for c in text]
+        assert "".join(chr(c) for c in row if c >= 0) == "".join(small)
+    if max(map(len, texts)):
+        assert letters.shape[1] == max(map(len, texts))
+
+
+def test_half_a_letter_is_read_as_something():
+    net = NGrams([bytes([byte]) for byte in range(256)], 2, 3)
+    cut = torch.tensor([[*"退".encode()[:2], -1], [*"退".encode()[1:], 0x41]])
+    letters = net.letters(together(net.spelling[cut].flatten(1)))
+    assert letters.tolist() == [[ord("退") >> 6], [ord("a")]]
+
+
+def test_every_small_letter_is_known():
+    beyond = (chr(c) for c in range(len(lower_case()), sys.maxunicode + 1))
+    assert all(c.lower() == c for c in beyond)
+
+
+def test_a_letter_in_several_tokens_has_its_vote():
+    code = BytePairs.train(["the card was lost"] * 3, vocab_size=270)
+    model = TextClassifier(code, ("a", "b"), **SIZES, ngrams=3)
+    torch.nn.init.normal_(model.net.ngrams.votes.weight)
+    votes = model.net.ngrams.eval()
+    pairs = [("退款", "换货"), ("é", "ê"), ("£5", "¥5"), ("🙂", "🙃"), ("退", "逐")]
+    for one, other in pairs:
+        a, b = (votes(model.encode([text]).x) for text in (one, other))
+        assert (a - b).abs().max() > 0.01
+    upper, lower = (votes(model.encode([text]).x) for text in ("ÉCOLE Ж", "école ж"))
+    torch.testing.assert_close(upper, lower)
 
 
 def test_dropout_takes_votes_away_and_keeps_their_mean():

@@ -4,6 +4,7 @@ import pytest
 import torch
 from tiny_gpt import SIZES, TEXT, some_tokens, tiny
 
+from aigc_lib.codecs.tokenizers import BYTES, END_OF_TEXT
 from aigc_lib.data import BytePairs, Characters
 from aigc_lib.models import GPT
 from aigc_lib.models.transformer.gpt import next_token_loss, until
@@ -113,6 +114,42 @@ def test_a_stream_leaves_gradients_alone_while_it_waits(poet):
     assert torch.is_grad_enabled()
 
 
+@pytest.mark.parametrize("rule", [{}, {"temperature": 0}, {"repetition_penalty": 9.0}])
+def test_rows_that_no_token_has_are_never_written(rule):
+    pairs = BytePairs.train([TEXT], vocab_size=260)
+    for code, size in ((Characters("ab\n"), 64), (pairs, 512)):
+        model = tiny(code, vocab_size=size)
+        with torch.no_grad():
+            model.net.token.weight[len(code) :] *= 9  # the model would rather
+        tokens = model.sample(4, length=60, seed=0, **rule)
+        assert (tokens < len(code)).all()
+        text = model.complete("a", 40, seed=0, **rule)
+        assert (
+            text
+            == model.texts(model.generate(code.encode("a")[None], 40, seed=0, **rule))[
+                0
+            ][1:]
+        )
+        with pytest.raises(ValueError, match=f"numbers from 0 to {len(code) - 1}"):
+            model.generate(torch.tensor([[len(code)]]), 1)
+
+
+def test_gaps_of_a_vocabulary_are_never_written():
+    library = pytest.importorskip("tokenizers")
+    words = {"a": 0, "b": 3, "[UNK]": 5}
+    code = library.Tokenizer(library.models.WordLevel(words, unk_token="[UNK]"))
+    tokens = tiny(BytePairs(code.to_str()), vocab_size=9).sample(9, length=30, seed=0)
+    assert set(tokens.flatten().tolist()) == {0, 3, 5}
+
+
+def test_answers_end_with_one_token():
+    pairs = BytePairs.train([TEXT], vocab_size=260)
+    model = tiny(pairs, vocab_size=260)
+    assert len(model.answers(["床"], room=3, end=END_OF_TEXT)) == 1
+    with pytest.raises(ValueError, match="end='ab' is 2 tokens"):
+        model.answers(["床"], room=3, end="ab")
+
+
 def test_pieces_are_whole_characters():
     torch.manual_seed(0)
     model = GPT(BytePairs.train(["无关"], vocab_size=257), **SIZES)
@@ -120,21 +157,13 @@ def test_pieces_are_whole_characters():
 
     def dictate(tokens, logits):
         byte = next(spelled)
-        letter = {v: k for k, v in byte_letters().items()}[byte]
+        letter = {v: k for k, v in BYTES.items()}[byte]
         number = model.tokenizer.tokenizer.token_to_id(letter)
         return torch.full_like(logits, -torch.inf).index_fill(
             1, torch.tensor([number]), 0
         )
 
     assert list(model.stream("x", 8, constraint=dictate)) == ["月", "🙂", "a"]
-
-
-def byte_letters():
-    """The printable letter that byte-level tokenizers write for each byte."""
-    plain = [*range(33, 127), *range(161, 173), *range(174, 256)]
-    others = [byte for byte in range(256) if byte not in plain]
-    letters = {chr(byte): byte for byte in plain}
-    return letters | {chr(256 + i): byte for i, byte in enumerate(others)}
 
 
 @pytest.mark.parametrize(

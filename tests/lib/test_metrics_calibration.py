@@ -120,6 +120,27 @@ def test_no_line_is_better():
             ),
             "probabilities from nan",
         ),
+        (
+            lambda: expected_calibration_error(
+                torch.eye(2), torch.zeros(2).long(), bins=math.nan
+            ),
+            "bins=nan",
+        ),
+        (
+            lambda: fitted_temperature(torch.eye(2), torch.tensor([0, 2])),
+            "y is .* to 2: give the numbers of classes, 0 to 1",
+        ),
+        (
+            lambda: fitted_temperature(torch.eye(2), torch.tensor([0, -1])),
+            "y is .* from -1",
+        ),
+        (lambda: fitted_temperature(torch.eye(2), torch.zeros(2)), "y is torch.float"),
+        (
+            lambda: fitted_temperature(
+                torch.tensor([[math.nan, 0]]), torch.zeros(1).long()
+            ),
+            "logits hold NaN",
+        ),
         (lambda: rejection_threshold(torch.zeros(0), torch.ones(1)), "inside .0,."),
         (
             lambda: rejection_threshold(torch.ones(1), torch.tensor([math.nan])),

@@ -118,11 +118,11 @@ class TestKernel:
 
     def test_one_value_per_disjoint_set(self, monkeypatch):
         """Each row serves once; the value is the mean, the error s / sqrt(sets)."""
-        from aigc_lib.metrics import images
+        from aigc_lib.metrics import distances
 
         seen = []
         monkeypatch.setattr(
-            images, "polynomial_mmd", lambda x, y: seen.append((x, y)) or len(seen)
+            distances, "polynomial_mmd", lambda x, y: seen.append((x, y)) or len(seen)
         )
         real, fake = torch.arange(12.0).unsqueeze(1), torch.arange(20.0).unsqueeze(1)
         value, error = kernel_distance(real, fake, subsets=4)

@@ -34,6 +34,9 @@ def test_bootstrap_agrees_with_scipy():
     assert ours == pytest.approx(tuple(theirs), abs=0.05 * width)
 
 
+NAN, INF = float("nan"), float("inf")
+
+
 @pytest.mark.parametrize("interval", [bootstrap_interval, jackknife_interval])
 def test_covers_the_mean_as_often_as_it_says(interval):
     options = {"resamples": 200} if interval is bootstrap_interval else {}
@@ -117,8 +120,26 @@ def small(interval):
         (lambda: proportion_interval(-1, 4), "hits=-1"),
         (lambda: proportion_interval(0, 0), "n=0"),
         (lambda: proportion_interval(1, 4, level=1.0), "level=1.0"),
+        (lambda: proportion_interval(NAN, 4), "hits=nan"),
+        (lambda: proportion_interval(1.5, 4), "hits=1.5"),
+        (lambda: proportion_interval(1, NAN), "n=nan"),
+        (lambda: proportion_interval(1, 4, level=NAN), "level=nan"),
+        (lambda: bootstrap_interval(torch.tensor([1, NAN]), mean), "rows holds NaN"),
+        (lambda: bootstrap_interval(torch.ones(9), lambda x: NAN), "statistic.*nan"),
+        (lambda: bootstrap_interval(torch.ones(9), mean, resamples=NAN), "resamples"),
+        (lambda: bootstrap_interval(torch.ones(9), mean, level=NAN), "level=nan"),
+        (lambda: jackknife_interval(torch.tensor([1, INF]), mean), "rows holds NaN"),
+        (lambda: jackknife_interval(torch.ones(99), lambda x: INF), "statistic.*inf"),
+        (lambda: jackknife_interval(torch.ones(99), mean, groups=NAN), "groups=nan"),
     ],
 )
 def test_bad_input(call, names):
     with pytest.raises(ValueError, match=names):
         call()
+
+
+def test_numbers_of_numpy_and_torch_count():
+    expected = proportion_interval(3, 10, level=0.9)
+    given = proportion_interval(np.int64(3), torch.tensor(10), level=np.float32(0.9))
+    assert given == pytest.approx(expected, abs=1e-7)
+    assert [type(end) for end in given] == [float, float]

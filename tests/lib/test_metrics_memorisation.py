@@ -76,6 +76,7 @@ def test_held_out_rows_themselves_tie():
     ("arguments", "names"),
     [
         ((TRAIN, TEST, TEST, 0.0), "level=0.0"),
+        ((TRAIN, TEST, TEST, float("nan")), "level=nan"),
         ((TRAIN, TEST, cloud(9, 0, d=3), 0.01), "3 columns"),
         ((TRAIN, TEST, TEST * float("nan"), 0.01), "NaN"),
     ],
@@ -84,3 +85,11 @@ def test_bad_input(arguments, names):
     *rows, level = arguments
     with pytest.raises(ValueError, match=names):
         copying(*rows, level=level)
+
+
+def test_copies_have_no_distance():
+    """Also where rounding would find one: rows that two sets share are ties."""
+    train = 1e3 * torch.randn(50, 600, generator=torch.Generator().manual_seed(0)) + 5
+    assert (nearest_distances(train[:20], train) == 0).all()
+    found = copying(train, train[:25], train[25:])
+    assert found["closer"] == 0.5

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from prdc import compute_prdc
 
-from aigc_lib.metrics import images
+from aigc_lib.metrics import distances
 from aigc_lib.metrics.distances import precision_recall
 
 
@@ -27,7 +27,9 @@ def oracle(real, fake, k):
 @pytest.mark.parametrize(("n", "m", "d"), [(300, 200, 8), (150, 400, 64)])
 @pytest.mark.parametrize("k", [1, 5])
 def test_prdc(n, m, d, k, monkeypatch):
-    monkeypatch.setattr(images, "ROWS", 64)  # several blocks of rows, the last shorter
+    monkeypatch.setattr(
+        distances, "ROWS", 64
+    )  # several blocks of rows, the last shorter
     real, fake = cloud(n, d, 0), cloud(m, d, 1, scale=0.9) + 0.3 / d**0.5
     ours = precision_recall(real, fake, k=k)
     assert ours == pytest.approx(oracle(real, fake, k), abs=1e-12)
@@ -60,8 +62,30 @@ def test_disjoint_and_identical():
     assert set(apart.values()) == {0.0}
     copied = precision_recall(real, real.flip(0), k=5)
     assert copied["precision"] == copied["recall"] == copied["coverage"] == 1
-    # each of the k nearest balls that hold a point, and its own, less ties
-    assert copied["density"] == pytest.approx(1, abs=0.01)
+    assert copied["density"] == pytest.approx(
+        6 / 5
+    )  # its own row, and the k it reaches
+
+
+@pytest.mark.parametrize("scale", [1e-3, 1.0, 1e6])
+@pytest.mark.parametrize("d", [1, 4, 600])
+def test_rows_that_repeat_themselves_lie_in_their_balls(scale, d):
+    """The ball holds its edge (equation 2), also where its radius is 0."""
+    few = scale * cloud(10, d, 0)
+    again = few[torch.arange(200) % 10]
+    for real, fake in ((again, again), (again, again.flip(0)), (0 * again + 1,) * 2):
+        found = precision_recall(real, fake)
+        assert found["precision"] == found["recall"] == found["coverage"] == 1
+    apart = precision_recall(again, again + scale)
+    assert set(apart.values()) == {0.0}
+
+
+def test_a_row_on_the_edge_lies_inside():
+    real = torch.tensor([[0.0], [1.0], [2.0]])
+    on_the_edge = precision_recall(real, torch.tensor([[-1.0], [3.0]]), k=1)
+    assert on_the_edge == {"precision": 1, "recall": 1, "density": 1, "coverage": 2 / 3}
+    beyond = precision_recall(real, torch.tensor([[-1.001], [3.001]]), k=1)
+    assert beyond["precision"] == 0
 
 
 def test_far_from_the_origin():
@@ -83,6 +107,12 @@ def test_invariants(n, d, k, seed):
     swapped = precision_recall(fake, real, k=k)
     assert swapped["precision"] == values["recall"]
     assert swapped["recall"] == values["precision"]
+
+
+@pytest.mark.parametrize("k", [float("nan"), 2.5, "3"])
+def test_k_is_a_whole_number(k):
+    with pytest.raises(ValueError, match="k="):
+        precision_recall(cloud(30, 2, 0), cloud(20, 2, 1), k=k)
 
 
 @pytest.mark.parametrize("k", [0, -1, 20, 21])

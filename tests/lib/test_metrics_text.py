@@ -47,3 +47,17 @@ def test_what_cannot_be_counted():
         nats_by_pairs(["a"], ["a"], size=0)
     with pytest.raises(ValueError, match="test is empty"):
         nats_by_pairs(["a"], [], size=3)
+
+
+def test_one_string_is_not_several_texts():
+    for act in (distinct_lines, distinct):
+        with pytest.raises(ValueError, match="texts='abc': give a list of texts"):
+            act("abc")
+
+
+@pytest.mark.parametrize("n", [float("nan"), 1.5, None])
+def test_runs_have_a_whole_length(n):
+    with pytest.raises(ValueError, match="n="):
+        distinct(["abc"], n)
+    with pytest.raises(ValueError, match="n="):
+        ngrams("abc", n)

@@ -1,14 +1,17 @@
 """Figures: what is drawn where, not how it looks."""
 
 import io
+import warnings
 
 import matplotlib
 import numpy as np
 import pytest
 import torch
+from matplotlib import font_manager
 from PIL import Image
 
 from aigc_lib import plots
+from aigc_lib.train.history import History
 
 matplotlib.use("Agg")
 
@@ -45,6 +48,54 @@ def test_grid_does_not_wrap_values_out_of_range():
     canvas = drawn(plots.grid(torch.tensor([-3.0, 3.0]).view(2, 1, 1, 1)))
     assert canvas[0, 0] == 0
     assert canvas[0, 3] == 1
+
+
+BYTES = torch.arange(256, dtype=torch.uint8).view(1, 1, 16, 16)
+
+
+@pytest.mark.parametrize("dtype", ["int16", "int32", "int64", "uint16"])
+def test_whole_numbers_are_pixels_as_bytes_are(dtype):
+    expected = drawn(plots.grid(BYTES))
+    assert np.array_equal(drawn(plots.grid(BYTES.to(getattr(torch, dtype)))), expected)
+    assert np.array_equal(drawn(plots.grid(BYTES.numpy().astype(dtype))), expected)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16, torch.float64])
+def test_floats_of_any_precision(dtype):
+    found = drawn(plots.grid((BYTES / 127.5 - 1).to(dtype)))
+    assert np.allclose(found, drawn(plots.grid(BYTES)), atol=0.005)
+
+
+def test_true_is_white():
+    assert drawn(plots.grid(BYTES > 127)).tolist() == (BYTES > 127)[0, 0].tolist()
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        BYTES.float(),
+        BYTES.float() / 255,
+        BYTES.numpy() / 255,
+        BYTES.double() - 128,
+        BYTES.long() - 1,
+        BYTES.long() + 1,
+        torch.full((1, 1, 4, 4), torch.nan),
+        torch.tensor([0.0, torch.inf]).view(1, 1, 1, 2),
+        torch.zeros(1, 1, 4, 4, dtype=torch.complex64),
+        np.full((1, 1, 2, 2), "a"),
+        torch.zeros(0, 1, 8, 8),
+        torch.zeros(2, 1, 0, 8),
+    ],
+)
+def test_grid_refuses_numbers_on_another_scale(images):
+    with pytest.raises(ValueError, match="; pass"):
+        plots.grid(images)
+
+
+@pytest.mark.parametrize("columns", [0, -1, 1.5, float("nan")])
+def test_columns_are_counted(columns):
+    with pytest.raises(ValueError, match="columns="):
+        plots.grid(BYTES, columns=columns)
 
 
 @pytest.mark.parametrize("shape", [(28, 28), (4, 28, 28), (4, 2, 8, 8), (4, 8, 8, 3)])
@@ -107,3 +158,132 @@ def test_importing_sets_the_style_for_every_figure():
     assert axes.shape == (2, 3)
     for ax in (axes[0, 0], plots.plt.subplots()[1]):
         assert not ax.spines["top"].get_visible()
+
+
+@pytest.mark.parametrize("name", ["real", "fake", "modes"])
+@pytest.mark.parametrize(
+    "cloud",
+    [
+        torch.zeros(3),
+        torch.zeros(0, 2),
+        torch.zeros(4, 3),
+        [[0.0, np.nan]],
+        [[np.inf, 0]],
+    ],
+)
+def test_points_that_cannot_be_drawn(name, cloud):
+    with pytest.raises(ValueError, match=f"{name} "):
+        plots.points(**{name: cloud})
+
+
+@pytest.mark.parametrize("limit", [0, -1, float("nan"), float("inf"), "3"])
+def test_limits_are_finite(limit):
+    with pytest.raises(ValueError, match="limit="):
+        plots.points(torch.zeros(1, 2), limit=limit)
+    with pytest.raises(ValueError, match="limit="):
+        plots.landscape(lambda p: p[:, 0] > 0, limit=limit)
+
+
+def test_points_of_any_type():
+    for cloud in (torch.ones(2, 2).bfloat16(), [[1, 1], [1, 1]], np.ones((2, 2), int)):
+        (drawn_points,) = plots.points(cloud).collections
+        assert np.allclose(drawn_points.get_offsets(), 1)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda p: 5 * p[:, 0],  # logits
+        lambda p: p[:, 0] * torch.nan,
+        lambda p: p,
+        lambda p: p[:0, 0],
+    ],
+)
+def test_a_landscape_is_of_probabilities(function):
+    with pytest.raises(ValueError, match=r"in \[0, 1\]"):
+        plots.landscape(function)
+
+
+@pytest.mark.parametrize(
+    "sizes",
+    [{"rows": 0}, {"columns": 1.5}, {"width": 0}, {"height": float("nan")}],
+)
+def test_figures_have_a_size(sizes):
+    (name,) = sizes
+    with pytest.raises(ValueError, match=f"{name}="):
+        plots.figure(**sizes)
+
+
+def test_an_animation_has_frames_and_seconds():
+    with pytest.raises(ValueError, match="frames is empty"):
+        plots.animation(lambda ax, k: None, [])
+    with pytest.raises(ValueError, match="seconds=nan"):
+        plots.animation(lambda ax, k: None, [1], seconds=float("nan"))
+
+
+def test_a_chinese_font_is_chosen_among_those_at_hand():
+    latin = {"DejaVu Sans", "Arial"}
+    assert plots.chinese_font(latin) is None
+    assert (
+        plots.chinese_font({*latin, "SimHei", "Microsoft YaHei"}) == "Microsoft YaHei"
+    )
+    assert plots.chinese_font({*latin, "Some CJK"}) == "Some CJK"
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_chinese_titles(installed, monkeypatch):
+    """With a font no glyph is missing; without one no font is asked for in vain."""
+    fonts = font_manager.fontManager.ttflist
+    chinese = plots.chinese_font({font.name for font in fonts})
+    if installed and not chinese:
+        pytest.skip("no Chinese font here")
+    if not installed:
+        monkeypatch.setattr(
+            font_manager.fontManager,
+            "ttflist",
+            [font for font in fonts if font.name.startswith("DejaVu")],
+        )
+    watched = {0: torch.zeros(2, 2), 9: torch.ones(2, 2)}
+    with plots.plt.rc_context({"font.family": plots._families()}):
+        drawings = [
+            plots.grid(BYTES, title="真实图像"),
+            plots.points(torch.zeros(1, 2), title="样本"),
+            plots.filmstrip(watched, title="训练过程")[0],
+            plots.landscape(lambda p: p[:, 0] > 0, title="判别器"),
+            History([1], [0.1], {"损失": [1.0]}).plot(),
+        ]
+        with warnings.catch_warnings(record=True) as heard:
+            warnings.simplefilter("always")
+            for ax in drawings:
+                ax.figure.savefig(io.BytesIO(), format="svg")
+    said = [str(warning.message) for warning in heard]
+    assert not [text for text in said if "findfont" in text]
+    assert bool([text for text in said if "missing from" in text]) is not installed
+
+
+# ---- the history of a training ------------------------------------------------------
+
+
+def test_a_loss_that_starts_late():
+    history = History()
+    history.log(1, 0.1, {"a": 3.0})
+    history.log(2, 0.2, {"a": 2.0})
+    history.log(3, 0.3, {"a": 1.0, "late": 5.0})
+    ax = history.plot()
+    curves = {line.get_label(): line.get_xydata() for line in ax.lines}
+    assert curves["a"].tolist() == [[1, 3], [2, 2], [3, 1]]
+    late = curves["late"][~np.isnan(curves["late"][:, 1])]
+    assert late.tolist() == [[3, 5]]
+
+
+def test_a_single_value_is_seen():
+    ax = History([5], [0.1], {"a": [2.0]}).plot()
+    ax.figure.canvas.draw()
+    assert ax.lines[0].get_marker() == "."
+
+
+def test_a_history_of_nothing():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ax = History().plot()
+    assert not ax.lines

@@ -115,3 +115,44 @@ def test_draws_follow_the_probabilities():
 def test_bad_options(options, message):
     with pytest.raises(ValueError, match=message):
         Sampling(**options)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), "hot", None])
+def test_what_is_no_number_is_refused(value):
+    for name in ("repetition_penalty", "temperature"):
+        with pytest.raises(ValueError, match=f"{name}="):
+            Sampling(**{name: value})
+    if value is not None:
+        for name in ("top_k", "top_p"):
+            with pytest.raises(ValueError, match=f"{name}="):
+                Sampling(**{name: value})
+
+
+@pytest.mark.parametrize("top_k", [0, 1.5, True])
+def test_tokens_are_kept_in_whole_numbers(top_k):
+    with pytest.raises(ValueError, match="top_k="):
+        Sampling(top_k=top_k)
+
+
+@pytest.mark.parametrize("temperature", [1e-6, 1e-38, 1e-40, 5e-324])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])
+def test_the_smallest_temperatures_are_greedy(temperature, dtype):
+    logits = torch.tensor([[1.0, 3.0, 2.0], [-7.0, -9.0, -torch.inf]], dtype=dtype)
+    rule = Sampling(temperature=temperature, top_k=2, top_p=0.9)
+    expected = torch.tensor([[0.0, 1, 0], [1, 0, 0]])
+    torch.testing.assert_close(rule.probabilities(logits).float(), expected)
+    assert rule.draw(logits).tolist() == Sampling(temperature=0).draw(logits).tolist()
+
+
+def test_of_equal_tokens_no_more_than_k_are_kept():
+    kept = keep_top_k(torch.zeros(3, 5), 2).isfinite()
+    assert kept.sum(1).tolist() == [2, 2, 2]
+    assert Sampling(top_k=1).probabilities(torch.zeros(1, 5)).max() == 1
+
+
+@pytest.mark.parametrize("temperature", [0, 0.5, 1])
+@pytest.mark.parametrize("logits", [[torch.nan, 1.0], [-torch.inf, -torch.inf]])
+def test_no_token_is_possible(temperature, logits):
+    rule = Sampling(temperature=temperature)
+    with pytest.raises(ValueError, match="logits hold NaN or leave no token"):
+        rule.draw(torch.tensor([[0.0, 1.0], logits]))

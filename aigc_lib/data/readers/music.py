@@ -22,14 +22,18 @@ from ..text import Record
 
 
 def read_tunes(card: Card, split: str, paths: list[Path]) -> Iterator[Record]:
-    """Read ABC files; the class of a tune is the file that it stands in."""
+    """Read ABC files; the class of a tune is the file that it stands in.
+
+    Tunes that cannot be read are left out.
+    """
     yield from divided(_tunes(paths), split)
 
 
 def _tunes(paths: list[Path]) -> Iterator[Record]:
     for path in paths:
         kind = "reels" if path.stem.startswith("reels") else path.stem
-        for tune in read_abc(path.read_text(encoding="utf-8")):
+        music = path.read_text(encoding="utf-8").replace("[+", "[")  # a slip: [+GB]
+        for tune in read_abc(music, left_out=[]):
             if text := on_grid(tune.events):
                 yield Record(text, kind, tune.facts)
 

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Sequence
 import torch
 from torch import Tensor
 
-from ...codecs.tokenizers import Characters
+from ...arguments import whole
+from ...codecs.tokenizers import Characters, check_several
 
 
 class Phrases:
@@ -40,6 +41,8 @@ class Phrases:
                 f"tokenizer={tokenizer}: a phrase can hide across byte pairs, use one "
                 "token per character"
             )
+        check_several(phrases)
+        check_several(texts)
         writable = set(tokenizer.numbers).issuperset
         self.phrases, self.tokenizer = sorted(filter(writable, set(phrases))), tokenizer
         if not self.phrases or "" in self.phrases:
@@ -121,6 +124,9 @@ class Exactly:
         room: int,
         end: str = "\n",
     ):
+        if not wanted:
+            raise ValueError("wanted is empty: give the phrases of at least one row")
+        room = whole("room", room, 1)
         number = {phrase: i for i, phrase in enumerate(phrases.phrases)}
         self.wanted = torch.zeros(len(wanted), len(number), dtype=torch.bool)
         for row, said in enumerate(wanted):
@@ -139,7 +145,7 @@ class Exactly:
                 f"least {need + 1}"
             )
         self.phrases, self.room = phrases, room
-        self.end = int(phrases.tokenizer.encode(end))
+        self.end = phrases.tokenizer.end_token(end)
         self.forbidden = phrases.forbidden(self.wanted)
         self.said = torch.zeros_like(self.wanted)
         self.state = torch.zeros(len(wanted), dtype=torch.long)
@@ -149,6 +155,10 @@ class Exactly:
     def __call__(self, tokens: Tensor, logits: Tensor) -> Tensor:
         """Return logits (B, V) without what must not follow ``tokens`` (B, T)."""
         tokens, device = tokens.cpu(), logits.device
+        if len(tokens) != len(self.wanted):
+            raise ValueError(
+                f"tokens {tuple(tokens.shape)}: give {len(self.wanted)} rows, as wanted"
+            )
         if self.read is None:
             self.read, self.start = tokens, tokens.shape[1]  # where the prompt ends
         old = self.read.shape[1]

@@ -185,7 +185,8 @@ class MaskedLM(_Reader):
         """Return ``tokens`` (B, T) with the likeliest token at each ``net.mask``."""
         tokens = tokens.to(self.device)
         with self.for_sampling("net") as net:
-            guess = net.logits(net(tokens)).argmax(-1)
+            known = None if self.tokenizer is None else len(self.tokenizer)
+            guess = net.logits(net(tokens))[..., :known].argmax(-1)
         return torch.where(tokens == net.mask, guess, tokens)
 
 
@@ -246,9 +247,9 @@ class TextClassifier(_Reader):
         encoder = self._encoder(**sizes, dropout=dropout)
         votes = None
         if ngrams:
-            code = self._tokenizer()
-            spelling = [code.decode([token]) for token in range(len(code))]
-            votes = NGrams(spelling, ngrams, len(classes), dropout=dropout)
+            votes = NGrams(
+                self._tokenizer().spelling(), ngrams, len(classes), dropout=dropout
+            )
         self.net = Classifier(encoder, len(classes), dropout, votes, hidden)
         self.register_buffer("temperature", torch.tensor(1.0))
         self.register_buffer("threshold", torch.tensor(-torch.inf))

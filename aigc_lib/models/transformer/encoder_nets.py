@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import torch
@@ -106,15 +107,16 @@ class Bert(nn.Module):
 class NGrams(nn.Module):
     """Tokens (B, T) -> logits (B, classes): every run of letters has a vote.
 
-    ``spelling[i]`` is the text of token i. The letters of a text are all runs of 1 to
-    ``longest`` of them, upper case or lower; each run has a weight for each class, 0 at
-    first. No list of runs is kept: a hash says in which of the ``buckets`` the weights
-    of a run are, and runs that meet there share them. Source: Joulin et al. 2017.
+    ``spelling[i]`` is what token i adds to a text, as letters or as UTF-8 bytes: a
+    letter may be spread over several tokens. Read are all runs of 1 to ``longest``
+    letters, upper case or lower; each run has a weight for each class, 0 at first. No
+    list of runs is kept: a hash says in which of the ``buckets`` the weights of a run
+    are, and runs that meet there share them. Source: Joulin et al. 2017.
     """
 
     def __init__(
         self,
-        spelling: Sequence[str],
+        spelling: Sequence[str | bytes],
         longest: int,
         classes: int,
         *,
@@ -123,21 +125,20 @@ class NGrams(nn.Module):
     ):
         super().__init__()
         # token -1, an empty place, finds the last row, which spells nothing
-        rows = [
-            torch.tensor([ord(letter) for letter in text.lower()], dtype=torch.long)
-            for text in (*spelling, "")
-        ]
+        texts = (
+            text if isinstance(text, bytes) else text.encode() for text in spelling
+        )
+        rows = [torch.tensor([*text], dtype=torch.long) for text in (*texts, b"")]
         rows = pad_sequence(rows, batch_first=True, padding_value=-1)  # (V + 1, L)
         self.register_buffer("spelling", rows, persistent=False)
+        self.register_buffer("lower", lower_case(), persistent=False)
         self.longest = longest
         self.dropout = nn.Dropout(dropout)
         self.votes = nn.Embedding(buckets, classes)
         nn.init.zeros_(self.votes.weight)
 
     def forward(self, tokens: Tensor) -> Tensor:
-        letters = self.spelling[tokens].flatten(1)  # (B, T L), with empty places
-        order = (letters < 0).int().argsort(dim=1, stable=True)  # these go to the end
-        letters = letters.gather(1, order)[:, : max(1, (letters >= 0).sum(1).max())]
+        letters = self.letters(together(self.spelling[tokens].flatten(1)))
         seen = (letters >= 0).repeat(1, self.longest).float()  # (B, longest S)
         total = embedding_bag(
             self.buckets(letters),
@@ -147,6 +148,19 @@ class NGrams(nn.Module):
         )
         # a step of Adam moves all weights alike: rare ones need a longer one
         return 5 * total / seen.sum(1, keepdim=True).clamp(min=1).sqrt()
+
+    def letters(self, units: Tensor) -> Tensor:
+        """Read UTF-8, bytes (B, N) with -1 at the end: small letters (B, S), S <= N."""
+        more = sum((units >= first).long() for first in (0xC0, 0xE0, 0xF0))  # to follow
+        code = units - 0xC0 * (more > 0) - 0x20 * (more > 1) - 0x10 * (more > 2)
+        for k in (1, 2, 3):
+            byte = pad(units, (0, k), value=-1)[:, k:]
+            goes_on = (more >= k) & (byte >= 0x80) & (byte < 0xC0)
+            code = torch.where(goes_on, code << 6 | byte & 0x3F, code)
+        small = self.lower[code.clamp(0, len(self.lower) - 1)]
+        code = torch.where(code < len(self.lower), small, code)
+        begins = (units >= 0) & ((units < 0x80) | (units >= 0xC0))
+        return together(torch.where(begins, code, -1))
 
     def buckets(self, letters: Tensor) -> Tensor:
         """Return where the runs that end at each of the ``letters`` (B, S) vote.
@@ -160,6 +174,19 @@ class NGrams(nn.Module):
                 number = number * 1_000_003 + pad(letters, (n, 0))[:, :-n]
             found.append((number * -7046029254386353131 >> 32) % len(self.votes.weight))
         return torch.cat(found, 1)
+
+
+def together(x: Tensor) -> Tensor:
+    """Move the negative entries of (B, N) behind the others, and cut what is empty."""
+    order = (x < 0).int().argsort(dim=1, stable=True)
+    return x.gather(1, order)[:, : max(1, (x >= 0).sum(1).max())]
+
+
+@lru_cache
+def lower_case() -> Tensor:
+    """The small letter of each character below U+20000; none has one beyond."""
+    small = ((c, chr(c).lower()) for c in range(0x20000))
+    return torch.tensor([ord(s) if len(s) == 1 else c for c, s in small])
 
 
 class Classifier(nn.Module):

@@ -236,21 +236,14 @@ class GPT(GenerativeModel):
         tokens = tokenizer.encode(prompt)[None] if prompt else self._start()
         writer = Writer(self, tokens, n, seed, constraint, cache, rule)
 
-        def pieces() -> Iterator[str]:
-            pending: list[int] = []  # tokens that end within a character
+        def written() -> Iterator[int]:
             for _ in range(n):
                 # no generator may stay inside such a context while it waits
                 with self._writing() as net:
                     writer.append(token := writer.step(net))
-                pending.append(int(token))
-                piece = tokenizer.decode(pending)
-                if not piece.endswith("\ufffd"):
-                    yield piece
-                    pending = []
-            if pending:
-                yield tokenizer.decode(pending)
+                yield int(token)
 
-        return until(pieces(), stops)
+        return until(tokenizer.pieces(written()), stops)
 
     def complete(self, prompt: str, n: int = 200, **options: Any) -> str:
         """Return as one text what ``stream`` writes."""
@@ -276,7 +269,7 @@ class GPT(GenerativeModel):
         tokens = [code.encode(prompt) for prompt in prompts]
         for i, row in enumerate(tokens):
             by_length[len(row)].append(i)
-        stop, found = int(code.encode(end)), [""] * len(prompts)
+        stop, found = code.end_token(end), [""] * len(prompts)
         for length, rows in sorted(by_length.items()):
             written = self.generate(
                 torch.stack([tokens[i] for i in rows]),
@@ -336,7 +329,8 @@ class Writer:
                 f"prompt {tuple(prompt.shape)} {prompt.dtype}: give (B, T) int64 "
                 "tokens, at least one a row"
             )
-        known = model.vocab_size
+        code = model.tokenizer  # the net may have more rows than it has tokens
+        known = model.vocab_size if code is None else len(code)
         if not 0 <= prompt.min() <= prompt.max() < known:
             raise ValueError(
                 f"prompt has tokens from {prompt.min()} to {prompt.max()}: give "
@@ -352,6 +346,7 @@ class Writer:
             self.cache = KVCache(net, rows) if cache else None
         self.generator = noise_source(seed)
         self.constraint, self.sampling = constraint, sampling
+        self.known, self.gaps = known, list(code.gaps) if code else []
 
     def step(self, net: Transformer) -> Tensor:
         """Return the next token of every row, (B,)."""
@@ -364,6 +359,9 @@ class Writer:
             logits = net.step(self.tokens[:, read], self.cache)
         else:
             logits = net(self.tokens[:, read : self.end], self.cache)[:, -1]
+        logits = logits[:, : self.known]
+        if self.gaps:
+            logits[:, self.gaps] = -torch.inf
         if self.constraint:
             logits = self.constraint(self.written(), logits)
         return self.sampling.draw(logits, self.written(), self.generator)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
+from ...arguments import finite, whole
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -28,17 +30,12 @@ class Sampling:
     top_p: float | None = None
 
     def __post_init__(self) -> None:
-        if not self.repetition_penalty > 0:
-            raise ValueError(
-                f"repetition_penalty={self.repetition_penalty}: give a number above 0, "
-                "1 for none"
-            )
-        if not self.temperature >= 0:
-            raise ValueError(f"temperature={self.temperature}: give 0 or more")
-        if self.top_k is not None and self.top_k < 1:
-            raise ValueError(f"top_k={self.top_k}: keep at least one token")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise ValueError(f"top_p={self.top_p}: a probability lies in (0, 1]")
+        finite("repetition_penalty", self.repetition_penalty, above=0)
+        finite("temperature", self.temperature, least=0)
+        if self.top_k is not None:
+            whole("top_k", self.top_k, 1)
+        if self.top_p is not None:
+            finite("top_p", self.top_p, above=0, most=1)
 
     def probabilities(self, logits: Tensor, seen: Tensor | None = None) -> Tensor:
         """Return the probabilities (B, V) of the next token after ``seen`` (B, T)."""
@@ -46,7 +43,9 @@ class Sampling:
         if self.temperature == 0:
             return one_hot(logits.argmax(-1), logits.shape[-1]).float()
         if self.temperature != 1:
-            logits = logits / self.temperature
+            # the greatest becomes 0, so that no temperature makes it infinite
+            logits = logits.float() - logits.amax(-1, keepdim=True)
+            logits = logits / max(self.temperature, torch.finfo(torch.float32).tiny)
         if self.top_k is not None:
             logits = keep_top_k(logits, self.top_k)
         if self.top_p is not None:
@@ -59,17 +58,34 @@ class Sampling:
         seen: Tensor | None = None,
         generator: torch.Generator | None = None,
     ) -> Tensor:
-        """Draw the next token (B,); ``generator`` lives on the CPU."""
+        """Draw the next token (B,); ``generator`` lives on the CPU.
+
+        Raises:
+            ValueError: no token is possible, for the logits hold NaN or only minus
+                infinity.
+        """
         if self.temperature == 0:
-            return self._penalized(logits, seen).argmax(-1)
-        probabilities = self.probabilities(logits, seen)
-        drawn = torch.multinomial(probabilities.cpu(), 1, generator=generator)
+            best, token = self._penalized(logits, seen).max(-1)
+            if best.device.type == "cpu":  # elsewhere looking means waiting
+                _check_possible(best.isfinite())
+            return token
+        probabilities = self.probabilities(logits, seen).cpu()
+        _check_possible(~probabilities.isnan())
+        drawn = torch.multinomial(probabilities, 1, generator=generator)
         return drawn[:, 0].to(logits.device)
 
     def _penalized(self, logits: Tensor, seen: Tensor | None) -> Tensor:
         if seen is None or self.repetition_penalty == 1:
             return logits
         return penalized(logits, seen, self.repetition_penalty)
+
+
+def _check_possible(possible: Tensor) -> None:
+    if not possible.all():
+        raise ValueError(
+            "logits hold NaN or leave no token possible: see whether the model "
+            "diverged, or whether a constraint forbids everything"
+        )
 
 
 def penalized(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
@@ -80,8 +96,8 @@ def penalized(logits: Tensor, seen: Tensor, penalty: float) -> Tensor:
 
 def keep_top_k(logits: Tensor, k: int) -> Tensor:
     """Set all but the ``k`` largest logits (B, V) to minus infinity."""
-    least = logits.topk(min(k, logits.shape[-1])).values[:, -1:]
-    return logits.masked_fill(logits < least, -torch.inf)
+    values, kept = logits.topk(min(k, logits.shape[-1]))
+    return torch.full_like(logits, -torch.inf).scatter(1, kept, values)
 
 
 def keep_top_p(logits: Tensor, p: float) -> Tensor:
