@@ -16,8 +16,14 @@ from .files import replacing
 from .metrics import images as metrics
 from .models import MODELS, GenerativeModel
 
-# What ``write`` makes of the samples: a picture, a text file, or one WAV file.
-ENDINGS = {"images": "png", "points": "png", "text": "txt", "sounds": "wav"}
+# What ``write`` makes of the samples: a picture, a text file, or one WAV file. The
+# first ending is that of a file without one.
+ENDINGS = {
+    "images": ("png", "jpg", "jpeg"),
+    "points": ("png",),
+    "text": ("txt",),
+    "sounds": ("wav",),
+}
 
 
 def build(
@@ -109,7 +115,8 @@ def write(
             from torchvision.utils import save_image
 
             shades = {"normalize": True, "value_range": (-1, 1), "pad_value": 1.0}
-            save_image(samples, temporary, "png", nrow=columns, padding=2, **shades)
+            kind = None if path.suffix else "png"  # the ending decides
+            save_image(samples, temporary, kind, nrow=columns, padding=2, **shades)
         else:
             import matplotlib
 
