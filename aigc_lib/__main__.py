@@ -344,8 +344,8 @@ def _number(text: str) -> float:
 
 
 def _seed(text: str) -> int:
-    if not 0 <= (seed := int(text)) < 2**63:
-        raise argparse.ArgumentTypeError(f"{text}: give one from 0 to 2**63 - 1")
+    if abs(seed := int(text)) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text}: give one below 2**63")
     return seed
 
 

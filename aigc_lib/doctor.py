@@ -129,13 +129,14 @@ def data() -> Iterator[Finding]:
         yield Finding("catalog", str(error), "mend the packages above")
         return
     own = os.environ.get("AIGC_DATA_DIR")
-    closed = own and not os.access(os.path.expanduser(own), os.R_OK | os.X_OK)
+    place = os.path.expanduser(own or "")
+    closed = "may not be read" if os.path.isdir(place) else "no such folder"
+    if not own or os.access(place, os.R_OK | os.X_OK):
+        closed = ""
     yield Finding(
         "AIGC_DATA_DIR",
         own or "not set",
-        "no folder that can be read: correct it or unset AIGC_DATA_DIR"
-        if closed
-        else "",
+        f"{closed}: correct it or unset AIGC_DATA_DIR" if closed else "",
     )
     remedy = "set AIGC_CACHE_DIR to a folder that you can write to"
     try:

@@ -15,9 +15,10 @@ WORDS |= {"false": False, "no": False, "off": False, "0": False}
 
 
 def accepted(model: type) -> dict[str, Any]:
-    """Map the options of ``model`` to their types, also those of its parents.
+    """Map the options of ``model`` that text can state to their types.
 
-    A constructor that takes ``**options`` hands them on to its parent's.
+    A constructor that takes ``**options`` hands them on to its parent's. What the data
+    decide is left out, such as a tokenizer.
     """
     found: dict[str, Any] = {}
     for kind in model.__mro__:
@@ -29,7 +30,8 @@ def accepted(model: type) -> dict[str, Any]:
         found |= {name: hints.get(name, str) for name in named if name not in found}
         if len(named) == len(parameters):
             break
-    return found
+    nothing = ("", wanted(types.NoneType))
+    return {name: hint for name, hint in found.items() if wanted(hint) not in nothing}
 
 
 def options(model: type, pairs: Collection[str]) -> dict[str, Any]:
@@ -94,7 +96,7 @@ def convert(text: str, hint: Any) -> Any:
 
 
 def wanted(hint: Any) -> str:
-    """Say what ``convert`` takes for ``hint``."""
+    """Say what ``convert`` takes for ``hint``; "" where no text stands for a value."""
     plain = {bool: "true or false", int: "a whole number", float: "a finite number"}
     plain |= {str: "a word", types.NoneType: "none"}
     kind, inner = get_origin(hint), get_args(hint)
@@ -103,13 +105,9 @@ def wanted(hint: Any) -> str:
     if kind is Literal:
         return " or ".join(map(str, inner))
     if kind in (Union, types.UnionType):
-        texts = [wanted(choice) for choice in inner]
-        return " or ".join(text for text in texts if text != NO_TEXT) or NO_TEXT
+        return " or ".join(filter(None, map(wanted, inner)))
     if kind is tuple and inner[-1] is not ...:
         return f"{len(inner)} values, such as {','.join(['0.5'] * len(inner))}"
     if kind in (tuple, list, Sequence):
         return f"{wanted(inner[0])}, or several with commas between them"
-    return NO_TEXT
-
-
-NO_TEXT = "it in Python: no text stands for such a value"
+    return ""
