@@ -61,7 +61,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser().parse_args(argv)
     try:
         status = arguments.run(arguments) or 0
-        sys.stdout.flush()
+        print(end="", flush=True)
         return status
     except BrokenPipeError:  # head has seen enough
         with open(os.devnull, "w") as nowhere:
