@@ -72,8 +72,8 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError, ArithmeticError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stopped:  # fit says how to go on
+        print(": ".join(["interrupted", *map(str, stopped.args)]), file=sys.stderr)
         return 130
 
 
@@ -215,12 +215,12 @@ def sample(arguments: argparse.Namespace) -> None:
     from . import runtime
     from .files import check_writable
     from .kinds import ENDINGS, draw, write
-    from .models import load
+    from .models import GenerativeModel, load
 
     if arguments.columns < 1:
         raise ValueError(f"--columns {arguments.columns}: give a number above 0")
     model = load(arguments.model).to(runtime.pick_device())
-    if model.modality not in ENDINGS:
+    if not isinstance(model, GenerativeModel):
         raise ValueError(f"{arguments.model}: {type(model).__name__} draws no samples")
     endings = ENDINGS[model.modality]
     out = arguments.out or Path(f"samples.{endings[0]}")

@@ -384,13 +384,14 @@ def test_a_package_that_is_missing_is_named(monkeypatch, tmp_path, capsys):
         assert printed.out == ""
 
 
-def test_an_interruption_ends_quietly(monkeypatch, capsys):
+@pytest.mark.parametrize("told", [[], ["run.pt holds step 7"]])
+def test_an_interruption_ends_quietly(monkeypatch, capsys, told):
     def interrupt():
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(*told)
 
     monkeypatch.setattr("aigc_lib.doctor.examine", interrupt)
     assert main(["doctor"]) == 130
-    assert capsys.readouterr().err == "interrupted\n"
+    assert capsys.readouterr().err == ": ".join(["interrupted", *told]) + "\n"
 
 
 # ---- data ----------------------------------------------------------------------------
