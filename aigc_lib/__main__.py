@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
-import ast
 import inspect
 import json
+import math
 import os
+import runpy
 import sys
+import tempfile
 import time
+import traceback
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 EXAMPLES = {
     "": """
@@ -31,6 +36,9 @@ EXAMPLES = {
   python -m aigc_lib evaluate gan.safetensors fashion_mnist --n 10000 --json""",
     "export": """
   python -m aigc_lib export gan.safetensors gan.onnx""",
+    "check": """
+  python -m aigc_lib check 04.js_divergence answer.py
+      (answer.py defines js_divergence; exit status 0: passed, 1: not yet)""",
     "data": """
   python -m aigc_lib data                        what there is, what is at hand
   python -m aigc_lib data mnist fashion_mnist    fetch and verify these""",
@@ -42,18 +50,30 @@ EXAMPLES = {
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    0; 1: something is missing (doctor); 2: bad input; 130: interrupted.
+    0; 1: something is missing (doctor) or not passed (check); 2: bad input, or a file
+    that cannot be written; 130: interrupted; 141: nobody reads the output any more.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # A console of another encoding shows some signs as \\u4e2d: better than to fail
+        # after the work is done.
+        with suppress(AttributeError):  # there may be no stream, or one of a notebook
+            stream.reconfigure(errors="backslashreplace")
     arguments = parser().parse_args(argv)
     try:
-        return arguments.run(arguments) or 0
+        status = arguments.run(arguments) or 0
+        print(end="", flush=True)
+        return status
+    except BrokenPipeError:  # head has seen enough
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), sys.stdout.fileno())  # for the flush at exit
+        return 141
     # ArithmeticError: training that diverged; ModuleNotFoundError: a package that only
     # some need. Anything else is a bug: a traceback.
     except (ValueError, OSError, ArithmeticError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
+    except KeyboardInterrupt as stopped:  # fit says how to go on
+        print(": ".join(["interrupted", *map(str, stopped.args)]), file=sys.stderr)
         return 130
 
 
@@ -79,8 +99,8 @@ def parser() -> argparse.ArgumentParser:
 
     default = "(default: %(default)s)"
     model_file = {"type": Path, "help": "file that fit wrote"}
-    data_name = {"help": "name of a data set: see python -m aigc_lib data"}
-    seed = {"type": int, "default": 0, "help": default}
+    data_name = {"help": "a data set: its name (see python -m aigc_lib data)"}
+    seed = {"type": _seed, "default": 0, "help": default}
     standin = {"help": "set to use where DATA cannot be had: digits"}
 
     p = command(fit)
@@ -88,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("data", **data_name)
     length = p.add_mutually_exclusive_group(required=True)
     length.add_argument("--steps", type=int, help="train for so many steps")
-    length.add_argument("--seconds", type=float, help="train for so many seconds")
+    length.add_argument("--seconds", type=_number, help="train for so many seconds")
     p.add_argument("--out", type=Path, default="model.safetensors", help=default)
     p.add_argument("--checkpoint", type=Path, help="file to resume from and save to")
     p.add_argument("--save-every", type=int, default=500, help=f"steps {default}")
@@ -108,9 +128,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--n", type=int, default=64, help=f"samples {default}")
     p.add_argument("--columns", type=int, default=8, help=default)
     p.add_argument("--seed", **seed)
-    p.add_argument("--out", type=Path, help="(default: samples.png, .txt, .wav)")
+    p.add_argument("--out", type=Path, help="(default: samples.png, .txt or .wav)")
     p.add_argument("--prompt", help="text to go on from, to the end of its line")
-    p.add_argument("--temperature", type=float, help="of texts (default: 1.0)")
+    p.add_argument("--temperature", type=_number, help="of texts (default: 1.0)")
 
     p = command(evaluate)
     p.add_argument("model", **model_file)
@@ -125,6 +145,10 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("model", **model_file)
     p.add_argument("out", type=Path, help="ONNX file to write")
     p.add_argument("--network", help="such as generator (default: what samples)")
+
+    p = command(check)
+    p.add_argument("exercise", help="such as 04.js_divergence; 04. lists a chapter's")
+    p.add_argument("file", type=Path, help="Python file that defines that name")
 
     command(data).add_argument(
         "names", nargs="*", metavar="NAME", help="data set to fetch; none: list all"
@@ -143,47 +167,65 @@ def fit(arguments: argparse.Namespace) -> None:
     from . import start
     from .arguments import unknown
     from .data import load
+    from .files import check_writable
     from .kinds import build
     from .models import MODELS
+    from .options import options
     from .train import fit
 
     if arguments.model not in MODELS:
         raise unknown("model", arguments.model, MODELS)
-    options = _options(arguments.set)
-    _check_writable(arguments.out)  # before the training, not after it
+    chosen = options(MODELS[arguments.model], arguments.set)
+    out, checkpoint = arguments.out, arguments.checkpoint
+    _check_ending(out, ("safetensors",))
+    check_writable(out, "--out")  # before the training, not after it
+    if checkpoint:
+        check_writable(checkpoint, "--checkpoint")
+        if os.path.realpath(checkpoint) == os.path.realpath(out):
+            raise ValueError(
+                f"--checkpoint {checkpoint}: the model goes there, by --out"
+            )
     run = start(seed=arguments.seed)
     data = load(arguments.data, standin=arguments.standin)
-    model, samples = build(arguments.model, data, options)
+    model, samples = build(arguments.model, data, chosen)
     print(run, data, sep="\n", file=sys.stderr)
-    history = fit(
-        model,
-        samples,
-        steps=arguments.steps,
-        seconds=arguments.seconds,
-        batch_size=arguments.batch_size,
-        seed=arguments.seed,
-        checkpoint=arguments.checkpoint,
-        save_every=arguments.save_every,
-    )
-    if PartialState().is_main_process:  # under accelerate launch: one file, one line
-        print(history)
-        print(f"saved {model.save(arguments.out)}")
+    try:
+        history = fit(
+            model,
+            samples,
+            steps=arguments.steps,
+            seconds=arguments.seconds,
+            batch_size=arguments.batch_size,
+            seed=arguments.seed,
+            checkpoint=checkpoint,
+            save_every=arguments.save_every,
+        )
+        if not PartialState().is_main_process:  # under accelerate launch: one file
+            return
+        saved = model.save(out)
+    except OSError as error:  # no room for a checkpoint or for the model
+        if not PartialState().is_main_process:
+            raise
+        raise OSError(f"{error}\n{_rescue(model, out)}") from error
+    print(f"saved {saved}", history, sep="\n")
 
 
 def sample(arguments: argparse.Namespace) -> None:
     """Draw samples from a saved model: a picture, a text file, or one WAV file."""
+    from . import runtime
+    from .files import check_writable
     from .kinds import ENDINGS, draw, write
-    from .models import load
+    from .models import GenerativeModel, load
 
     if arguments.columns < 1:
         raise ValueError(f"--columns {arguments.columns}: give a number above 0")
-    if arguments.out:
-        _check_writable(arguments.out)
-    model = load(arguments.model)
-    if model.modality not in ENDINGS:
+    model = load(arguments.model).to(runtime.pick_device())
+    if not isinstance(model, GenerativeModel):
         raise ValueError(f"{arguments.model}: {type(model).__name__} draws no samples")
-    out = arguments.out or Path(f"samples.{ENDINGS[model.modality]}")
-    _check_writable(out)
+    endings = ENDINGS[model.modality]
+    out = arguments.out or Path(f"samples.{endings[0]}")
+    _check_ending(out, endings)
+    check_writable(out, "--out")
     of_text = {"prompt": arguments.prompt, "temperature": arguments.temperature}
     of_text = {name: value for name, value in of_text.items() if value is not None}
     samples = draw(model, arguments.n, seed=arguments.seed, **of_text)
@@ -212,7 +254,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
         "versions": runtime.describe_versions(),
     }
     if arguments.json:
-        print(json.dumps(result, ensure_ascii=False))
+        print(json.dumps(result))  # in ASCII: the same in a console of any encoding
         return
     for name, value in result.items():
         text = f"{value:.4g}" if isinstance(value, float) else value
@@ -222,10 +264,41 @@ def evaluate(arguments: argparse.Namespace) -> None:
 def export(arguments: argparse.Namespace) -> None:
     """Write the network that draws the samples to an ONNX file."""
     from .export import to_onnx
+    from .files import check_writable
     from .models import load
 
-    _check_writable(arguments.out)
+    _check_ending(arguments.out, ("onnx",))
+    check_writable(arguments.out, "OUT")
     print(to_onnx(load(arguments.model), arguments.out, network=arguments.network))
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Judge your answer to an exercise with the checker of the book."""
+    from . import check
+    from .arguments import unknown
+
+    label, _, name = arguments.exercise.removeprefix("ch").partition(".")
+    chapters = {each[2:]: each for each in dir(check) if each.startswith("ch")}
+    if label.zfill(2) not in chapters:
+        raise unknown("chapter", label, chapters)
+    chapter = getattr(check, chapters[label.zfill(2)])
+    checkers = {
+        name: value
+        for name, value in vars(chapter).items()
+        if hasattr(value, "__wrapped__") and value.__module__ == chapter.__name__
+    }
+    if name not in checkers:
+        raise unknown("exercise", name, checkers)
+    defined = _run_file(arguments.file)
+    if name not in defined:
+        own = [word for word in defined if not word.startswith("_")]
+        raise unknown(f"{arguments.file}: it must define", name, own)
+    try:
+        result = checkers[name](defined[name])
+    except SystemExit as error:  # else an answer that calls exit(0) would pass
+        raise ValueError(f"{arguments.file}: the answer calls exit()") from error
+    print(result)
+    return int(not result.passed)
 
 
 def data(arguments: argparse.Namespace) -> None:
@@ -242,11 +315,13 @@ def data(arguments: argparse.Namespace) -> None:
         print(f"{card.name}: {found}")
     if arguments.names:
         return
+    line = "{:20}{:>8}  {:18}{}"
+    print(line.format("set", "size", "chapters", "where"))
     for card in CATALOG.values():
         where = find(card.name) if card.files else card.requires or "built in"
-        size = sum(file.bytes for file in card.files) / 1e6
-        needs = f"not here: python -m aigc_lib data {card.name}  ({size:.0f} MB)"
-        print(f"{card.name:20}{card.title:24}{where or needs}")
+        size = f"{card.bytes / 1e6:.1f} MB" if card.files else ""
+        needs = f"not here: python -m aigc_lib data {card.name}"
+        print(line.format(card.name, size, " ".join(card.chapters), where or needs))
     print(f"AIGC_DATA_DIR: {os.environ.get('AIGC_DATA_DIR', 'not set')}")
     print(f"cache: {cache_dir()}")
 
@@ -261,27 +336,61 @@ def doctor(arguments: argparse.Namespace) -> int:
 # ---- what the commands share ---------------------------------------------------------
 
 
-def _options(pairs: list[str]) -> dict:
-    """Turn ``["loss=hinge", "r1=0.1"]`` into keyword arguments."""
-    options = {}
-    for pair in pairs:
-        name, equals, value = pair.partition("=")
-        if not (name and equals):
-            raise ValueError(f"--set {pair}: write NAME=VALUE, such as loss=hinge")
-        try:
-            options[name] = ast.literal_eval(value)
-        except (ValueError, SyntaxError):
-            options[name] = value  # a word
-    return options
+def _number(text: str) -> float:
+    """Read a number for argparse, which would also take nan."""
+    if not math.isfinite(number := float(text)):
+        raise argparse.ArgumentTypeError(f"{text}: give a finite number")
+    return number
 
 
-def _check_writable(path: Path) -> None:
-    """Find out now whether a file can be written, not after an hour of training."""
-    if path.is_dir():
-        raise ValueError(f"--out {path} is a folder: give the name of a file")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not os.access(path.parent, os.W_OK):
-        raise ValueError(f"--out {path}: cannot write to that folder, choose another")
+def _seed(text: str) -> int:
+    if abs(seed := int(text)) >= 2**63:
+        raise argparse.ArgumentTypeError(f"{text}: give one below 2**63")
+    return seed
+
+
+def _check_ending(path: Path, endings: tuple[str, ...]) -> None:
+    """Refuse a name that says something else than what the file will be."""
+    ending = path.suffix.lower().removeprefix(".")
+    if ending and ending not in endings:
+        kinds = " or ".join(f".{each}" for each in endings)
+        raise ValueError(f"{path}: what is written here is a {kinds} file: name it so")
+
+
+def _rescue(model: Any, out: Path) -> str:
+    """Save somewhere else a model that cost hours; return what to tell the reader."""
+    name = f"{out.stem[:40]}-{time.strftime('%Y%m%d-%H%M%S')}.safetensors"
+    for folder in (Path.home, tempfile.gettempdir):
+        # no home, or no room there either
+        with suppress(OSError, RuntimeError):
+            place = model.save(Path(folder(), name))
+            return f"The weights so far are not lost: they are in {place}"
+    return "The weights are lost: neither the home nor the temporary folder took them"
+
+
+def _run_file(path: Path) -> dict[str, Any]:
+    """Run the reader's file as an import would, and return what it defines.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ValueError: it raises; the message has the line.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"{path}: no such file")
+    sys.path.insert(0, str(path.resolve().parent))  # for what the file imports
+    try:
+        return runpy.run_path(str(path), run_name="answer")
+    except (Exception, SystemExit) as error:
+        frames = traceback.extract_tb(error.__traceback__)
+        line, text = next(
+            ((f.lineno, f.line) for f in reversed(frames) if f.filename == str(path)),
+            (getattr(error, "lineno", "?"), getattr(error, "text", None) or ""),
+        )
+        raise ValueError(
+            f"{path}, line {line}: {text.strip()}\n{type(error).__name__}: {error}"
+        ) from error
+    finally:
+        sys.path.pop(0)
 
 
 if __name__ == "__main__":

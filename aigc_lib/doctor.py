@@ -11,13 +11,12 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-LIBRARY = [
-    *("torch", "torchvision", "numpy", "scikit-learn", "matplotlib"),
-    *("tqdm", "safetensors", "accelerate"),
-]
-MODULES = {"scikit-learn": "sklearn", "jupyter-book": "jupyter_book"}
-BOOK = ["jupyter-book", "jupytext", "papermill", "nbval", "ipykernel"]
+if TYPE_CHECKING:
+    from packaging.requirements import Requirement
+
+MODULES = {"scikit-learn": "sklearn", "pillow": "PIL"}  # where import has another name
 CHROMIUM = [
     *("chromium", "chromium-browser", "google-chrome", "google-chrome-stable"),
     *("chrome", "msedge"),
@@ -26,7 +25,7 @@ MAC_CHROMES = [
     "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     "/Applications/Chromium.app/Contents/MacOS/Chromium",
 ]
-LEAST_DISK = 3e9  # bytes: environment, data sets and one built book
+LEAST_DISK = 7e9  # bytes: the environment of the book, most of it CUDA libraries
 
 
 @dataclass
@@ -40,7 +39,7 @@ class Finding:
 
     def __str__(self) -> str:
         mark = "ok" if not self.remedy else "MISSING" if self.needed else "-"
-        line = f"  {mark:9}{self.name:16}{self.detail}"
+        line = f"  {mark:9}{self.name:15} {self.detail}"
         return line + (f"\n{'':27}-> {self.remedy}" if self.remedy else "")
 
 
@@ -50,6 +49,7 @@ def examine() -> int:
     sections = {
         "machine": machine,
         "library": library,
+        "extras": extras,
         "data": data,
         "book": book,
     }
@@ -80,6 +80,8 @@ def machine() -> Iterator[Finding]:
         yield Finding("device", "unknown without torch, see below")
     except ValueError as error:
         yield Finding("profile", str(error), "unset AIGC_PROFILE", needed=True)
+    except Exception as error:  # a driver or a build of torch that is broken
+        yield Finding("device", str(error), "install torch anew", needed=True)
     else:
         yield Finding("device", f"{runtime.describe_device(run.device)}")
         yield Finding("precision", "bfloat16" if run.bf16 else "float32")
@@ -97,8 +99,26 @@ def library() -> Iterator[Finding]:
     from . import __version__
 
     yield Finding("aigc_lib", f"{__version__} in {Path(__file__).parent}")
-    for name in LIBRARY:
-        yield _package(name, _pip(name), needed=True)
+    try:
+        needs = requirements()
+    except ImportError as error:  # PackageNotFoundError is one
+        yield Finding("requirements", f"unknown: {error}", f"{_PIP} .", needed=True)
+        return
+    for need in needs[""]:
+        yield _package(need, needed=True)
+
+
+def extras() -> Iterator[Finding]:
+    """What only some chapters and commands need, by the name of each extra."""
+    for extra, needs in _extras().items():
+        if extra not in BOOK:
+            found = [_installed(need) for need in needs]
+            remedies = [pin for pin, _, well in found if not well]
+            yield Finding(
+                extra,
+                ", ".join(detail for _, detail, _ in found),
+                f"{_PIP} {' '.join(remedies)}" if remedies else "",
+            )
 
 
 def data() -> Iterator[Finding]:
@@ -109,20 +129,26 @@ def data() -> Iterator[Finding]:
         yield Finding("catalog", str(error), "mend the packages above")
         return
     own = os.environ.get("AIGC_DATA_DIR")
-    gone = own and not Path(own).expanduser().is_dir()
+    place = os.path.expanduser(own or "")
+    closed = "may not be read" if os.path.isdir(place) else "no such folder"
+    if not own or os.access(place, os.R_OK | os.X_OK):
+        closed = ""
     yield Finding(
         "AIGC_DATA_DIR",
         own or "not set",
-        "no such folder: correct it or unset AIGC_DATA_DIR" if gone else "",
+        f"{closed}: correct it or unset AIGC_DATA_DIR" if closed else "",
     )
-    cache = cache_dir()
-    nearest = next(path for path in (cache, *cache.parents) if path.exists())
-    closed = not os.access(nearest, os.W_OK)
-    yield Finding(
-        "cache",
-        str(cache),
-        "set AIGC_CACHE_DIR to a folder that you can write to" if closed else "",
-    )
+    remedy = "set AIGC_CACHE_DIR to a folder that you can write to"
+    try:
+        cache = cache_dir()
+    except OSError as error:
+        yield Finding("cache", str(error), remedy)
+        cache = Path.cwd()
+    else:
+        nearest = _nearest(cache)
+        closed = not os.access(nearest, os.W_OK | os.X_OK)
+        yield Finding("cache", str(cache), remedy if closed else "")
+    nearest = _nearest(cache)
     free = shutil.disk_usage(nearest).free
     yield Finding(
         "disk",
@@ -132,20 +158,20 @@ def data() -> Iterator[Finding]:
     for card in CATALOG.values():
         if card.files:
             where = find(card.name)
-            size = sum(file.bytes for file in card.files) / 1e6
+            chapters = " ".join(card.chapters) or "none"
+            need = f"{card.bytes / 1e6:.0f} MB, chapters: {chapters}"
             yield Finding(
                 card.name,
-                f"in {where}" if where else f"not here, {size:.0f} MB",
+                f"in {where}" if where else f"not here, {need}",
                 "" if where else f"python -m aigc_lib data {card.name}",
             )
 
 
 def book() -> Iterator[Finding]:
     """What building and testing the book takes beyond the library."""
-    for name in BOOK:
-        yield _package(name, f"{_PIP} -r requirements.txt")
-    if _version("jupyter-book", "1").split(".")[0] != "1":
-        yield Finding("jupyter-book", "needs 1.x", _pip("'jupyter-book<2'"))
+    for extra, needs in _extras().items():
+        for need in needs if extra in BOOK else ():
+            yield _package(need)
     yield _program("make", ["make", "gmake"], _install("make", "make", "GnuWin32.Make"))
     yield _program("node", ["node"], _install("nodejs npm", "node", "OpenJS.NodeJS"))
     yield _program(
@@ -156,26 +182,65 @@ def book() -> Iterator[Finding]:
 
 
 _PIP = f"{Path(sys.executable).name} -m pip install"
+BOOK = ("book", "dev")  # extras that only building and testing the book takes
 
 
-def _pip(name: str) -> str:
-    return f"{_PIP} {name}"
+def requirements() -> dict[str, list[Requirement]]:
+    """Return what the installed package asks for, by extra; "" is the library itself.
+
+    Raises:
+        ImportError: it is not installed, or what reads requirements is not.
+    """
+    from packaging.requirements import Requirement
+
+    told = importlib.metadata.metadata("aigc-lib")
+    needs = [Requirement(line) for line in told.get_all("Requires-Dist") or ()]
+    needs = [need for need in needs if need.name != "aigc-lib"]  # an extra of extras
+    found = {}
+    for extra in ("", *(told.get_all("Provides-Extra") or ())):
+        found[extra] = [
+            need
+            for need in needs
+            if ("extra" in str(need.marker)) == bool(extra)
+            and (need.marker is None or need.marker.evaluate({"extra": extra}))
+        ]
+    return found
 
 
-def _version(name: str, missing: str) -> str:
+def _extras() -> dict[str, list[Requirement]]:
     try:
-        return importlib.metadata.version(name)
+        return {extra: needs for extra, needs in requirements().items() if extra}
+    except ImportError:
+        return {}  # library() has said it
+
+
+def _installed(need: Requirement) -> tuple[str, str, bool]:
+    """Return what to install for ``need``, what there is, and whether that will do."""
+    pin = f'"{need.name}{need.specifier}"' if need.specifier else need.name
+    try:
+        version = importlib.metadata.version(need.name)
     except importlib.metadata.PackageNotFoundError:
-        return missing
+        return pin, f"{need.name} not installed", False
+    if not need.specifier.contains(version, prereleases=True):
+        return pin, f"{need.name} {version}, needs {need.specifier}", False
+    return pin, f"{need.name} {version}", True
 
 
-def _package(name: str, remedy: str, needed: bool = False) -> Finding:
-    try:
-        importlib.import_module(MODULES.get(name, name))
-    except Exception as error:  # a broken binary raises anything, not only ImportError
-        detail = f"{_version(name, 'not installed')}: {error}"
-        return Finding(name, detail, remedy, needed)
-    return Finding(name, _version(name, "version unknown"), needed=needed)
+def _package(need: Requirement, needed: bool = False) -> Finding:
+    """Look at one package; what the library needs is imported for real."""
+    pin, detail, well = _installed(need)
+    detail = detail.removeprefix(need.name).strip()
+    if well and needed:
+        try:
+            importlib.import_module(MODULES.get(need.name, need.name))
+        except Exception as error:  # a broken binary raises anything
+            detail, well = f"{detail}: {error}", False
+    return Finding(need.name, detail, "" if well else f"{_PIP} {pin}", needed)
+
+
+def _nearest(folder: Path) -> Path:
+    """Return the closest folder above that there is, as far as this user may look."""
+    return next(path for path in (folder, *folder.parents) if os.path.exists(path))
 
 
 def _program(name: str, candidates: list[str], remedy: str) -> Finding:

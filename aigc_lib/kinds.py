@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
 from pathlib import Path
@@ -10,14 +9,19 @@ from typing import Any
 
 from torch import Tensor
 
-from .arguments import unknown
 from .data import Characters, Dataset, Texts, Windows
 from .files import replacing
 from .metrics import images as metrics
 from .models import MODELS, GenerativeModel
 
-# What ``write`` makes of the samples: a picture, a text file, or one WAV file.
-ENDINGS = {"images": "png", "points": "png", "text": "txt", "sounds": "wav"}
+# What ``write`` makes of the samples: a picture, a text file, or one WAV file. The
+# first ending is that of a file without one.
+ENDINGS = {
+    "images": ("png", "jpg", "jpeg"),
+    "points": ("png",),
+    "text": ("txt",),
+    "sounds": ("wav",),
+}
 
 
 def build(
@@ -28,17 +32,13 @@ def build(
     Texts are cut into windows of characters.
 
     Raises:
-        ValueError: a model of another kind, or an option that it does not know.
+        ValueError: a model of another kind.
     """
     kind, fitting = _kind(data), {}
     if MODELS[name].modality != kind:
         raise ValueError(
             f"model={name!r} is not made for {kind}, which data={data.name!r} holds"
         )
-    accepted = _accepted(MODELS[name])
-    for option in options:
-        if option not in accepted:
-            raise unknown("--set", option, accepted)
     if kind == "text":
         text = data.joined() + "\n"
         tokenizer = Characters.train([text], min_count=2)
@@ -50,17 +50,6 @@ def build(
     elif kind == "points":
         fitting = {"data_dim": shape[0]}
     return MODELS[name](**fitting | options), data
-
-
-def _accepted(model: type[GenerativeModel]) -> list[str]:
-    """Name the options of ``model``, also those that it hands on to its parent."""
-    names: list[str] = []
-    for kind in model.__mro__:
-        parameters = inspect.signature(kind).parameters.values()
-        names += [p.name for p in parameters if p.kind is not p.VAR_KEYWORD]
-        if all(p.kind is not p.VAR_KEYWORD for p in parameters):
-            break
-    return list(dict.fromkeys(names))  # each once, in this order
 
 
 def draw(
@@ -109,7 +98,8 @@ def write(
             from torchvision.utils import save_image
 
             shades = {"normalize": True, "value_range": (-1, 1), "pad_value": 1.0}
-            save_image(samples, temporary, "png", nrow=columns, padding=2, **shades)
+            kind = None if path.suffix else "png"  # the ending decides
+            save_image(samples, temporary, kind, nrow=columns, padding=2, **shades)
         else:
             import matplotlib
 

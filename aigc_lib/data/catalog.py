@@ -34,7 +34,7 @@ class Card:
     function that reads it, "module:function" below ``aigc_lib.data``; ``parameters``
     are those of a formula. A set without ``files`` is made on the spot and always at
     hand. Texts have the shape () and are counted in ``unit``, a Chinese measure word.
-    ``requires`` is a package that brings the data.
+    ``requires`` is a package that brings the data, ``chapters`` are those that load it.
     """
 
     name: str
@@ -54,12 +54,18 @@ class Card:
     parameters: dict = field(default_factory=dict)
     unit: str = "张"
     requires: str = ""
+    chapters: tuple[str, ...] = ()
+
+    @property
+    def bytes(self) -> int:
+        """What all files take."""
+        return sum(file.bytes for file in self.files)
 
     @classmethod
     def read(cls, path: Path) -> Card:
         """Read ``NAME.json``."""
         facts = json.loads(path.read_text(encoding="utf-8"))
-        for key in ("shape", "classes", "biases", "mirrors"):
+        for key in ("shape", "classes", "biases", "mirrors", "chapters"):
             facts[key] = tuple(facts.get(key, ()))
         facts["files"] = tuple(File(**file) for file in facts.get("files", ()))
         return cls(name=path.stem, **facts)
@@ -78,6 +84,7 @@ class Card:
             "类别": "、".join(self.classes),
             "参数": "，".join(f"{k} = {v}" for k, v in self.parameters.items()),
             "需要": f"`pip install {self.requires}`" if self.requires else "",
+            "章节": "、".join(self.chapters),
             "许可": self.licence,
             "来源": self.source if "://" in self.source else f"`{self.source}`",
             "引用": self.citation,

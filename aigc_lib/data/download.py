@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from http.client import HTTPException
 from pathlib import Path
+from ssl import SSLError
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
+from filelock import FileLock
 from tqdm import tqdm
 
 from .. import runtime
@@ -18,6 +21,9 @@ from .catalog import File
 TIMEOUT = 10  # seconds without a byte
 ATTEMPTS = 5  # per mirror, as long as each one gets further
 CHUNK = 1 << 18
+# Hosts without an answer, and why: a firewall that swallows packets costs TIMEOUT once.
+SILENT: dict[str, str] = {}
+NETWORK = (URLError, TimeoutError, ConnectionError, SSLError, HTTPException)
 
 
 class CorruptFile(ValueError):
@@ -58,7 +64,8 @@ def download(file: File, mirrors: Iterable[str], folder: Path) -> Path:
 
     Bytes go to ``NAME.part``, which a later call continues and which becomes the file
     in one step after size and checksum are right. One process at a time downloads to
-    a folder; the others wait and find the file.
+    a folder; the others wait and find the file. A host that could not be reached is
+    not asked again by this process.
 
     Raises:
         OSError: no mirror had it, naming each with its reason; or the folder cannot be
@@ -66,12 +73,18 @@ def download(file: File, mirrors: Iterable[str], folder: Path) -> Path:
     """
     target = folder / file.path
     part = target.with_name(target.name + ".part")
-    with alone(folder):
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(folder / ".lock"):  # of the system: it ends with its process
         if is_intact(target, file):  # another process was faster
             return target
         failures = []
         for mirror in mirrors:
-            url = mirror + target.name
+            url, host = mirror + target.name, urlsplit(mirror).netloc
+            if host in SILENT:
+                failures.append(
+                    f"{url}: not tried again in this session: {SILENT[host]}"
+                )
+                continue
             for _ in range(ATTEMPTS):
                 before = _size(part)
                 try:
@@ -82,8 +95,10 @@ def download(file: File, mirrors: Iterable[str], folder: Path) -> Path:
                 except CorruptFile as error:
                     part.unlink(missing_ok=True)
                     failures.append(f"{url}: {error}")
-                except (OSError, HTTPException) as error:
+                except NETWORK as error:
                     failures.append(f"{url}: {error}")
+                    if _size(part) == before and not _answered(error):
+                        SILENT[host] = str(error)
                 if _size(part) == before:  # no use in trying the same again
                     break
         if _size(part) == 0:
@@ -91,12 +106,18 @@ def download(file: File, mirrors: Iterable[str], folder: Path) -> Path:
     raise OSError("\n".join(failures))
 
 
+def _answered(error: Exception) -> bool:
+    """Tell whether the host spoke at all, if only to refuse."""
+    return isinstance(error, HTTPError | HTTPException)
+
+
 def _transfer(url: str, part: Path, size: int) -> None:
     """Append to ``part`` what ``url`` has beyond it.
 
     Raises:
         CorruptFile: the server's file has another size.
-        OSError: no connection, or it broke off.
+        URLError, HTTPException, or another of NETWORK: no connection, or it broke off.
+        OSError: ``part`` cannot be written.
     """
     done = _size(part)
     if done >= size:
@@ -126,35 +147,8 @@ def _transfer(url: str, part: Path, size: int) -> None:
                 out.write(chunk)
                 progress.update(len(chunk))
     if done < size:
-        raise OSError(f"connection closed after {done:,} of {size:,} bytes")
+        raise HTTPException(f"connection closed after {done:,} of {size:,} bytes")
 
 
 def _size(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
-
-
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
-    """Let one process at a time into the block, per folder.
-
-    The lock belongs to the open file ``.lock``, so it ends with its process, however
-    that ends. The empty file stays: removing it would let two processes in.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / ".lock").open("ab") as handle:
-        if os.name == "nt":
-            import msvcrt
-            import time
-
-            while True:
-                try:
-                    handle.seek(0)
-                    msvcrt.locking(handle.fileno(), msvcrt.LK_NBLCK, 1)
-                    break
-                except OSError:
-                    time.sleep(0.5)
-        else:
-            import fcntl
-
-            fcntl.flock(handle, fcntl.LOCK_EX)
-        yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from .catalog import Card, File, lookup
@@ -15,22 +16,48 @@ def cache_dir() -> Path:
 
     ``$AIGC_CACHE_DIR``, else ``aigc`` in the user's cache folder: ``$XDG_CACHE_HOME``
     or ``~/.cache`` (Linux), ``~/Library/Caches`` (macOS), ``%LOCALAPPDATA%`` (Windows).
+
+    Raises:
+        OSError: this user has no home folder, as in some containers.
     """
-    if own := os.environ.get("AIGC_CACHE_DIR"):
-        return Path(own).expanduser().absolute()
+    if own := _folder("AIGC_CACHE_DIR"):
+        return own
     if sys.platform == "win32":
-        base = os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local"
+        base = _folder("LOCALAPPDATA") or _home() / "AppData" / "Local"
     elif sys.platform == "darwin":
-        base = Path.home() / "Library" / "Caches"
+        base = _home() / "Library" / "Caches"
     else:
-        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "aigc"
+        base = _folder("XDG_CACHE_HOME") or _home() / ".cache"
+    return base / "aigc"
 
 
 def data_dir() -> Path | None:
-    """Return the reader's own data folder, ``$AIGC_DATA_DIR``, where it is set."""
-    own = os.environ.get("AIGC_DATA_DIR")
-    return Path(own).expanduser().absolute() if own else None
+    """Return the reader's own data folder, ``$AIGC_DATA_DIR``, where it is set.
+
+    Raises:
+        OSError: it begins with ``~``, and this user has no home folder.
+    """
+    return _folder("AIGC_DATA_DIR")
+
+
+def _folder(variable: str) -> Path | None:
+    own = os.environ.get(variable)
+    try:
+        return Path(own).expanduser().absolute() if own else None
+    except RuntimeError:
+        raise OSError(
+            f"{variable}={own}: no home folder is known here, write the path in full"
+        ) from None
+
+
+def _home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:
+        raise OSError(
+            "no home folder is known here: set AIGC_CACHE_DIR to a folder that you can "
+            "write to"
+        ) from None
 
 
 def find(name: str, split: str | None = None) -> Path | None:
@@ -45,14 +72,18 @@ def find(name: str, split: str | None = None) -> Path | None:
     files = lookup(name).files_of(split)
     if not files:
         return Path(__file__).parent
-    for folder in (data_dir(), cache_dir()):
-        if folder and all(_has(folder / file.path, file.bytes) for file in files):
-            return folder
+    for place in (data_dir, cache_dir):
+        with suppress(OSError):  # no such folder, or one that may not be read
+            folder = place()
+            if folder and all(
+                _size(folder / file.path) == file.bytes for file in files
+            ):
+                return folder
     return None
 
 
-def _has(path: Path, size: int) -> bool:
-    return path.is_file() and path.stat().st_size == size
+def _size(path: Path) -> int | None:
+    return path.stat().st_size if path.is_file() else None
 
 
 def obtain(card: Card, split: str | None = None) -> list[Path]:
@@ -67,29 +98,37 @@ def obtain(card: Card, split: str | None = None) -> list[Path]:
 
 
 def _obtain(card: Card, file: File) -> Path:
-    own, cached = data_dir(), cache_dir() / file.path
-    if own and (own / file.path).is_file():
+    tried = []
+    if own := data_dir():
         try:
             verify(own / file.path, file)
+            return own / file.path
         except CorruptFile as error:
             raise CorruptFile(
                 f"{error}: the copy in AIGC_DATA_DIR is damaged or another version; "
                 f"remove it, then run: python -m aigc_lib data {card.name}"
             ) from None
-        return own / file.path
-    tried = [f"{own / file.path}: no such file" if own else "AIGC_DATA_DIR: not set"]
+        except OSError as error:
+            tried.append(f"{own / file.path}: {_reason(error)}")
+    else:
+        tried.append("AIGC_DATA_DIR: not set")
     try:
-        verify(cached, file)
-        return cached
-    except CorruptFile as error:
-        tried.append(str(error))
-    except OSError as error:
-        tried.append(f"{cached}: {(error.strerror or str(error)).lower()}")
-    try:
-        return download(file, card.mirrors, cache_dir())
+        cache = cache_dir()
+        try:
+            verify(cache / file.path, file)
+            return cache / file.path
+        except CorruptFile as error:
+            tried.append(str(error))
+        except OSError as error:
+            tried.append(f"{cache / file.path}: {_reason(error)}")
+        return download(file, card.mirrors, cache)
     except OSError as error:
         tried += str(error).splitlines()
         raise DataUnavailable(_explain(card, tried)) from error
+
+
+def _reason(error: OSError) -> str:
+    return (error.strerror or str(error)).lower()
 
 
 def _explain(card: Card, tried: list[str]) -> str:
@@ -103,7 +142,7 @@ def _explain(card: Card, tried: list[str]) -> str:
     lines += [
         f"  from a copy:      put it at FOLDER/{card.files[0].path} and set "
         "AIGC_DATA_DIR=FOLDER",
-        "  read-only cache:  set AIGC_CACHE_DIR to a folder that you can write to",
+        "  cache full, or not to be written:  set AIGC_CACHE_DIR to another folder",
     ]
     if example := {0: "product_copy", 3: "digits"}.get(len(card.shape)):
         lines.append(f'  only to try out:  ask for the stand-in "{example}"')

@@ -1,10 +1,15 @@
 """``python -m aigc_lib``: what it prints, writes and refuses."""
 
+import errno
 import importlib.metadata
+import io
 import json
+import os
+import re
 import subprocess
 import sys
 import wave
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,10 +18,11 @@ from PIL import Image
 from safetensors.torch import load_file
 
 import aigc_lib as aigc
-from aigc_lib import doctor
 from aigc_lib.__main__ import main
+from aigc_lib.files import DiskFull
 
-COMMANDS = ["fit", "sample", "evaluate", "export", "data", "doctor"]
+COMMANDS = ["fit", "sample", "evaluate", "export", "check", "data", "doctor"]
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
@@ -145,6 +151,28 @@ def test_sample_writes_a_grid_of_images(images, tmp_path, capsys):
     assert (pixels[32:, 62:] == 255).all()  # places without a sample
 
 
+@pytest.mark.parametrize("name", ["grid.jpg", "grid.JPEG", "grid.png", "grid"])
+def test_the_ending_decides_the_format(images, tmp_path, name):
+    out = tmp_path / name
+    assert run("sample", images, "--n", 4, "--out", out) == 0
+    wanted = "JPEG" if "j" in name.lower() else "PNG"
+    assert Image.open(out).format == wanted
+
+
+def test_sample_computes_where_it_is_fastest(images, tmp_path, monkeypatch):
+    seen = []
+
+    def sample(self, n, *, seed=None):
+        seen.append(self.device)
+        return torch.zeros(n, 1, 28, 28)
+
+    fastest = torch.device("meta")  # a device that every machine has
+    monkeypatch.setattr("aigc_lib.runtime.pick_device", lambda: fastest)
+    monkeypatch.setattr(aigc.models.DCGAN, "sample", sample)
+    assert run("sample", images, "--n", 4, "--out", tmp_path / "grid.png") == 0
+    assert seen == [fastest]
+
+
 def test_sample_draws_points(ring, tmp_path):
     out = tmp_path / "points.png"
     assert run("sample", ring, "--n", 20, "--out", out) == 0
@@ -268,6 +296,21 @@ STEP = ["--steps", 1]
         (["fit", "mlp_gan", "ring8", *STEP, "--standin", "x"], "standin='x'"),
         (["fit", "mlp_gan", "ring8", *STEP, "--seed", -1], "seed=-1"),
         (["fit", "mlp_gan", "ring8", *STEP, "--out", "."], "is a folder"),
+        (["fit", "mlp_gan", "ring8", *STEP, "--out", "gan.pt"], ".safetensors file"),
+        (["fit", "mlp_gan", "ring8", *STEP, "--out", "text/m"], "Not a directory"),
+        (["fit", "mlp_gan", "ring8", *STEP, "--checkpoint", "."], "is a folder"),
+        (["fit", "mlp_gan", "ring8", *STEP, "--checkpoint", "text/c"], "Not a direct"),
+        (
+            ["fit", "mlp_gan", "ring8", *STEP, "--out", "m", "--checkpoint", "./m"],
+            "the model goes there",
+        ),
+        (["fit", "mlp_gan", "ring8", *STEP, "--set", "width=a"], "--set='width'"),
+        (["fit", "dcgan", "digits", *STEP, "--set", "width=a"], "a whole number"),
+        (["fit", "dcgan", "digits", *STEP, "--set", "betas=0.5"], "give 2 values"),
+        (["fit", "gpt", "product_copy", *STEP, "--set", "tokenizer=x"], "--set='tok"),
+        (["sample", "ring", "--out", "points.jpg"], "a .png file"),
+        (["sample", "ring", "--out", "points.txt"], "a .png file"),
+        (["sample", "ring", "--out", "text/points.png"], "Not a directory"),
         (["sample", "none.safetensors"], "none.safetensors"),
         (["sample", "text"], "no safetensors file"),
         (["sample", "ring", "--n", 0], "n=0"),
@@ -279,6 +322,7 @@ STEP = ["--steps", 1]
         (["evaluate", "ring", "ring9"], "did you mean 'ring8'"),
         (["export", "text", "out.onnx"], "no safetensors file"),
         (["export", "ring", "."], "is a folder"),
+        (["export", "ring", "ring.safetensors"], "a .onnx file"),
         (["export", "ring", "out.onnx", "--network", "x"], "network='x'"),
         (["data", "ring9"], "did you mean 'ring8'"),
     ],
@@ -303,6 +347,10 @@ def test_bad_input_is_explained(words, reason, ring, tmp_path, capsys, monkeypat
         ["train"],
         ["fit", "dcgan", "digits"],
         ["fit", "dcgan", "digits", "--steps", "many"],
+        ["fit", "dcgan", "digits", "--seconds", "nan"],
+        ["fit", "dcgan", "digits", "--seconds", "inf"],
+        ["sample", "gpt", "--temperature", "nan"],
+        ["sample", "gpt", "--seed", str(2**63)],
         ["fit", "dcgan", "digits", "--steps", "1", "--seconds", "1"],
     ],
 )
@@ -336,16 +384,17 @@ def test_a_package_that_is_missing_is_named(monkeypatch, tmp_path, capsys):
         assert printed.out == ""
 
 
-def test_an_interruption_ends_quietly(monkeypatch, capsys):
+@pytest.mark.parametrize("told", [[], ["run.pt holds step 7"]])
+def test_an_interruption_ends_quietly(monkeypatch, capsys, told):
     def interrupt():
-        raise KeyboardInterrupt
+        raise KeyboardInterrupt(*told)
 
     monkeypatch.setattr("aigc_lib.doctor.examine", interrupt)
     assert main(["doctor"]) == 130
-    assert capsys.readouterr().err == "interrupted\n"
+    assert capsys.readouterr().err == ": ".join(["interrupted", *told]) + "\n"
 
 
-# ---- data, doctor --------------------------------------------------------------------
+# ---- data ----------------------------------------------------------------------------
 
 
 def test_data_lists_what_is_at_hand(capsys, monkeypatch, tmp_path):
@@ -356,6 +405,21 @@ def test_data_lists_what_is_at_hand(capsys, monkeypatch, tmp_path):
     assert set(aigc.data.CATALOG) <= set(lines)
     assert "built in" in lines["digits"]
     assert "python -m aigc_lib data mnist" in lines["mnist"]
+    assert re.search(r"^mnist +11\.\d MB  03 05 ", lines["mnist"])
+
+
+def test_a_card_names_the_chapters_that_load_the_set():
+    """A cell that calls ``data.load`` names them; a stand-in is no use of its own."""
+    told = {card.name: set(card.chapters) for card in aigc.data.CATALOG.values()}
+    found = {name: set() for name in told}
+    for page in (ROOT / "chapters").rglob("*.md"):
+        text = page.read_text(encoding="utf-8")
+        for cell in re.findall(r"```\{code-cell\}.*?\n(.*?)```", text, re.DOTALL):
+            if "data.load(" in cell:
+                words = re.findall(r'"(\w+)"', re.sub(r"standin=\S+", "", cell))
+                for name in found.keys() & set(words):
+                    found[name].add(page.name.partition("_")[0])
+    assert told == found
 
 
 def test_data_verifies_what_it_is_asked_for(capsys):
@@ -381,40 +445,136 @@ def test_data_refuses_a_damaged_file(capsys, monkeypatch, tmp_path):
     assert "has 7 bytes, expected 9,912,422" in printed.err
 
 
-def test_doctor_is_content_here(capsys):
-    assert run("doctor") == 0
-    text = capsys.readouterr().out
-    assert f"ok       torch           {torch.__version__.split('+')[0]}" in text
-    assert "the library is ready" in text
+# ---- consoles ------------------------------------------------------------------------
 
 
-def test_doctor_names_the_command_for_what_is_missing(capsys, monkeypatch, tmp_path):
-    gone = tmp_path / "gone"
-    monkeypatch.setenv("AIGC_DATA_DIR", str(gone))
-    monkeypatch.setenv("AIGC_CACHE_DIR", str(tmp_path))
-    only_apt = {"apt-get": "/usr/bin/apt-get"}
-    monkeypatch.setattr(doctor.shutil, "which", only_apt.get)
-    assert run("doctor") == 0  # the library itself lacks nothing
-    text = capsys.readouterr().out
-    for remedy in (
-        "python -m aigc_lib data fashion_mnist",
-        "sudo apt-get install -y chromium",
-        "sudo apt-get install -y nodejs npm",
-        "correct it or unset AIGC_DATA_DIR",
-    ):
-        assert f"-> {remedy}" in text or f"-> no such folder: {remedy}" in text
+@pytest.fixture
+def console(monkeypatch):
+    """Streams of a console that has only the letters of ``encoding``."""
+
+    def open_console(encoding):
+        streams = io.BytesIO(), io.BytesIO()
+        for name, stream in zip(("stdout", "stderr"), streams, strict=True):
+            monkeypatch.setattr(sys, name, io.TextIOWrapper(stream, encoding))
+        return lambda: [
+            stream.flush() or stream.buffer.getvalue().decode(encoding)
+            for stream in (sys.stdout, sys.stderr)
+        ]
+
+    return open_console
 
 
-def test_doctor_survives_without_torch():
-    code = """if True:
-        import sys
-        from aigc_lib import doctor
-        from aigc_lib.__main__ import main
-        for name in [*doctor.LIBRARY, *doctor.BOOK]:  # import of None fails at once
-            sys.modules[doctor.MODULES.get(name, name)] = None
-        sys.exit(main(["doctor"]))
-    """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.returncode == 1, done.stderr
-    assert "pip install torch\n" in done.stdout
-    assert "Traceback" not in done.stderr
+@pytest.mark.parametrize("encoding", ["ascii", "cp1252", "gbk"])
+def test_work_that_is_done_is_no_error_in_any_console(
+    console, encoding, ring, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    said = console(encoding)
+    out = "样本 é 😀.png"
+    assert run("sample", ring, "--n", 4, "--out", out) == 0
+    assert Path(out).exists()
+    assert run("data") == run("doctor") == 0
+    assert run("evaluate", ring, "ring8", "--n", 50, "--json") == 0
+    assert run("sample", "没有.safetensors") == 2
+    printed, errors = said()
+    assert r"\U0001f600.png" in printed
+    assert json.loads(printed.splitlines()[-1])["fake_samples"] == 50
+    assert errors.startswith("error: ")
+    assert len(errors.splitlines()) == 1
+
+
+def test_help_in_any_console(console):
+    said = console("cp1252")
+    with pytest.raises(SystemExit) as stopped:
+        main(["sample", "--help"])
+    assert stopped.value.code == 0
+    assert r"--prompt \u54c1\u7c7b=" in said()[0]
+
+
+def test_without_a_console(ring, tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)  # as under pythonw
+    assert run("sample", ring, "--n", 4, "--out", tmp_path / "points.png") == 0
+
+
+@pytest.mark.parametrize("options", [[], ["-u"]])
+def test_a_reader_that_has_seen_enough(options):
+    """``python -m aigc_lib data | head -1``"""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, *options, "-m", "aigc_lib", "data"]
+    with open(write, "wb") as pipe:
+        done = subprocess.run(command, stdout=pipe, stderr=subprocess.PIPE)
+    assert done.stderr == b""
+    assert done.returncode == 141
+
+
+# ---- a disk without room -------------------------------------------------------------
+
+
+@pytest.fixture
+def no_room_at(monkeypatch):
+    """Let saving fail in some folders; without one, everywhere."""
+
+    def close(*folders):
+        save = aigc.models.MLPGAN.save
+
+        def no_room(self, path):
+            if not folders or Path(path).parent in folders:
+                raise DiskFull(errno.ENOSPC, "there is no room on the disk", str(path))
+            return save(self, path)
+
+        monkeypatch.setattr(aigc.models.MLPGAN, "save", no_room)
+
+    return close
+
+
+FIT = ["fit", "mlp_gan", "ring8", "--steps", 2, "--set", "hidden=8"]
+
+
+@pytest.mark.parametrize("full", [["disk"], ["disk", "home"]], ids="+".join)
+def test_a_full_disk_does_not_cost_the_model(
+    tmp_path, monkeypatch, capsys, no_room_at, full
+):
+    folders = {name: tmp_path / name for name in ("disk", "home", "temporary")}
+    for folder in folders.values():
+        folder.mkdir()
+    monkeypatch.setattr("pathlib.Path.home", lambda: folders["home"])
+    monkeypatch.setattr("tempfile.gettempdir", lambda: str(folders["temporary"]))
+    no_room_at(*[folders[name] for name in full])
+    assert run(*FIT, "--out", folders["disk"] / "gan.safetensors") == 2
+    error = capsys.readouterr().err
+    assert "gan.safetensors: there is no room on the disk" in error
+    (kept,) = folders["temporary" if "home" in full else "home"].iterdir()
+    assert f"are in {kept}" in error
+    assert aigc.models.load(kept).sample(3).shape == (3, 2)
+    assert not any(folders["disk"].iterdir())
+
+
+def test_no_room_anywhere(tmp_path, capsys, no_room_at):
+    no_room_at()
+    assert run(*FIT, "--out", tmp_path / "gan.safetensors") == 2
+    assert "The weights are lost" in capsys.readouterr().err
+
+
+def test_no_room_for_a_checkpoint(tmp_path, capsys, monkeypatch):
+    def full(path, *rest):
+        raise DiskFull(errno.ENOSPC, "there is no room on the disk", str(path))
+
+    monkeypatch.setattr("aigc_lib.train.checkpoint.write", full)
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    out = tmp_path / "gan.safetensors"
+    assert run(*FIT, "--out", out, "--checkpoint", tmp_path / "run.pt") == 2
+    error = capsys.readouterr().err
+    assert "run.pt: there is no room on the disk" in error
+    (kept,) = tmp_path.iterdir()
+    assert f"are in {kept}" in error
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no such device here")
+def test_a_device_without_room(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("pathlib.Path.home", lambda: tmp_path)
+    assert run(*FIT, "--out", "/dev/full") == 2
+    assert "/dev/full: there is no room" in capsys.readouterr().err
+    assert Path("/dev/full").is_char_device()
+    (kept,) = tmp_path.iterdir()
+    assert aigc.models.load(kept)

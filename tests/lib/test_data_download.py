@@ -1,10 +1,12 @@
 """Downloads that go wrong in every way a network and a disk can go wrong."""
 
+import errno
 import gzip
 import hashlib
 import multiprocessing
 import os
 import signal
+import socket
 import struct
 import tempfile
 import threading
@@ -17,7 +19,7 @@ import pytest
 
 import aigc_lib as aigc
 from aigc_lib.data import CATALOG, Card, CorruptFile, DataUnavailable, File
-from aigc_lib.data.download import download
+from aigc_lib.data.download import SILENT, download
 
 BODY = bytes(range(256)) * 4096  # 1 MiB
 NAME = "set/train.bin"
@@ -74,6 +76,14 @@ def site(monkeypatch):
     server.release.set()
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture(autouse=True)
+def fresh_session():
+    """No host has failed yet."""
+    SILENT.clear()
+    yield
+    SILENT.clear()
 
 
 @pytest.fixture
@@ -152,6 +162,49 @@ def test_a_bad_body_leaves_nothing(site, folder, way, reason):
     assert left_behind(folder) == set()
 
 
+@pytest.fixture
+def deaf():
+    """The address of a host that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        yield server, f"http://127.0.0.1:{server.getsockname()[1]}/"
+
+
+def test_a_silent_host_costs_one_wait_a_session(site, folder, deaf, monkeypatch):
+    server, url = deaf
+    monkeypatch.setattr("aigc_lib.data.download.TIMEOUT", 0.05)
+    with pytest.raises(OSError, match="timed out"):
+        download(FILE, [url], folder)
+    server.setblocking(False)
+    server.accept()[0].close()
+    assert fetch(site, folder, "good").read_bytes() == BODY  # another host
+    (folder / NAME).unlink()
+    with pytest.raises(OSError, match=r"not tried again in this session: .*timed out"):
+        download(FILE, [url], folder)
+    with pytest.raises(BlockingIOError):  # nobody knocked a second time
+        server.accept()
+    with pytest.raises(OSError, match="not tried again"):
+        download(replace(FILE, path="set/other.bin"), [url], folder)
+
+
+@pytest.mark.parametrize("way", ["missing", "wrong", "short"])
+def test_a_host_that_answers_is_asked_again(site, folder, way):
+    site.drops = 10**6
+    for _ in range(2):
+        with pytest.raises(OSError, match=f"/{way}/"):
+            fetch(site, folder, way)
+    assert not SILENT
+
+
+def test_a_full_disk_is_not_the_fault_of_the_mirrors(site, folder, monkeypatch):
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("aigc_lib.data.download._transfer", full)
+    with pytest.raises(OSError, match=r"^\[Errno \d+\] No space left on device$"):
+        fetch(site, folder, "good", "good")
+    assert not SILENT
+
+
 def in_new_process(function, *arguments):
     """Start ``function`` in a fork, which needs no new import of torch."""
     process = multiprocessing.get_context("fork").Process(
@@ -209,7 +262,8 @@ def tiny(monkeypatch):
     card = Card(
         name="tiny",
         title="Tiny",
-        reader="idx",
+        kind="images",
+        reader="readers.images:read_idx_pair",
         shape=(1, 4, 3),
         splits={"train": 2},
         classes=("a", "b"),
@@ -303,6 +357,9 @@ def test_a_damaged_file_in_the_cache_stays_unread_without_network(tiny, folder):
         aigc.data.load("tiny")
 
 
+needs_ids = pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no user ids here")
+
+
 @pytest.fixture
 def read_only_cache(monkeypatch):
     """A cache that this process cannot write, even where tests run as root."""
@@ -313,8 +370,8 @@ def read_only_cache(monkeypatch):
         cache.mkdir()
         monkeypatch.setenv("AIGC_CACHE_DIR", str(cache))
 
-        def close():
-            cache.chmod(0o555)
+        def close(mode=0o555):
+            cache.chmod(mode)
             if root:
                 os.seteuid(65534)
 
@@ -325,7 +382,7 @@ def read_only_cache(monkeypatch):
         cache.chmod(0o755)
 
 
-@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no user ids here")
+@needs_ids
 def test_a_read_only_cache_that_lacks_the_set(served, site, read_only_cache):
     _, close = read_only_cache
     close()
@@ -334,11 +391,44 @@ def test_a_read_only_cache_that_lacks_the_set(served, site, read_only_cache):
     assert site.requests == []
 
 
-@pytest.mark.skipif(not hasattr(os, "seteuid"), reason="no user ids here")
+@needs_ids
 def test_a_read_only_cache_that_holds_the_set(tiny, read_only_cache):
     cache, close = read_only_cache
     put(cache)
     close()
+    assert len(aigc.data.load("tiny")) == 2
+
+
+@needs_ids
+def test_folders_that_may_not_be_looked_into(served, folder, read_only_cache):
+    """A container's user whose HOME belongs to another."""
+    cache, close = read_only_cache
+    put(cache)
+    close(0o000)
+    assert aigc.data.find("tiny") is None
+    with pytest.raises(DataUnavailable, match=r"(?s)permission denied.*AIGC_CACHE_DIR"):
+        aigc.data.load("tiny")
+
+
+@pytest.mark.parametrize("variable", ["AIGC_CACHE_DIR", "XDG_CACHE_HOME", None])
+def test_a_user_without_a_home(tiny, monkeypatch, tmp_path, variable):
+    def homeless(path):
+        if str(path).startswith("~"):
+            raise RuntimeError("Could not determine home directory.")
+        return path
+
+    for name in ("AIGC_CACHE_DIR", "XDG_CACHE_HOME", "AIGC_DATA_DIR"):
+        monkeypatch.delenv(name, raising=False)
+    if variable:
+        monkeypatch.setenv(variable, "~/cache")
+    monkeypatch.setattr("pathlib.Path.expanduser", homeless)
+    monkeypatch.setattr("sys.platform", "linux")
+    assert aigc.data.find("tiny") is None
+    assert len(aigc.data.load("ring8")) == 10_000  # needs no folder at all
+    with pytest.raises(DataUnavailable, match=r"(?s)no home folder.*AIGC_CACHE_DIR"):
+        aigc.data.load("tiny")
+    monkeypatch.setenv("AIGC_DATA_DIR", str(tmp_path))
+    put(tmp_path)
     assert len(aigc.data.load("tiny")) == 2
 
 

@@ -17,7 +17,7 @@ FLOORS = [
     ("data", "simulators"),
     ("models", "decisions"),
     ("train",),
-    ("plots", "show", "check", "export", "kinds", "pipeline", "doctor"),
+    ("plots", "show", "check", "export", "kinds", "options", "pipeline", "doctor"),
     ("apps", "__main__"),
 ]
 

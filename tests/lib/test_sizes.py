@@ -2,8 +2,8 @@
 
 import pytest
 
-from aigc_lib.kinds import _accepted
 from aigc_lib.models import MLPGAN, MODELS, FlowMatching
+from aigc_lib.options import accepted
 
 IMAGES = [name for name, kind in MODELS.items() if kind.modality == "images"]
 BAD = [
@@ -22,7 +22,7 @@ BAD = [
 
 @pytest.mark.parametrize(
     ("name", "size", "value"),
-    [(n, s, v) for n in IMAGES for s, v in BAD if s in _accepted(MODELS[n])],
+    [(n, s, v) for n in IMAGES for s, v in BAD if s in accepted(MODELS[n])],
 )
 def test_bad_sizes_are_refused(name, size, value):
     with pytest.raises(ValueError, match=f"^{size}={value}: give "):
