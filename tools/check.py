@@ -15,11 +15,11 @@ from pathlib import Path
 from statistics import median
 
 import nbformat
-from aigc_lib.chapter import CHECKED, tags
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from aigc_lib import chapter, sync
+from . import chapter, sync
+from .chapter import CHECKED, tags
 
 MAX_LINES, MAX_COLUMNS, MAX_MEDIAN = 25, 88, 10
 ENDING = ["文档勘误", "练习", "小结", "参考文献"]

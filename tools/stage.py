@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 from nbformat import NotebookNode
 
-from aigc_lib import chapter
+from . import chapter
 
 # Terms, outline, results and JavaScript stay where they are: `_ext` finds them there.
 BOOK = (

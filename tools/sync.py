@@ -16,12 +16,13 @@ from pathlib import Path
 
 import nbformat
 import yaml
-from aigc_lib.run import ChapterFailed, execute, settle_environment
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
-from aigc_lib import chapter
 from aigc_lib.files import replacing
+
+from . import chapter
+from .run import ChapterFailed, execute, settle_environment
 
 STAMPS = chapter.ROOT / "_build" / "synced"
 BOOTSTRAP = """\
