@@ -60,7 +60,8 @@ test: $(READY) $(JS)  ## lint, library, chapters, book and pages, in the smoke p
 	@$(MAKE) --no-print-directory --keep-going -j$(JOBS) tests PROFILE=smoke CHAPTER=
 
 portable: $(READY)  ## every twin and the library's tests in other arithmetic
-	@$(BIN)/python -m tools.portable --chapter '$(CHAPTER)' --jobs $(JOBS)
+	@$(BIN)/python -m tools.portable --chapter '$(CHAPTER)' --jobs $(JOBS) \
+	    $(if $(CHANGED),--changed)
 
 lab: $(READY)  ## open JupyterLab on the chapters
 	$(if $(filter file,$(origin PROFILE)),,AIGC_PROFILE=$(PROFILE)) \

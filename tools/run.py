@@ -28,7 +28,7 @@ from . import chapter
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 # The arithmetic of twins and of the smoke profile: the same on every x86 processor.
-# MKL takes this branch on any vendor's; without the cap oneDNN computes in bfloat16.
+# MKL takes the branch COMPATIBLE on that of any vendor.
 PLAIN = {
     "AIGC_BF16": "0",
     "ATEN_CPU_CAPABILITY": "avx2",
@@ -36,6 +36,7 @@ PLAIN = {
     "MKL_CBWR": "COMPATIBLE",
     "OMP_NUM_THREADS": "1",
     "MKL_NUM_THREADS": "1",
+    "CUDA_VISIBLE_DEVICES": "",
 }
 # Run after the last cell, and taken out again.
 LIST_MODULES = """\
