@@ -23,9 +23,11 @@ STAGE    := _build/stage/$(PROFILE)
 EXECUTED := _build/executed/$(PROFILE)
 
 SOURCES  := $(shell grep -ls '^jupytext:' chapters/*/*.md)
-CHOSEN   := $(strip $(foreach s,$(SOURCES),$(if $(filter $(CHAPTER)%,$(notdir $s)),$s)))
+WANTED   := $(or $(addsuffix %,$(CHAPTER)),%)
+CHOSEN   := $(strip $(foreach s,$(SOURCES),$(if $(filter $(WANTED),$(notdir $s)),$s)))
+UNKNOWN  := $(strip $(foreach c,$(CHAPTER),$(if $(filter $c%,$(notdir $(SOURCES))),,$c)))
 RUNS     := $(CHOSEN:chapters/%.md=$(EXECUTED)/%.ipynb)
-LIBRARY  := $(shell find aigc_lib -type f ! -path '*/__pycache__/*' ! -path '*/check/ch*')
+LIBRARY  := $(shell find aigc_lib -type f ! -path '*/__pycache__/*')
 PAGES    := $(wildcard *.yml intro.md references.bib) \
             $(shell find _ext _static chapters results -type f \
                     ! -path '*/__pycache__/*' ! -name '*.ipynb' 2>/dev/null)
@@ -35,32 +37,31 @@ WORKERS := $(if $(filter gpu,$(PROFILE)),1,$(JOBS))
 THREADS := $(if $(filter 1,$(WORKERS)),,--threads 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test lab sync bench clean install runs page twins
+.PHONY: help book test portable lab sync bench clean install runs page \
+        tests test-library test-pages
 
 help:  ## list these commands
-	@echo 'PROFILE=smoke|cpu|gpu  CHAPTER=04  JOBS=2  apply to book and sync'
+	@echo "PROFILE=smoke|cpu|gpu  CHAPTER='04 05'  JOBS=2  apply to book and sync"
 	@sed -n 's/^\([a-z]*\):.*## /  make \1\t/p' $(firstword $(MAKEFILE_LIST)) | expand -t 16
 
 book: $(READY) $(JS)  ## run every chapter that changed and build the book
-	@$(if $(CHOSEN),,echo 'CHAPTER=$(CHAPTER): no such chapter; there are' \
-	    $(basename $(notdir $(SOURCES))) >&2; exit 1)
+	@$(if $(UNKNOWN),echo 'CHAPTER=$(UNKNOWN): no such chapter; there are' \
+	    $(basename $(notdir $(SOURCES))) >&2; exit 1,:)
 	@$(MAKE) --no-print-directory --keep-going -j$(WORKERS) runs
 	@$(MAKE) --no-print-directory page
 	@echo
 	@$(BIN)/python -m tools.table $(RUNS)
 	@echo
-	@echo 'The book: $(abspath $(HTML)/index.html)'
+	@echo "The book: $$PWD/$(HTML:./%=%)/index.html"
 
 test: $(READY) $(JS)  ## lint, library, chapters, book and pages, in the smoke profile
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	@$(MAKE) --no-print-directory book PROFILE=smoke CHAPTER=
-	@rm -rf _build/twins && cp -R chapters _build/twins
-	AIGC_PROFILE=smoke AIGC_BOOK=$(abspath _build/smoke/_build/html) \
-	$(BIN)/python -m pytest -rs --nbval-lax \
-	    --nbval-sanitize-with tests/notebooks/sanitize.cfg \
-	    --nbval-kernel-startup-timeout 300 \
-	    tests/lib tests/notebooks _build/twins tests/book
+	@$(MAKE) --no-print-directory --keep-going -j$(JOBS) tests PROFILE=smoke CHAPTER=
+
+portable: $(READY)  ## every twin and the library's tests in other arithmetic
+	@$(BIN)/python -m tools.portable --chapter '$(CHAPTER)' --jobs $(JOBS) \
+	    $(if $(CHANGED),--changed)
 
 lab: $(READY)  ## open JupyterLab on the chapters
 	$(if $(filter file,$(origin PROFILE)),,AIGC_PROFILE=$(PROFILE)) \
@@ -95,12 +96,24 @@ $(JS): package.json package-lock.json | $(READY)
 	@touch $@
 
 runs: $(RUNS)
-$(RUNS): $(EXECUTED)/%.ipynb: chapters/%.md $(LIBRARY) requirements.txt
-	@$(BIN)/python -m tools.run $< $@ --profile $(PROFILE) $(THREADS)
+$(RUNS): $(EXECUTED)/%.ipynb: chapters/%.md requirements.txt
+	@$(BIN)/python -m tools.run $< $@ --profile $(PROFILE) $(THREADS) \
+	    $(if $(filter-out $<,$?),,--if-code-changed)
 
-# ch04.py holds the checkers of chapter 04 alone.
-$(foreach r,$(RUNS),$(eval $r: $(wildcard \
-    aigc_lib/check/ch$(firstword $(subst _, ,$(notdir $r))).py)))
+# A run leaves a .d file with the parts of the library that it imported.
+-include $(wildcard $(RUNS:.ipynb=.d))
+$(foreach r,$(RUNS),$(if $(wildcard $(r:.ipynb=.d)),,$(eval $r: $(LIBRARY))))
+
+# The library's tests take as long as the chapters and the book: they run side by side.
+tests: test-pages test-library
+test-library:
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/lib tests/notebooks
+test-pages: runs
+	@$(MAKE) --no-print-directory page
+	AIGC_PROFILE=smoke AIGC_BOOK="$$PWD/_build/smoke/_build/html" \
+	$(BIN)/python -m pytest -rs -p tools.replay --replay $(EXECUTED) \
+	    --nbval-lax --nbval-sanitize-with tests/notebooks/sanitize.cfg \
+	    chapters tests/book
 
 # A build with warnings leaves pages that Sphinx would not read again: start afresh.
 page: $(HTML)/.ready

@@ -16,6 +16,7 @@ import torch
 from . import __version__
 
 PROFILES = ("smoke", "cpu", "gpu")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # those that torch reads
 T = TypeVar("T")
 
 
@@ -45,7 +46,7 @@ class Run:
 
 
 def start(profile: str | None = None, *, seed: int = 0) -> Run:
-    """Choose device and profile and seed every random generator.
+    """Choose device and profile, settle the threads, seed every random generator.
 
     ``profile`` is ``"smoke"`` (a check that takes seconds), ``"cpu"`` (a laptop) or
     ``"gpu"``. Without it the environment variable ``AIGC_PROFILE`` decides, and
@@ -63,12 +64,33 @@ def start(profile: str | None = None, *, seed: int = 0) -> Run:
         raise ValueError(f"{origin}={profile!r}: choose one of {', '.join(PROFILES)}")
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed={seed!r}: give a whole number >= 0")
+    settle_threads()
     random.seed(seed)
     np.random.seed(seed % 2**32)
     torch.manual_seed(seed)
     if chosen.type == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32 for what is left in float32
     return Run(profile, chosen, has_bf16(chosen), seed, describe_versions())
+
+
+def settle_threads() -> int:
+    """Let torch compute on half of the processor's cores and return how many that are.
+
+    The threads of one operation wait for the slowest: where another process keeps one
+    of their cores busy, all of them lose many times its share. Half leaves room
+    for neighbours, and on small networks the other half gains little
+    (`results/shared_machine.json`). Who sets ``OMP_NUM_THREADS`` has chosen.
+    """
+    if not any(os.environ.get(name) for name in THREAD_VARIABLES):
+        torch.set_num_threads(max(1, physical_cores() // 2))
+    return torch.get_num_threads()
+
+
+def physical_cores() -> int:
+    """Count the cores that this process may use: affinity and containers considered."""
+    from joblib import cpu_count
+
+    return cpu_count(only_physical_cores=True)
 
 
 def pick_device() -> torch.device:
@@ -81,12 +103,21 @@ def pick_device() -> torch.device:
 
 
 def has_bf16(device: torch.device) -> bool:
-    """Tell whether ``device`` computes in bfloat16 natively.
+    """Tell whether ``device`` is to compute in bfloat16: where it does so natively.
 
+    The environment variable ``AIGC_BF16`` overrules that: ``0`` never, ``1`` always.
     ``torch.cuda.is_bf16_supported()`` answers True on a T4, which only emulates it;
     hence the compute capability. A CPU without the instructions is up to 500 times
     slower in bfloat16 than in float32.
+
+    Raises:
+        ValueError: another value of ``AIGC_BF16``.
     """
+    asked = os.environ.get("AIGC_BF16", "")
+    if asked not in ("", "0", "1"):
+        raise ValueError(f"AIGC_BF16={asked!r}: set it to 0, 1 or not at all")
+    if asked:
+        return asked == "1"
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device)[0] >= 8
     if device.type == "cpu":

@@ -15,13 +15,17 @@ CHECKED = "nbval-check-output"  # nbval's own tag: the output of this cell is co
 
 
 def sources(chapter: str = "", root: Path = ROOT) -> list[Path]:
-    """List the chapters whose file name starts with ``chapter``, in reading order."""
+    """List the chapters whose file name starts with ``chapter``, in reading order.
+
+    Several stand apart: "04 05". Without any, all are listed.
+    """
     found = sorted(p for p in root.glob("chapters/*/*.md") if is_notebook(p))
-    chosen = [p for p in found if p.name.startswith(chapter)]
-    if chapter and not chosen:
-        names = ", ".join(p.stem for p in found)
-        raise SystemExit(f"CHAPTER={chapter}: no such chapter; there are {names}")
-    return chosen
+    wanted = tuple(chapter.split())
+    for start in wanted:
+        if not any(p.name.startswith(start) for p in found):
+            names = ", ".join(p.stem for p in found)
+            raise SystemExit(f"CHAPTER={start}: no such chapter; there are {names}")
+    return [p for p in found if p.name.startswith(wanted or "")]
 
 
 def library(source: Path, root: Path = ROOT) -> list[Path]:

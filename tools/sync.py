@@ -22,7 +22,7 @@ from nbformat.v4 import new_code_cell
 from aigc_lib.files import replacing
 
 from . import chapter
-from .run import ChapterFailed, execute, settle_environment
+from .run import PLAIN, ChapterFailed, execute, settle_environment
 
 STAMPS = chapter.ROOT / "_build" / "synced"
 BOOTSTRAP = """\
@@ -132,7 +132,7 @@ def outline(cell: NotebookNode) -> tuple:
 
 def attempt(source: Path, force: bool) -> tuple[bool, str]:
     """Sync in a worker process; report success and what to print."""
-    settle_environment(threads=1)
+    settle_environment(**PLAIN)
     try:
         return True, sync(source, force)
     except ChapterFailed as error:

@@ -128,6 +128,8 @@ def _imported(name: str) -> Any:
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
         return _imported(name)
+    if any(home.split(".")[0] == name for home in _HOMES.values()):
+        return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

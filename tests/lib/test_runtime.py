@@ -1,3 +1,4 @@
+import os
 import random
 import subprocess
 import sys
@@ -58,9 +59,59 @@ def test_run_card_names_what_decides_the_numbers():
 
 @pytest.mark.parametrize(("major", "expected"), [(7, False), (8, True), (9, True)])
 def test_bf16_follows_compute_capability_not_emulation(monkeypatch, major, expected):
+    monkeypatch.delenv("AIGC_BF16", raising=False)
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device: (major, 5))
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda *a: True)
     assert runtime.has_bf16(torch.device("cuda")) is expected
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
+@pytest.mark.parametrize(("asked", "expected"), [("0", False), ("1", True)])
+def test_bf16_as_asked(monkeypatch, device, asked, expected):
+    monkeypatch.setenv("AIGC_BF16", asked)
+    assert runtime.has_bf16(torch.device(device)) is expected
+
+
+def test_bf16_asked_in_words(monkeypatch):
+    monkeypatch.setenv("AIGC_BF16", "false")
+    with pytest.raises(ValueError, match="AIGC_BF16='false': set it to 0, 1 or not"):
+        runtime.has_bf16(torch.device("cpu"))
+
+
+@pytest.fixture
+def threads(monkeypatch):
+    """No thread count chosen by whoever runs the tests; afterwards it is as before."""
+    for name in runtime.THREAD_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("cores", "expected"), [(1, 1), (2, 1), (3, 1), (4, 2), (8, 4), (64, 32)]
+)
+def test_half_of_the_cores_compute(threads, monkeypatch, cores, expected):
+    monkeypatch.setattr(runtime, "physical_cores", lambda: cores)
+    aigc.start("smoke")
+    assert torch.get_num_threads() == expected
+
+
+@pytest.mark.parametrize("name", runtime.THREAD_VARIABLES)
+def test_threads_chosen_by_the_reader_stay(threads, monkeypatch, name):
+    monkeypatch.setattr(runtime, "physical_cores", lambda: 64)
+    monkeypatch.setenv(name, "3")
+    torch.set_num_threads(3)  # as torch does when it is imported
+    assert runtime.settle_threads() == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="needs Linux")
+def test_cores_are_those_of_this_process():
+    allowed = os.sched_getaffinity(0)
+    code = "from aigc_lib.runtime import physical_cores; print(physical_cores())"
+    code = f"import os; os.sched_setaffinity(0, {{{min(allowed)}}}); {code}"
+    out = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert out.stdout.strip() == "1", out.stderr
 
 
 @pytest.mark.parametrize("value", ["1", "true"])

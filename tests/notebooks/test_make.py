@@ -7,38 +7,45 @@ import pytest
 
 from tools.chapter import ROOT
 
-FILES = (
-    *("requirements.txt", "aigc_lib/fit.py", "aigc_lib/check/__init__.py"),
-    *("aigc_lib/check/ch04.py", "aigc_lib/check/ch05.py"),
-)
+# What the last run of each chapter imported, as its .d file has it.
+IMPORTED = {
+    "04_gan": ("aigc_lib/fit.py", "aigc_lib/gan.py", "aigc_lib/check/ch04.py"),
+    "05_family": ("aigc_lib/fit.py", "aigc_lib/weights.safetensors"),
+}
+OTHERS = ("requirements.txt", "aigc_lib/gpt.py", "aigc_lib/check/ch05.py")
 
 
 @pytest.fixture
 def tree(tmp_path):
     """A project in which chapters 04 and 05 have just been run."""
-    shutil.copy(ROOT / "Makefile", tmp_path)
-    for name in FILES:
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).touch()
-    for name in ("04_gan", "05_family"):
-        source = tmp_path / "chapters" / "01_foundations" / f"{name}.md"
+    root = tmp_path / "My Course"
+    for name in (*OTHERS, *IMPORTED["04_gan"], *IMPORTED["05_family"]):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    shutil.copy(ROOT / "Makefile", root)
+    for name, imported in IMPORTED.items():
+        source = root / "chapters" / "01_foundations" / f"{name}.md"
         source.parent.mkdir(parents=True, exist_ok=True)
         source.write_text("---\njupytext:\n---\n")
-        done = tmp_path / "_build/executed/cpu/01_foundations" / f"{name}.ipynb"
-        done.parent.mkdir(parents=True, exist_ok=True)
-        done.touch()
-    return tmp_path
+        folder = root / "_build/executed/cpu/01_foundations"
+        folder.mkdir(parents=True, exist_ok=True)
+        done = f"_build/executed/cpu/01_foundations/{name}.ipynb"
+        (root / done).touch()
+        rules = [f"{done}: {' '.join(imported)}", *(f"{i}:" for i in imported)]
+        (folder / f"{name}.d").write_text("\n".join(rules))
+    return root
+
+
+def make(tree, *arguments):
+    return subprocess.run(
+        ["make", *arguments], cwd=tree, capture_output=True, text=True
+    )
 
 
 def would_run(tree, *arguments):
-    done = subprocess.run(
-        ["make", "--dry-run", "runs", *arguments],
-        cwd=tree,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return [n for n in ("04_gan", "05_family") if f"/{n}.md" in done.stdout]
+    done = make(tree, "--dry-run", "runs", *arguments)
+    assert done.returncode == 0, done.stderr
+    return [name for name in IMPORTED if f"/{name}.md" in done.stdout]
 
 
 @pytest.mark.parametrize(
@@ -47,39 +54,58 @@ def would_run(tree, *arguments):
         ("Makefile", []),
         ("requirements.txt", ["04_gan", "05_family"]),
         ("aigc_lib/fit.py", ["04_gan", "05_family"]),
-        ("aigc_lib/check/__init__.py", ["04_gan", "05_family"]),
+        ("aigc_lib/gan.py", ["04_gan"]),
+        ("aigc_lib/weights.safetensors", ["05_family"]),
+        ("aigc_lib/gpt.py", []),
         ("aigc_lib/check/ch04.py", ["04_gan"]),
+        ("aigc_lib/check/ch05.py", []),
         ("chapters/01_foundations/05_family.md", ["05_family"]),
     ],
 )
-def test_change_runs_what_can_depend_on_it(tree, changed, again):
+def test_change_runs_what_depends_on_it(tree, changed, again):
     assert would_run(tree, "--what-if", changed) == again
+
+
+def test_a_part_that_is_gone_runs_what_imported_it(tree):
+    (tree / "aigc_lib" / "gan.py").unlink()
+    assert would_run(tree) == ["04_gan"]
+
+
+def test_a_run_that_told_nothing_depends_on_the_whole_library(tree):
+    (tree / "_build/executed/cpu/01_foundations/05_family.d").unlink()
+    assert would_run(tree, "--what-if", "aigc_lib/gpt.py") == ["05_family"]
+
+
+@pytest.mark.parametrize(
+    ("changed", "code_decides"),
+    [
+        (["chapters/01_foundations/04_gan.md"], True),
+        (["chapters/01_foundations/04_gan.md", "aigc_lib/gan.py"], False),
+        (["aigc_lib/gan.py"], False),
+    ],
+)
+def test_a_change_of_the_source_alone_may_be_one_of_text(tree, changed, code_decides):
+    what_if = [word for name in changed for word in ("--what-if", name)]
+    done = make(tree, "--dry-run", "runs", "CHAPTER=04", *what_if)
+    assert "/04_gan.md" in done.stdout
+    assert ("--if-code-changed" in done.stdout) == code_decides
 
 
 def test_chapter_and_profile_select(tree):
     assert would_run(tree, "PROFILE=smoke") == ["04_gan", "05_family"]
     assert would_run(tree, "PROFILE=smoke", "CHAPTER=04") == ["04_gan"]
+    assert would_run(tree, "PROFILE=smoke", "CHAPTER=04 05") == ["04_gan", "05_family"]
     assert would_run(tree, "CHAPTER=04") == []
 
 
 @pytest.mark.parametrize(("jobs", "alone"), [("1", True), ("2", False)])
 def test_parallel_chapters_have_one_thread_each(tree, jobs, alone):
-    done = subprocess.run(
-        ["make", "--dry-run", "runs", "PROFILE=smoke", f"JOBS={jobs}"],
-        cwd=tree,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
+    done = make(tree, "--dry-run", "runs", "PROFILE=smoke", f"JOBS={jobs}")
     assert ("--threads 1" not in done.stdout) == alone
 
 
-def test_unknown_chapter_is_refused(tree):
-    done = subprocess.run(
-        ["make", "book", "CHAPTER=77", "READY=", "JS="],
-        cwd=tree,
-        capture_output=True,
-        text=True,
-    )
+@pytest.mark.parametrize(("asked", "unknown"), [("77", "77"), ("04 77", "77")])
+def test_unknown_chapter_is_refused(tree, asked, unknown):
+    done = make(tree, "book", f"CHAPTER={asked}", "READY=", "JS=")
     assert done.returncode != 0
-    assert "no such chapter" in done.stderr
+    assert f"CHAPTER={unknown}: no such chapter" in done.stderr

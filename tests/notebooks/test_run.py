@@ -8,12 +8,14 @@ import nbformat
 import pytest
 
 from tools import chapter
+from tools.run import dependencies
 from tools.table import table
 
 
-def make_run(source, target, **environment):
+def make_run(source, target, *options, **environment):
+    command = ["tools.run", source, target, "--profile", "smoke", *options]
     return subprocess.run(
-        [sys.executable, "-m", "tools.run", source, target, "--profile", "smoke"],
+        [sys.executable, "-m", *command],
         cwd=chapter.ROOT,
         env=os.environ | environment,
         capture_output=True,
@@ -39,6 +41,83 @@ def test_runs_in_an_empty_folder_and_notes_the_cost(tmp_path, bare):
     assert "papermill" not in target.read_text()
     assert str(tmp_path) not in target.read_text()
     assert f"{cost['seconds']:.1f}" in table([target])
+
+
+def test_make_learns_what_was_imported(tmp_path, bare):
+    source = bare(
+        tmp_path / "05_x.md", "from aigc_lib.codecs import melody", "print(1)"
+    )
+    target = tmp_path / "05_x.ipynb"
+    done = make_run(source, target)
+    assert done.returncode == 0, done.stderr
+    first, *names = target.with_suffix(".d").read_text().splitlines()
+    imported = first.removeprefix(f"{target}: ").split()
+    assert {"aigc_lib/__init__.py", "aigc_lib/codecs/melody.py"} <= set(imported)
+    assert not any("gan" in name or "check" in name for name in imported)
+    assert names == [f"{name}:" for name in imported]
+
+
+def test_data_come_with_their_package(tmp_path, bare):
+    for name in (
+        "nets/__init__.py",
+        "nets/conv.py",
+        "nets/unet.py",
+        "data/x/card.json",
+        "nets/w.safetensors",
+        "data/__init__.py",
+        "__init__.py",
+        "weights.json",
+    ):
+        path = tmp_path / "aigc_lib" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch()
+
+    def found(source, *modules):
+        paths = dependencies(source, modules, tmp_path)
+        return {path.relative_to(tmp_path / "aigc_lib").as_posix() for path in paths}
+
+    quiet = bare(tmp_path / "05_x.md", "1")
+    assert found(quiet, "aigc_lib.nets", "aigc_lib.nets.conv", "aigc_lib.old_name") == {
+        "nets/__init__.py",
+        "nets/conv.py",
+        "nets/w.safetensors",
+    }
+    assert found(quiet, "aigc_lib.data") == {"data/__init__.py", "data/x/card.json"}
+    starts_a_process = bare(tmp_path / "05_x.md", "!python -m aigc_lib doctor")
+    assert len(found(starts_a_process, "aigc_lib")) == 8
+
+
+def test_new_text_beside_old_outputs(tmp_path, bare):
+    source, target = tmp_path / "05_x.md", tmp_path / "05_x.ipynb"
+    bare(source, "import time\nprint(time.time_ns())")
+    assert make_run(source, target).returncode == 0
+    before = nbformat.read(target, as_version=4)
+    os.utime(target, ns=(1, 1))
+    source.write_text(source.read_text().replace("# x", "# y"), encoding="utf-8")
+    done = make_run(source, target, "--if-code-changed")
+    assert "no new code" in done.stdout, done.stderr
+    after = nbformat.read(target, as_version=4)
+    assert after.cells[0].source == "# y"
+    last = [chapter.code_cells(n)[-1] for n in (before, after)]
+    assert last[0].outputs == last[1].outputs
+    assert after.metadata["aigc"] == before.metadata["aigc"]
+    assert target.stat().st_mtime_ns > 1
+    bare(source, "import time\nprint(time.time_ns(), 2)")
+    done = make_run(source, target, "--if-code-changed")
+    assert "running" in done.stdout, done.stderr
+
+
+def test_the_smoke_profile_computes_in_plain_arithmetic(tmp_path, bare):
+    source = bare(
+        tmp_path / "05_x.md",
+        "import torch\nimport aigc_lib as aigc\nrun = aigc.start(profile)\n"
+        "level = torch.backends.cpu.get_cpu_capability()\n"
+        "print(run.bf16, torch.get_num_threads(), level)",
+    )
+    done = make_run(source, tmp_path / "05_x.ipynb", OMP_NUM_THREADS="2", AIGC_BF16="1")
+    assert done.returncode == 0, done.stderr
+    notebook = nbformat.read(tmp_path / "05_x.ipynb", as_version=4)
+    assert chapter.code_cells(notebook)[-1].outputs[0].text == "False 1 AVX2\n"
 
 
 def test_failure_shows_the_cell_and_spares_the_target(tmp_path, bare):
