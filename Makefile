@@ -25,7 +25,7 @@ EXECUTED := _build/executed/$(PROFILE)
 SOURCES  := $(shell grep -ls '^jupytext:' chapters/*/*.md)
 CHOSEN   := $(strip $(foreach s,$(SOURCES),$(if $(filter $(CHAPTER)%,$(notdir $s)),$s)))
 RUNS     := $(CHOSEN:chapters/%.md=$(EXECUTED)/%.ipynb)
-LIBRARY  := $(shell find aigc_lib -type f ! -path '*/__pycache__/*' ! -path '*/check/ch*')
+LIBRARY  := $(shell find aigc_lib -type f ! -path '*/__pycache__/*' ! -path '*/check/ch*' ! -path '*/check/quiz/*')
 PAGES    := $(wildcard *.yml intro.md references.bib) \
             $(shell find _ext _static chapters results -type f \
                     ! -path '*/__pycache__/*' ! -name '*.ipynb' 2>/dev/null)
@@ -110,3 +110,6 @@ $(HTML)/.ready: $(filter-out %.failed.ipynb,$(wildcard $(EXECUTED)/*/*.ipynb)) \
 	@$(BIN)/jupyter-book build -W --keep-going $(if $(CI),--quiet) --path-output $(OUT) $(STAGE) || \
 	    { rm -rf $(OUT)/_build/.doctrees; exit 1; }
 	@touch $@
+
+# A quiz is part of the page alone: no chapter runs again for it.
+$(HTML)/.ready: $(wildcard aigc_lib/check/quiz/*.json)

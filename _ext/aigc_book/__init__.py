@@ -7,6 +7,7 @@ from . import (
     hints,
     latentplane,
     pictures,
+    quiz,
     results,
     resulttable,
     runcard,
@@ -17,7 +18,7 @@ from . import (
 
 PARTS = (
     *(conceptmap, diagrams, glossary, hints, latentplane, pictures),
-    *(results, resulttable, runcard, search, vendor, words),
+    *(quiz, results, resulttable, runcard, search, vendor, words),
 )
 
 

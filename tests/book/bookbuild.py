@@ -41,6 +41,9 @@ flowchart LR
 EXERCISE = """\
 ## 练习
 
+```{quiz} 04
+```
+
 注意力机制与 `注意力机制`。注意力机制再来一次。
 
 ```{exercise-start}
