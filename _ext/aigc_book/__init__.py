@@ -3,9 +3,11 @@
 from . import (
     conceptmap,
     diagrams,
+    formulas,
     glossary,
     hints,
     latentplane,
+    numbers,
     pictures,
     quiz,
     results,
@@ -17,8 +19,8 @@ from . import (
 )
 
 PARTS = (
-    *(conceptmap, diagrams, glossary, hints, latentplane, pictures),
-    *(quiz, results, resulttable, runcard, search, vendor, words),
+    *(conceptmap, diagrams, formulas, glossary, hints, latentplane, numbers),
+    *(pictures, quiz, results, resulttable, runcard, search, vendor, words),
 )
 
 

@@ -139,10 +139,8 @@ def bare():
     return write_bare
 
 
-@pytest.fixture
-def tiny(tmp_path, monkeypatch):
-    """The source of the miniature chapter, in a tree of its own."""
-    monkeypatch.setattr(sync, "STAMPS", tmp_path / "stamps")
+def lay_out(root):
+    """Write a project that holds the miniature chapter; return the chapter's source."""
     for name, text in {
         "aigc_lib/toy.py": 'def double(x: int):\n    """Twice."""\n    return 2 * x\n',
         "aigc_lib/check/ch99.py": "",
@@ -150,23 +148,36 @@ def tiny(tmp_path, monkeypatch):
         "tests/lib/test_check_ch99.py": "",
         "_toc.yml": "chapters:\n  - file: chapters/09_tiny/99_tiny\n",
         "outline.yml": 'parts: [{chapters: [{label: "99"}, {label: "98"}]}]\n',
+        "chapters/09_tiny/99_tiny.md": TINY,
     }.items():
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
-        (tmp_path / name).write_text(text, encoding="utf-8")
-    source = tmp_path / "chapters" / "09_tiny" / "99_tiny.md"
-    source.parent.mkdir(parents=True)
-    source.write_text(TINY, encoding="utf-8")
-    return source
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root / "chapters" / "09_tiny" / "99_tiny.md"
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """The source of the miniature chapter, in a tree of its own."""
+    monkeypatch.setattr(sync, "STAMPS", tmp_path / "stamps")
+    return lay_out(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def synced(tmp_path_factory):
-    """The twin of the miniature chapter, run once for all tests that only read it."""
-    source = tmp_path_factory.mktemp("synced") / "99_tiny.md"
-    source.write_text(TINY, encoding="utf-8")
+    """The miniature chapter with its twins, run once for all who only read it."""
+    source = lay_out(tmp_path_factory.mktemp("synced"))
     stamps, sync.STAMPS = sync.STAMPS, source.parent / "stamps"
     try:
         sync.sync(source)
     finally:
         sync.STAMPS = stamps
-    return sync.twin_path(source)
+    return source
+
+
+@pytest.fixture
+def twins(tiny, synced):
+    """The source of a miniature chapter of the test's own, with its twins."""
+    for path in (sync.twin_path, sync.reader_path):
+        path(tiny).parent.mkdir(parents=True, exist_ok=True)
+        path(tiny).write_bytes(path(synced).read_bytes())
+    return tiny

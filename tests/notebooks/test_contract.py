@@ -2,7 +2,6 @@
 
 import json
 import re
-import shutil
 
 import pytest
 
@@ -18,14 +17,12 @@ def test_chapter_keeps(rule, source):
     assert not broken, "\n".join(broken)
 
 
-def problems(source, synced=None):
-    if synced:
-        shutil.copy(synced, sync.twin_path(source))
+def problems(source):
     return check.problems(source, root=source.parents[2])
 
 
-def test_miniature_chapter_keeps_it_all(tiny, synced):
-    assert problems(tiny, synced) == []
+def test_miniature_chapter_keeps_it_all(twins):
+    assert problems(twins) == []
 
 
 @pytest.mark.parametrize(
@@ -139,17 +136,15 @@ def test_preface_may_have_three_exercises_of_one_kind(tiny):
         ("/home/someone/x\n", "a path of this machine"),
     ],
 )
-def test_contract_catches_fleeting_output(tiny, synced, text, complaint):
-    twin = json.loads(synced.read_text(encoding="utf-8"))
+def test_contract_catches_fleeting_output(twins, text, complaint):
+    twin = json.loads(sync.twin_path(twins).read_text(encoding="utf-8"))
     cell = next(c for c in twin["cells"] if c.get("outputs"))
     cell["outputs"][0]["text"] = text
-    sync.twin_path(tiny).write_text(json.dumps(twin), encoding="utf-8")
-    assert any(complaint in problem for problem in problems(tiny))
+    sync.twin_path(twins).write_text(json.dumps(twin), encoding="utf-8")
+    assert any(complaint in problem for problem in problems(twins))
 
 
 @pytest.mark.parametrize("line", ["!python -m aigc_lib doctor", "round(3.14159, 2)"])
-def test_contract_allows(tiny, synced, line):
-    tiny.write_text(tiny.read_text(encoding="utf-8").replace("double(21)", line))
-    assert all(
-        "twin" in p or "is not the notebook" in p for p in problems(tiny, synced)
-    )
+def test_contract_allows(twins, line):
+    twins.write_text(twins.read_text(encoding="utf-8").replace("double(21)", line))
+    assert all("twin" in p or "is not the notebook" in p for p in problems(twins))
