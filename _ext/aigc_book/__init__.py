@@ -3,9 +3,11 @@
 from . import (
     conceptmap,
     diagrams,
+    download,
     formulas,
     glossary,
     hints,
+    icons,
     latentplane,
     numbers,
     pictures,
@@ -19,8 +21,9 @@ from . import (
 )
 
 PARTS = (
-    *(conceptmap, diagrams, formulas, glossary, hints, latentplane, numbers),
-    *(pictures, quiz, results, resulttable, runcard, search, vendor, words),
+    *(conceptmap, diagrams, download, formulas, glossary, hints, icons),
+    *(latentplane, numbers, pictures, quiz, results, resulttable, runcard),
+    *(search, vendor, words),
 )
 
 
