@@ -30,24 +30,8 @@ LEFT_OUT = {
     *("section-number", "result-facts", "check"),
 }
 BACK = {"文档勘误", "练习", "小结", "参考文献", "学习目标"}
-GREEKS = dict(
-    zip(
-        [
-            "alpha",
-            "beta",
-            "gamma",
-            "delta",
-            "epsilon",
-            "varepsilon",
-            "theta",
-            "lambda",
-            "mu",
-            "sigma",
-        ],
-        "αβγδεεθλμσ",
-        strict=True,
-    )
-)
+GREEKS = {"alpha": "α", "beta": "β", "gamma": "γ", "epsilon": "ε", "theta": "θ"}
+GREEKS |= {"lambda": "λ", "mu": "μ", "sigma": "σ", "pi": "π", "varepsilon": "ε"}
 GREEK = re.compile(rf"\\({'|'.join(GREEKS)})(?![a-z])")
 TITLES = ("h1", "h2", "h3", "h4")
 
@@ -78,8 +62,8 @@ class Sections(HTMLParser):
         if classes & LEFT_OUT or tag in ("math", "script", "style", "button"):
             self.skipped = here
         begins = tag == "section" or "exercise" in classes or tag == "dt"
-        if begins and (given.get("id") or tag == "section"):
-            self.open.append((here, new_section(given.get("id", ""), tag)))
+        if begins and given.get("id"):
+            self.open.append((here, new_section(given["id"], tag)))
             self.found.append(self.open[-1][1])
         if self.open:
             kind = self.open[-1][1]["tag"]

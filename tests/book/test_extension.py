@@ -143,8 +143,8 @@ def test_terms_are_in_the_order_of_their_sound():
 
 PAGE = """<p>outside</p><article class="bd-article">
 <section id="a"><h1>题<a class="headerlink">#</a></h1>
-<p>一个<strong>词</strong>（word），<span class="katex"><span class="katex-mathml"><math>
-<semantics><mrow>x</mrow><annotation>\\beta</annotation></semantics></math></span>
+<p>一个<strong>词</strong>（word），<span class="katex"><span class="katex-mathml">
+<math><semantics><mrow>x</mrow><annotation>\\beta</annotation></semantics></math></span>
 <span class="katex-html">β</span></span>。</p>
 <div class="cell"><pre>code</pre></div>
 <section id="b"><h2><span class="section-number">1.1 </span>节</h2><p>二。<br>三。</p>

@@ -142,12 +142,15 @@ def test_no_page_tells_where_it_was_built(pages):
 
 def test_chapters_open_on_colab_as_notebooks(html):
     branch = f"{COLAB}/github{REPOSITORY.removeprefix('https://github.com')}/blob/main"
-    notebooks = [p.relative_to(html / "_sources") for p in html.rglob("*.ipynb")]
+    found = [p.relative_to(html).with_suffix(".ipynb") for p in html.rglob("??_*.html")]
+    notebooks = [p for p in found if p.name[:2].isdigit()]
     assert notebooks
     for notebook in notebooks:
         links = Page(html / notebook.with_suffix(".html")).links
         colab = [link for link in links if link.startswith(COLAB)]
         assert colab == [f"{branch}/{notebook.as_posix()}"]
+        assert notebook.name in links  # the reader's notebook, to download
+        assert (html / notebook).exists()
 
 
 def test_pages_offer_the_repository_and_a_report(pages):

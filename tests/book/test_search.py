@@ -54,9 +54,9 @@ def test_the_right_section_is_among_the_first_three(book, chromium):
 
 def test_hits_are_sections_with_marked_snippets(disk):
     first = search(disk, "模式坍塌")[0]
-    assert first["title"] == "4 样例" or first["title"] == "样例"
+    assert first["title"] == "样例"
     assert first["address"].startswith(CHAPTER + "?highlight=")
-    assert first["address"].endswith("#ch04") or "#" in first["address"]
+    assert first["address"].partition("#")[2]
     assert first["place"] == "第 04 章 样例"
     assert first["marks"] == ["模式坍塌"]
     assert not re.search(r"[#¶\\{}]", first["snippet"])
@@ -64,9 +64,8 @@ def test_hits_are_sections_with_marked_snippets(disk):
 
 @pytest.mark.parametrize("name", ["ELBO", "evidence lower bound", "证据下界"])
 def test_a_term_is_found_by_each_of_its_names(disk, name):
-    hits = search(disk, name)
-    assert "intro.html" in hits[0]["address"]
-    assert "c_glossary.html" in hits[1]["address"]
+    pages = {hit["address"].partition(".html")[0] for hit in search(disk, name)}
+    assert pages == {"intro", "chapters/appendix/c_glossary"}
 
 
 def test_an_exercise_is_a_hit_of_its_own(disk):

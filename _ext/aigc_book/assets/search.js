@@ -112,7 +112,7 @@
     if (!query.trim()) return void (summary.textContent = "");
     const { found, names } = find(query);
     for (const section of found) {
-      const marks = pieces(section.text, names, query);
+      const marks = pieces(`${section.title} ${section.text}`, names, query);
       const item = document.createElement("li");
       const link = marked("a", section.shown, marks);
       const [page, anchor] = section.address.split("#");
