@@ -113,7 +113,7 @@ test-pages: runs
 	AIGC_PROFILE=smoke AIGC_BOOK="$$PWD/_build/smoke/_build/html" \
 	$(BIN)/python -m pytest -rs -p tools.replay --replay $(EXECUTED) \
 	    --nbval-lax --nbval-sanitize-with tests/notebooks/sanitize.cfg \
-	    chapters tests/book
+	    tests/notebooks/twins tests/book
 
 # A build with warnings leaves pages that Sphinx would not read again: start afresh.
 page: $(HTML)/.ready
@@ -123,3 +123,6 @@ $(HTML)/.ready: $(filter-out %.failed.ipynb,$(wildcard $(EXECUTED)/*/*.ipynb)) \
 	@$(BIN)/jupyter-book build -W --keep-going $(if $(CI),--quiet) --path-output $(OUT) $(STAGE) || \
 	    { rm -rf $(OUT)/_build/.doctrees; exit 1; }
 	@touch $@
+
+# A quiz is part of the page alone: no chapter runs again for it.
+$(HTML)/.ready: $(wildcard aigc_lib/check/quiz/*.json)

@@ -1,7 +1,9 @@
 """A chapter's files: the source that people write and the notebook it stands for."""
 
 import hashlib
+import re
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 
 import jupytext
@@ -12,6 +14,11 @@ from aigc_lib.files import replacing
 
 ROOT = Path(__file__).resolve().parents[1]
 CHECKED = "nbval-check-output"  # nbval's own tag: the output of this cell is compared
+# The four marks around an exercise and its solution: name, argument, options.
+MARK = re.compile(
+    r"^```+\{(exercise|solution)-(start|end)\}(.*)\n((?::.*\n)*)```+ *\n?", re.MULTILINE
+)
+LABEL = re.compile(r":label: *(\S+)")
 
 
 def sources(chapter: str = "", root: Path = ROOT) -> list[Path]:
@@ -31,15 +38,19 @@ def sources(chapter: str = "", root: Path = ROOT) -> list[Path]:
 def library(source: Path, root: Path = ROOT) -> list[Path]:
     """List the library files on which ``source`` can depend.
 
-    The checkers of other chapters are the only ones that cannot matter.
+    The checkers and quizzes of other chapters are the only ones that cannot matter.
     """
-    own = f"ch{source.name[:2]}.py"
+    own = f"ch{source.name[:2]}"
     return sorted(
         path
         for path in root.glob("aigc_lib/**/*")
         if path.is_file()
         and "__pycache__" not in path.parts
-        and (path.parent.name != "check" or path.name[:2] != "ch" or path.name == own)
+        and not (
+            path.parent.name in ("check", "quiz")
+            and path.name[:2] == "ch"
+            and path.stem != own
+        )
     )
 
 
@@ -88,3 +99,45 @@ def tags(cell: NotebookNode) -> list[str]:
 def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     """Return the code cells in order."""
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+@dataclass
+class Exercise:
+    """An exercise of a chapter: what it asks and the code cells of its solution."""
+
+    label: str
+    title: str
+    task: str = ""
+    solution: list[NotebookNode] | None = None
+
+
+def exercises(notebook: NotebookNode) -> list[Exercise]:
+    """List the exercises of ``notebook`` in their order."""
+    found: dict[str, Exercise] = {}
+    inside, kind = None, ""
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            if inside and kind == "solution":
+                inside.solution.append(cell)
+            elif inside:
+                inside.task += cell.source + "\n"
+            continue
+        end = 0
+        for mark in [*MARK.finditer(cell.source + "\n"), None]:
+            if inside and kind == "exercise":
+                inside.task += cell.source[end : mark.start() if mark else None]
+            if mark is None:
+                break
+            end = mark.end()
+            kind, state, argument, options = mark.groups()
+            if state == "end":
+                inside = None
+            elif kind == "exercise":
+                label = LABEL.search(options)
+                inside = Exercise(label[1] if label else "", argument.strip())
+                found[inside.label] = inside
+            else:
+                solved = argument.strip()
+                inside = found.get(solved, Exercise(solved, ""))
+                inside.solution = []
+    return list(found.values())

@@ -15,15 +15,20 @@ from pathlib import Path
 from statistics import median
 
 import nbformat
+import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
+
+from aigc_lib.check.quiz import read as read_quiz
 
 from . import chapter, sync
 from .chapter import CHECKED, tags
 
 MAX_LINES, MAX_COLUMNS, MAX_MEDIAN = 25, 88, 10
 ENDING = ["文档勘误", "练习", "小结", "参考文献"]
-EXERCISES = 5
+EXERCISES, FEWEST_KINDS = 7, 4  # chapter 00 has three and may have one kind
+KINDS = ("预测", "实现", "诊断", "推导", "开放")
+TITLE = re.compile(rf"(?P<stars>★{{1,3}}) (?P<kind>{'|'.join(KINDS)})：\S.*")
 # What fetches from the network or installs; aigc.data is the one that may.
 FORBIDDEN_IMPORTS = {
     *("aiohttp", "ftplib", "gdown", "http", "httpx", "huggingface_hub", "pip"),
@@ -31,9 +36,9 @@ FORBIDDEN_IMPORTS = {
 }
 FORBIDDEN_NAMES = {"download_url", "from_pretrained", "load_dataset", "urlopen"}
 ALLOWED_COMMAND = re.compile(r"(python|\{sys\.executable\}) -m aigc_lib( |$)")
-EXERCISE = re.compile(
-    r"\{exercise-start\}.*\n:label: *(\S+)|\{solution-start\} *(\S+)|\{solution-(end)\}"
-)
+# A chapter named in the text, followed by a link or by the note that it is not written.
+LINK = re.compile(r"\{(ref|numref|doc)\}`[^`]+`|\[[^\]\n]+\]\([^)\n]+\)")
+NAMED = re.compile(r"第 *(?P<number>\d+) *章(?P<after>‹link›|（尚未写成）)?")
 # Marks of an output that another machine or another day would print differently.
 FLEETING = {
     "a float with more than 4 decimals": re.compile(r"\d\.\d{5,}|\de-\d"),
@@ -60,6 +65,16 @@ class Chapter:
     @cached_property
     def code(self) -> list[NotebookNode]:
         return chapter.code_cells(self.notebook)
+
+    @cached_property
+    def exercises(self) -> list[chapter.Exercise]:
+        return chapter.exercises(self.notebook)
+
+    @cached_property
+    def text(self) -> str:
+        return "\n".join(
+            c.source for c in self.notebook.cells if c.cell_type == "markdown"
+        )
 
     @property
     def number(self) -> str:
@@ -154,8 +169,7 @@ def checks_nothing_that_depends_on_the_data_at_hand(it: Chapter) -> Iterator[str
 
 @rule
 def ends_with_the_four_sections(it: Chapter) -> Iterator[str]:
-    text = "\n".join(c.source for c in it.notebook.cells if c.cell_type == "markdown")
-    headings = re.findall(r"^## +(.+?) *$", text, flags=re.MULTILINE)
+    headings = re.findall(r"^## +(.+?) *$", it.text, flags=re.MULTILINE)
     if headings[-4:] != ENDING or any(headings.count(h) != 1 for h in ENDING):
         yield f"must end with ## {' / '.join(ENDING)}; found {headings[-4:]}"
 
@@ -258,39 +272,102 @@ def bare(node: ast.stmt) -> str:
 
 @rule
 def has_exercises_with_solutions(it: Chapter) -> Iterator[str]:
-    exercises, solutions = exercises_of(it.notebook)
-    if len(exercises) < EXERCISES and it.number != "00":
-        yield f"{len(exercises)} exercises; at least {EXERCISES}"
-    for label in exercises:
+    for exercise in it.exercises:
+        label = exercise.label
         if not re.fullmatch(rf"ex-{it.number}-\d+", label):
             yield f"exercise label {label!r}; write ex-{it.number}-1, ..."
-        if label not in solutions:
+        if exercise.solution is None:
             yield f"{label} has no solution"
         elif not any(
             CHECKED in tags(cell) and f"check.ch{it.number}." in cell.source
-            for cell in solutions[label]
+            for cell in exercise.solution
         ):
             yield (
                 f"the solution of {label} has no cell tagged {CHECKED} that calls "
                 f"aigc.check.ch{it.number}"
             )
+        if f"aigc.check.ch{it.number}." not in exercise.task:
+            yield f"the task of {label} names no checker: aigc.check.ch{it.number}.…"
 
 
-def exercises_of(notebook: NotebookNode) -> tuple[list[str], dict[str, list]]:
-    """Return the labels of exercises, and of each solution its code cells."""
-    exercises, solutions, solving = [], {}, None
-    for cell in notebook.cells:
-        if cell.cell_type == "code":
-            if solving:
-                solutions[solving].append(cell)
-            continue
-        for asked, solved, ended in EXERCISE.findall(cell.source):
-            if asked:
-                exercises.append(asked)
-            solving = None if ended else solved or solving
-            if solved:
-                solutions[solved] = []
-    return exercises, solutions
+@rule
+def has_exercises_of_several_kinds(it: Chapter) -> Iterator[str]:
+    least = 3 if it.number == "00" else EXERCISES
+    if len(it.exercises) < least:
+        yield f"{len(it.exercises)} exercises; at least {least}"
+    titles = {e.label: TITLE.fullmatch(e.title) for e in it.exercises}
+    for exercise in it.exercises:
+        if not titles[exercise.label]:
+            yield (
+                f"the title of {exercise.label} is {exercise.title!r}; write ★ to ★★★ "
+                f"and a kind: ★★ 诊断：…（{'、'.join(KINDS)}）"
+            )
+    marked = [title for title in titles.values() if title]
+    if it.number == "00":
+        return
+    kinds = {title["kind"] for title in marked}
+    if len(kinds) < FEWEST_KINDS:
+        yield f"exercises of {len(kinds)} kinds; at least {FEWEST_KINDS}"
+    if not any(len(title["stars"]) == 3 for title in marked):
+        yield "no exercise has ★★★"
+
+
+@rule
+def opens_its_exercises_with_the_quiz(it: Chapter) -> Iterator[str]:
+    path = it.root / "aigc_lib" / "check" / "quiz" / f"ch{it.number}.json"
+    if not path.exists():
+        yield f"there is no quiz: {path.relative_to(it.root)}"
+    else:
+        try:
+            read_quiz(path)
+        except ValueError as problem:
+            yield str(problem)
+    first = re.search(r"^## +练习 *\n+(.*)$", it.text, flags=re.MULTILINE)
+    if not first or not re.fullmatch(rf"```+\{{quiz\}} {it.number} *", first[1]):
+        yield f"under ## 练习 comes first: ```{{quiz}} {it.number}"
+
+
+@rule
+def stands_in_the_book(it: Chapter) -> Iterator[str]:
+    place = it.source.relative_to(it.root).with_suffix("").as_posix()
+    if not re.search(rf"\bfile: *{re.escape(place)}\s", toc(it.root)):
+        yield f"_toc.yml has no entry {place}"
+    if it.number not in planned(it.root):
+        yield f"outline.yml has no chapter {it.number}"
+
+
+@rule
+def has_tested_checkers(it: Chapter) -> Iterator[str]:
+    for place in (
+        f"aigc_lib/check/ch{it.number}.py",
+        f"tests/lib/test_check_ch{it.number}.py",
+    ):
+        if not (it.root / place).exists():
+            yield f"there is no {place}"
+
+
+@rule
+def links_the_chapters_it_names(it: Chapter) -> Iterator[str]:
+    written = {source.name[:2] for source in chapter.sources(root=it.root)}
+    for named in NAMED.finditer(LINK.sub("‹link›", it.text)):
+        number, name = f"{int(named['number']):02}", f"第 {int(named['number'])} 章"
+        if number in written - {it.number} and named["after"] != "‹link›":
+            yield f"{name} is no link: write {{ref}}`{name} <ch{number}>`"
+        elif number not in written and number not in planned(it.root):
+            yield f"outline.yml plans no {name}"
+        elif number not in written and named["after"] != "（尚未写成）":
+            yield f"{name} does not exist: write {name}（尚未写成）"
+
+
+def toc(root: Path) -> str:
+    """Return the table of contents as text."""
+    return (root / "_toc.yml").read_text(encoding="utf-8") + "\n"
+
+
+def planned(root: Path) -> set[str]:
+    """Return the labels of all chapters that the outline plans."""
+    outline = yaml.safe_load((root / "outline.yml").read_text(encoding="utf-8"))
+    return {str(c["label"]) for part in outline["parts"] for c in part["chapters"]}
 
 
 @rule

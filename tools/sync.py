@@ -1,10 +1,12 @@
-"""Write each chapter's twin: the notebook that Colab opens and nbval checks.
+"""Write each chapter's two twins: the one that nbval checks and the one for readers.
 
     python -m tools.sync [--chapter 04] [--force] [--jobs 2]
     python -m tools.sync --check
 
-A twin is its source plus one bootstrap cell, run once in the smoke profile. It keeps
-the outputs of cells tagged `nbval-check-output` and no others.
+The complete twin, in `tests/notebooks/twins`, is the source plus one bootstrap cell,
+run once in the smoke profile. It keeps the outputs of cells tagged
+`nbval-check-output` and no others. The reader's twin, beside the source, says the same
+in plain Markdown, with room for answers: Colab and JupyterLab open this one.
 """
 
 import argparse
@@ -21,7 +23,7 @@ from nbformat.v4 import new_code_cell
 
 from aigc_lib.files import replacing
 
-from . import chapter
+from . import chapter, reader
 from .run import PLAIN, ChapterFailed, execute, settle_environment
 
 STAMPS = chapter.ROOT / "_build" / "synced"
@@ -30,7 +32,14 @@ BOOTSTRAP = """\
 try:
     import aigc_lib
 except ModuleNotFoundError:
-    %pip install --quiet --no-deps git+{repository}"""
+    %pip install --quiet --no-deps git+{repository}
+    try:
+        import aigc_lib
+    except ModuleNotFoundError:
+        raise SystemExit(
+            "aigc_lib could not be installed. Is {repository} reachable? "
+            "If not, copy the folder aigc_lib beside this notebook and run again."
+        ) from None"""
 
 
 def repository() -> str:
@@ -40,7 +49,13 @@ def repository() -> str:
 
 
 def twin_path(source: Path) -> Path:
-    """Return where the twin of ``source`` lies."""
+    """Return where the complete twin of ``source`` lies."""
+    root = source.parents[2]
+    return root / "tests" / "notebooks" / "twins" / f"{source.stem}.ipynb"
+
+
+def reader_path(source: Path) -> Path:
+    """Return where the reader's twin of ``source`` lies."""
     return source.with_suffix(".ipynb")
 
 
@@ -86,21 +101,58 @@ def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def sync(source: Path, force: bool = False) -> str:
-    """Bring the twin of ``source`` up to date and say what was done.
+    """Bring the twins of ``source`` up to date and say what was done.
 
     Raises:
-        ChapterFailed: the chapter does not run; the twin stays as it was.
+        ChapterFailed: the chapter does not run; the twins stay as they were.
+        reader.Unreadable: there is no reader's form of something in the source.
     """
     stamp = STAMPS / f"{source.stem}.sha256"
     if not force and stamp.exists() and stamp.read_text() == fingerprint(source):
-        return f"  {source.stem}: unchanged"
+        return f"  {source.stem}: unchanged" + sync_reader(source)
     blank = blank_twin(source)
     done = execute(copy.deepcopy(blank), "smoke", source.stem)
     fill(blank, done)
     chapter.write(blank, twin_path(source))
     with replacing(stamp) as temporary:
         temporary.write_text(fingerprint(source))
-    return f"  {source.stem}: synced, {done.metadata['aigc']['seconds']} s"
+    cost = done.metadata["aigc"]["seconds"]
+    return f"  {source.stem}: synced, {cost} s" + sync_reader(source)
+
+
+def sync_reader(source: Path) -> str:
+    """Write the reader's twin where it is not as it should be; say what was done.
+
+    What a reader wrote into it is kept in a copy beside it.
+    """
+    path, made = reader_path(source), readers_twin(source)
+    if not path.exists():
+        chapter.write(made, path)
+        return ""
+    there = nbformat.read(path, as_version=4)
+    if nbformat.writes(there) == nbformat.writes(made):
+        return ""
+    kept = ""
+    # The file is compared with what was written into it, not with `made`: an old
+    # twin is no reader's work.
+    if there.metadata.get("aigc", {}).get("written") != reader.digest(there):
+        edited = free_name(path)
+        path.rename(edited)
+        kept = f"\n  {source.stem}: your edits are kept in {edited.name}"
+    chapter.write(made, path)
+    return f", reader's twin written{kept}"
+
+
+def free_name(path: Path) -> Path:
+    """Return a name for the copy of an edited twin that no file has."""
+    names = (f".edited{n}.ipynb" for n in ["", *(f"-{k}" for k in range(2, 1000))])
+    return next(p for name in names if not (p := path.with_suffix(name)).exists())
+
+
+def readers_twin(source: Path) -> NotebookNode:
+    """Return the reader's twin of ``source`` as it should be."""
+    complete = nbformat.read(twin_path(source), as_version=4)
+    return reader.Reader(source, source.parents[2]).notebook(complete)
 
 
 def fingerprint(source: Path) -> str:
@@ -112,9 +164,10 @@ def fingerprint(source: Path) -> str:
 
 
 def drift(source: Path) -> list[str]:
-    """List where the twin of ``source`` is not what `make sync` would write."""
-    if not twin_path(source).exists():
-        return [f"{twin_path(source).name} does not exist"]
+    """List where the twins of ``source`` are not what `make sync` would write."""
+    for path in (twin_path(source), reader_path(source)):
+        if not path.exists():
+            return [f"{path.relative_to(source.parents[2])} does not exist"]
     twin = nbformat.read(twin_path(source), as_version=4)
     blank = blank_twin(source)
     if [outline(c) for c in twin.cells] != [outline(c) for c in blank.cells]:
@@ -122,6 +175,11 @@ def drift(source: Path) -> list[str]:
     counts = [cell.execution_count for cell in chapter.code_cells(twin)]
     if counts != list(range(1, len(counts) + 1)):
         return [f"{twin_path(source).name} was not executed from top to bottom"]
+    there = nbformat.read(reader_path(source), as_version=4)
+    if nbformat.writes(there) != nbformat.writes(readers_twin(source)):
+        return [
+            f"{reader_path(source).name} beside the source is not the reader's twin"
+        ]
     return []
 
 
@@ -135,7 +193,7 @@ def attempt(source: Path, force: bool) -> tuple[bool, str]:
     settle_environment(**PLAIN)
     try:
         return True, sync(source, force)
-    except ChapterFailed as error:
+    except (ChapterFailed, reader.Unreadable) as error:
         return False, str(error)
 
 

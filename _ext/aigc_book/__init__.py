@@ -3,10 +3,15 @@
 from aigc_lib import (
     conceptmap,
     diagrams,
+    download,
+    formulas,
     glossary,
     hints,
+    icons,
     latentplane,
+    numbers,
     pictures,
+    quiz,
     results,
     resulttable,
     runcard,
@@ -16,8 +21,9 @@ from aigc_lib import (
 )
 
 PARTS = (
-    *(conceptmap, diagrams, glossary, hints, latentplane, pictures),
-    *(results, resulttable, runcard, search, vendor, words),
+    *(conceptmap, diagrams, download, formulas, glossary, hints, icons),
+    *(latentplane, numbers, pictures, quiz, results, resulttable, runcard),
+    *(search, vendor, words),
 )
 
 

@@ -1,9 +1,10 @@
 """The map of the book from outline.yml: links to chapters that exist."""
 
-from aigc_lib.project import chapter_pages, outline, root
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.util.docutils import SphinxDirective
+
+from .project import chapter_pages, outline, root
 
 
 class Map(SphinxDirective):

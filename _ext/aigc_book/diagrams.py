@@ -1,4 +1,4 @@
-"""The `mermaid` directive: a figure whose diagram the reader's browser draws."""
+"""The `mermaid` directive: a figure whose flowchart is drawn when the book is built."""
 
 import re
 from typing import ClassVar
@@ -7,9 +7,11 @@ from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from .flowchart import WrongFlowchart, draw
+
 
 class diagram(nodes.General, nodes.Element):
-    """Mermaid source with its text alternative."""
+    """A drawing in SVG with its text alternative."""
 
 
 class Mermaid(SphinxDirective):
@@ -26,7 +28,11 @@ class Mermaid(SphinxDirective):
         self.assert_has_content()
         code = "\n".join(self.content)
         alt = self.options.get("alt") or self.options.get("caption") or labels(code)
-        figure = nodes.figure("", diagram("", code=code, alt=alt))
+        try:
+            svg = draw(code, alt)
+        except WrongFlowchart as problem:
+            raise self.error(f"mermaid: {problem}") from problem
+        figure = nodes.figure("", diagram("", svg=svg, alt=alt))
         figure["classes"].append("diagram")
         if "caption" in self.options:
             children, messages = self.parse_inline(self.options["caption"])
@@ -44,10 +50,8 @@ def labels(code):
 
 
 def visit_diagram(self, node):
-    self.body.append(
-        f'<pre class="mermaid" role="img" aria-label="{self.attval(node["alt"])}">'
-        f"{self.encode(node['code'])}</pre>\n"
-    )
+    # The keyboard scrolls what is wider than the page.
+    self.body.append(f'<div class="drawing" tabindex="0">{node["svg"]}</div>\n')
     raise nodes.SkipNode
 
 
@@ -56,13 +60,6 @@ def visit_text(self, node):
     raise nodes.SkipNode
 
 
-def add_script(app, pagename, templatename, context, doctree):
-    """Load Mermaid (2.5 MB) only where a page has a diagram."""
-    if doctree is not None and doctree.next_node(diagram):
-        app.add_js_file("vendor/mermaid.js", loading_method="defer")
-
-
 def setup(app):
     app.add_node(diagram, html=(visit_diagram, None), text=(visit_text, None))
     app.add_directive("mermaid", Mermaid)
-    app.connect("html-page-context", add_script)

@@ -3,11 +3,12 @@
 import re
 
 from aigc_lib.hints import hinted
-from aigc_lib.project import chapter_pages, root, terms
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
+
+from .project import chapter_pages, root, terms
 
 
 def by_sound(term):

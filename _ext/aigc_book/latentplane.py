@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import ClassVar
 
 from aigc_lib.pictures import captioned
-from aigc_lib.project import root
-from aigc_lib.vendor import copy_runtime, pack
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
+
+from .project import root
+from .vendor import copy_runtime, pack
 
 
 class plane(nodes.General, nodes.Element):

@@ -6,10 +6,11 @@ from typing import ClassVar
 
 from aigc_lib.hints import hinted
 from aigc_lib.pictures import captioned
-from aigc_lib.project import root
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective, SphinxRole
+
+from .project import root
 
 
 class MissingResult(LookupError):

@@ -6,16 +6,14 @@ import gzip
 import shutil
 from pathlib import Path
 
-from aigc_lib.project import root
 from sphinx.errors import ExtensionError
 
-# file in node_modules -> file in _static/vendor. Both scripts are complete in
-# themselves, so that pages also work when they are opened straight from a disk.
+from .project import root
+
+# file in node_modules -> file in _static/vendor
 FILES = {
-    "mathjax/es5/tex-svg-full.js": "mathjax.js",
-    "mathjax/LICENSE": "mathjax.LICENSE.txt",
-    "@mermaid-js/tiny/dist/mermaid.tiny.js": "mermaid.js",
-    "@mermaid-js/tiny/LICENSE": "mermaid.LICENSE.txt",
+    "minisearch/dist/umd/index.js": "minisearch.js",
+    "minisearch/LICENSE.txt": "minisearch.LICENSE.txt",
 }
 
 # What runs a model in a page. The script would fetch the other two, which a page

@@ -1,12 +1,14 @@
 """Exercise checkers, one module per chapter: `aigc.check.ch04.some_exercise(answer)`.
 
-A checker returns a `Result` and never raises on a wrong answer.
+A checker returns a `Result` and never raises on a wrong answer. `aigc.check.quiz` looks
+at the answers to a chapter's five questions.
 """
 
 import importlib
 import pkgutil
 
 from ._result import Result as Result
+from .quiz import quiz as quiz
 
 _CHAPTERS = [m.name for m in pkgutil.iter_modules(__path__) if m.name[:2] == "ch"]
 
@@ -19,4 +21,4 @@ def __getattr__(name):
 
 
 def __dir__():
-    return ["Result", *_CHAPTERS]
+    return ["Result", "quiz", *_CHAPTERS]

@@ -14,20 +14,27 @@ ROOT = Path(__file__).parents[2]
 FIXTURE = Path(__file__).parent / "fixture"
 
 TEXT = """\
+(ch04)=
 # 样例
 
 本页讲{term}`模式坍塌`、{term}`LLM`，也提到大语言模型里的注意力机制。量得的速度：
 {result}`speed:steps_per_second|.1f` 步/秒，共 {result}`speed:steps` 步，
 FD {result}`speed:runs.0.fd`。{cite:p}`goodfellow2014gan`
 
+(sec-sample)=
+## 一节
+
+见{ref}`sec-sample`、{ref}`fig-sample`、{ref}`ex-04-3`、{eq}`eq-sample`、{ref}`ch04`。
+
 $$
 \\mathrm{JS}(p\\,\\|\\,q) \\le \\log 2, \\quad
 \\boldsymbol{\\theta} \\in \\mathbb{R}^d
-$$
+$$ (eq-sample)
 
 ```{mermaid}
 :alt: 噪声经生成器变成样本，样本与真实数据一起进入判别器
 :caption: GAN 的数据流
+:name: fig-sample
 flowchart LR
   z["噪声 z"] --> G["生成器 G"] --> D["判别器 D"]
   x["真实数据 x"] --> D
@@ -41,16 +48,19 @@ flowchart LR
 EXERCISE = """\
 ## 练习
 
+```{quiz} 04
+```
+
 注意力机制与 `注意力机制`。注意力机制再来一次。
 
-```{exercise-start}
-:label: ex-sample
+```{exercise-start} ★ 预测：和
+:label: ex-04-3
 ```
 算一算 $1+1$。
 ```{exercise-end}
 ```
 
-```{solution-start} ex-sample
+```{solution-start} ex-04-3
 :class: dropdown
 ```
 答案是 2。

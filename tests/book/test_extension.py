@@ -10,7 +10,7 @@ import pytest
 import yaml
 from aigc_book import glossary, results, resulttable, runcard
 from aigc_book.diagrams import labels
-from aigc_book.search import HAN
+from aigc_book.search import Sections, spoken
 from pybtex.database import parse_file
 
 ROOT = Path(__file__).parents[2]
@@ -87,6 +87,9 @@ fid FID
 ```{latent-plane} unmade
 :alt: 没有的模型
 ```
+
+```{quiz} 77
+```
 """
 
 
@@ -108,6 +111,7 @@ def failed(tmp_path_factory):
         "result-table models: no column 'fid' in the rows; there are ['model', 'fd'",
         "latent-plane: give :alt:, what the picture shows",
         "latent-plane: there is no ",
+        "aigc_lib/check/quiz/ch77.json",
     ],
 )
 def test_mistake_in_a_page_stops_the_build(failed, complaint):
@@ -137,8 +141,38 @@ def test_terms_are_in_the_order_of_their_sound():
     assert [term["zh"][0] for term in ordered] == list("变大模指")
 
 
-def test_dictionary_takes_the_chinese_part_of_a_term():
-    assert HAN.findall("弗雷歇 Inception 距离") == ["弗雷歇", "距离"]
+PAGE = """<p>outside</p><article class="bd-article">
+<section id="a"><h1>题<a class="headerlink">#</a></h1>
+<p>一个<strong>词</strong>（word），<span class="katex"><span class="katex-mathml">
+<math><semantics><mrow>x</mrow><annotation>\\beta</annotation></semantics></math></span>
+<span class="katex-html">β</span></span>。</p>
+<div class="cell"><pre>code</pre></div>
+<section id="b"><h2><span class="section-number">1.1 </span>节</h2><p>二。<br>三。</p>
+<div class="exercise admonition" id="ex-1"><p class="admonition-title">练</p><p>做。</p>
+</div><div class="admonition note"><p class="admonition-title">注</p><p>记。</p></div>
+</section></section></article>"""
+
+
+def test_sections_of_a_page():
+    parser = Sections()
+    parser.feed(PAGE)
+    found = {
+        s["anchor"]: (s["title"], re.sub(r"\s+", "", s["text"])) for s in parser.found
+    }
+    assert found == {
+        "a": ("题", "一个词（word），β。"),
+        "b": ("节", "二。三。注记。"),
+        "ex-1": ("练", "做。"),
+    }
+    assert parser.found[0]["defines"] == ["词"]
+
+
+@pytest.mark.parametrize(
+    ("tex", "said"),
+    [("D(x)", "D(x)"), (r"\beta=1", "β=1"), (r"\frac12", "…"), (r"\betax", "…")],
+)
+def test_formulas_in_snippets(tex, said):
+    assert spoken(tex) == said
 
 
 def test_diagram_without_words_is_named_after_its_boxes():
@@ -179,8 +213,7 @@ def test_references_are_complete():
         assert entry.fields["title"], key
 
 
-def test_lock_file_names_no_host_and_has_every_checksum():
-    lock = (ROOT / "package-lock.json").read_text("utf-8")
-    assert "://" not in lock
-    packages = json.loads(lock)["packages"]
-    assert all("integrity" in p for name, p in packages.items() if name)
+def test_lock_file_names_no_registry_and_has_every_checksum():
+    lock = json.loads((ROOT / "package-lock.json").read_text("utf-8"))
+    packages = {name: p for name, p in lock["packages"].items() if name}
+    assert all("integrity" in p and "resolved" not in p for p in packages.values())

@@ -1,6 +1,7 @@
 """What the built files say: links, resources, pictures, words."""
 
 import re
+from collections import Counter
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
@@ -36,7 +37,7 @@ class Page(HTMLParser):
 
     def __init__(self, path):
         super().__init__()
-        self.ids, self.links, self.fetched, self.pictures = set(), [], [], []
+        self.links, self.fetched, self.pictures, self.every_id = [], [], [], []
         self.code, self.text, self._inside = [], [], []
         self.feed(path.read_text("utf-8"))
 
@@ -44,7 +45,7 @@ class Page(HTMLParser):
         attributes = dict(pairs)
         self._inside.append(tag) if tag in ("script", "style") else None
         if "id" in attributes:
-            self.ids.add(attributes["id"])
+            self.every_id.append(attributes["id"])
         if tag == "a" and "href" in attributes:
             self.links.append(attributes["href"])
         if tag == "img":
@@ -54,6 +55,10 @@ class Page(HTMLParser):
             self.fetched.append(attributes[FETCHED[tag]])
         if "style" in attributes:
             self.code.append(attributes["style"])
+
+    @property
+    def ids(self):
+        return set(self.every_id)
 
     def handle_endtag(self, tag):
         if self._inside and self._inside[-1] == tag:
@@ -137,12 +142,15 @@ def test_no_page_tells_where_it_was_built(pages):
 
 def test_chapters_open_on_colab_as_notebooks(html):
     branch = f"{COLAB}/github{REPOSITORY.removeprefix('https://github.com')}/blob/main"
-    notebooks = [p.relative_to(html / "_sources") for p in html.rglob("*.ipynb")]
+    found = [p.relative_to(html).with_suffix(".ipynb") for p in html.rglob("??_*.html")]
+    notebooks = [p for p in found if p.name[:2].isdigit()]
     assert notebooks
     for notebook in notebooks:
         links = Page(html / notebook.with_suffix(".html")).links
         colab = [link for link in links if link.startswith(COLAB)]
         assert colab == [f"{branch}/{notebook.as_posix()}"]
+        assert notebook.name in links  # the reader's notebook, to download
+        assert (html / notebook).exists()
 
 
 def test_pages_offer_the_repository_and_a_report(pages):
@@ -160,10 +168,27 @@ def test_chapters_follow_each_other(sample):
 
 def test_page_words_are_chinese(sample):
     page = (sample / "chapters/01_foundations/04_sample.html").read_text("utf-8")
-    for word in ("显示代码", "练习 1", "解答", "展开", "上一页", "本页目录", "搜索"):
+    for word in ("显示代码", "练习 4.3", "解答", "展开", "上一页", "本页目录", "搜索"):
         assert word in page, word
     for word in ("Show code cell", "Click to show", "Solution to", "Exercise"):
         assert word not in page, word
+
+
+def test_numbers_carry_the_chapter(sample):
+    """The page is the second of its book, and its chapter is 4."""
+    page = (sample / "chapters/01_foundations/04_sample.html").read_text("utf-8")
+    article = page.partition("<article")[2]
+    words = re.sub(r"<[^>]*>", "", article)
+    assert "见4.1 一节、图 4.1、练习 4.3、(4.1)、第 4 章 样例。" in words
+    for shown in ("4 样例", "4.1 一节", "图 4.1", "(4.1)", "练习 4.3 ★ 预测：和"):
+        assert shown in re.sub(r"\s+", " ", words), shown
+    unnumbered = re.findall(r"<h2>(练习|参考文献)<", article)
+    assert unnumbered == ["练习", "参考文献"]
+
+
+def test_ids_are_unique(pages):
+    for path, page in pages.items():
+        assert not [i for i, n in Counter(page.every_id).items() if n > 1], path
 
 
 def test_run_card(sample):

@@ -8,11 +8,10 @@ PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
 
 LOOK = """() => ({
   math: document.querySelectorAll("span.math, div.math").length,
-  typeset: document.querySelectorAll("mjx-container").length,
-  wrong: [...document.querySelectorAll(
-      "[data-mjx-error], mjx-merror, mjx-container [fill=red]")].map(e => e.outerHTML),
-  diagrams: document.querySelectorAll("pre.mermaid").length,
-  drawn: document.querySelectorAll("pre.mermaid > svg").length,
+  typeset: document.querySelectorAll(":is(span, div).math:has(.katex math)").length,
+  wrong: [...document.querySelectorAll(".katex-error")].map(e => e.outerHTML),
+  diagrams: document.querySelectorAll("figure.diagram").length,
+  drawn: document.querySelectorAll("figure.diagram svg[role=img][aria-label]").length,
   broken: [...document.images].filter(i => !i.naturalWidth).map(i => i.src),
 })"""
 # What sticks out of the screen and cannot be scrolled to inside a box of its own.
@@ -26,12 +25,7 @@ OVERFLOW = """() => {
     .filter(e => !boxed(e.parentElement))
     .map(e => `${e.tagName}.${e.className}`.slice(0, 80));
 }"""
-SETTLED = """async () => {
-  await window.MathJax?.startup?.promise;
-  await document.fonts.ready;
-}"""
-DRAWN = """theme => [...document.querySelectorAll("pre.mermaid")]
-  .every(d => d.dataset.drawn && (!theme || d.dataset.drawn === theme))"""
+SETTLED = "async () => { await document.fonts.ready; }"
 
 
 @dataclass
@@ -73,13 +67,12 @@ class Visitor:
             route.abort()
 
     def open(self, page):
-        """Open a page and wait until formulas and diagrams are there."""
+        """Open a page and wait until its fonts are there."""
         tab = self.context.new_page()
         tab.on("pageerror", lambda error: self.complaints.append(str(error)))
         tab.on("console", self.listen)
         tab.goto(self.address + quote(page, safe="/?=&#"))
         tab.evaluate(SETTLED)
-        tab.wait_for_function(DRAWN, arg=None)
         return tab
 
     def listen(self, message):

@@ -1,5 +1,7 @@
 """A whole chapter in miniature, to hold the tools and the contract to their word."""
 
+import json
+
 import pytest
 
 from tools import sync
@@ -19,16 +21,18 @@ kernelspec:
 """
 
 EXERCISE = """\
-```{{exercise-start}} 两倍
+```{{exercise-start}} {title}
 :label: ex-99-{k}
 ```
-写 `double(x)`。
+写 `double(x)`。写完运行 `aigc.check.ch99.double(double)`。
 ```{{exercise-end}}
 ```
 
 ```{{solution-start}} ex-99-{k}
 :class: dropdown
 ```
+乘以 {k}。
+
 ```{{code-cell}} ipython3
 :tags: [nbval-check-output]
 check.ch99.double(lambda x: {k} * x)
@@ -36,6 +40,23 @@ check.ch99.double(lambda x: {k} * x)
 ```{{solution-end}}
 ```
 """
+TITLES = (
+    *("★ 预测：几倍", "★ 实现：两倍", "★★ 诊断：错在哪", "★★ 实现：导数"),
+    *("★★★ 开放：更快", "★ 实现：三倍", "★ 实现：四倍"),
+)
+QUIZ = {
+    "chapter": "99",
+    "questions": [
+        {
+            "id": f"q-99-{k}",
+            "question": f"$2 \\times {k}$ 是多少？",
+            "choices": [str(2 * k), str(2 * k + 1), f"`{k}`"],
+            "answer": k % 3,
+            "why": "数一数。",
+        }
+        for k in range(1, 6)
+    ],
+}
 
 TINY = (
     HEADER
@@ -90,8 +111,11 @@ double(21)
 
 ## 练习
 
+```{quiz} 99
+```
+
 """
-    + "\n".join(EXERCISE.format(k=k) for k in range(1, 6))
+    + "\n".join(EXERCISE.format(k=k, title=t) for k, t in enumerate(TITLES, 1))
     + """
 ## 小结
 
@@ -115,27 +139,45 @@ def bare():
     return write_bare
 
 
+def lay_out(root):
+    """Write a project that holds the miniature chapter; return the chapter's source."""
+    for name, text in {
+        "aigc_lib/toy.py": 'def double(x: int):\n    """Twice."""\n    return 2 * x\n',
+        "aigc_lib/check/ch99.py": "",
+        "aigc_lib/check/quiz/ch99.json": json.dumps(QUIZ),
+        "tests/lib/test_check_ch99.py": "",
+        "_toc.yml": "chapters:\n  - file: chapters/09_tiny/99_tiny\n",
+        "outline.yml": 'parts: [{chapters: [{label: "99"}, {label: "98"}]}]\n',
+        "chapters/09_tiny/99_tiny.md": TINY,
+    }.items():
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+    return root / "chapters" / "09_tiny" / "99_tiny.md"
+
+
 @pytest.fixture
 def tiny(tmp_path, monkeypatch):
     """The source of the miniature chapter, in a tree of its own."""
     monkeypatch.setattr(sync, "STAMPS", tmp_path / "stamps")
-    library = tmp_path / "aigc_lib" / "toy.py"
-    library.parent.mkdir()
-    library.write_text('def double(x: int):\n    """Twice."""\n    return 2 * x\n')
-    source = tmp_path / "chapters" / "09_tiny" / "99_tiny.md"
-    source.parent.mkdir(parents=True)
-    source.write_text(TINY, encoding="utf-8")
-    return source
+    return lay_out(tmp_path)
 
 
 @pytest.fixture(scope="session")
 def synced(tmp_path_factory):
-    """The twin of the miniature chapter, run once for all tests that only read it."""
-    source = tmp_path_factory.mktemp("synced") / "99_tiny.md"
-    source.write_text(TINY, encoding="utf-8")
+    """The miniature chapter with its twins, run once for all who only read it."""
+    source = lay_out(tmp_path_factory.mktemp("synced"))
     stamps, sync.STAMPS = sync.STAMPS, source.parent / "stamps"
     try:
         sync.sync(source)
     finally:
         sync.STAMPS = stamps
-    return sync.twin_path(source)
+    return source
+
+
+@pytest.fixture
+def twins(tiny, synced):
+    """The source of a miniature chapter of the test's own, with its twins."""
+    for path in (sync.twin_path, sync.reader_path):
+        path(tiny).parent.mkdir(parents=True, exist_ok=True)
+        path(tiny).write_bytes(path(synced).read_bytes())
+    return tiny

@@ -1,7 +1,7 @@
 """Every chapter keeps the contract, and the contract catches those that do not."""
 
 import json
-import shutil
+import re
 
 import pytest
 
@@ -17,14 +17,12 @@ def test_chapter_keeps(rule, source):
     assert not broken, "\n".join(broken)
 
 
-def problems(source, synced=None):
-    if synced:
-        shutil.copy(synced, sync.twin_path(source))
+def problems(source):
     return check.problems(source, root=source.parents[2])
 
 
-def test_miniature_chapter_keeps_it_all(tiny, synced):
-    assert problems(tiny, synced) == []
+def test_miniature_chapter_keeps_it_all(twins):
+    assert problems(twins) == []
 
 
 @pytest.mark.parametrize(
@@ -49,7 +47,16 @@ def test_miniature_chapter_keeps_it_all(tiny, synced):
         (":label: ex-99-5", ":label: ex-98-5", "write ex-99-1"),
         ("{solution-start} ex-99-5", "{solution-start} ex-99-6", "has no solution"),
         ("check.ch99.double(lambda x: 3 * x)", "True", "solution of ex-99-3"),
-        ("{exercise-start} 两倍\n:label: ex-99-5", "{note}", "4 exercises"),
+        ("{exercise-start} ★★★ 开放：更快\n:label: ex-99-5", "{note}", "6 exercises"),
+        ("★★★ 开放", "★★ 开放", "no exercise has ★★★"),
+        ("★★★ 开放：", "★★★ 开放:", "write ★ to ★★★ and a kind"),
+        ("★★ 诊断：", "诊断：", "the title of ex-99-3"),
+        ("★★ 诊断：", "★★ 挑战：", "the title of ex-99-3"),
+        ("★ 预测", "★ 实现", "exercises of 3 kinds"),
+        ("`aigc.check.ch99.double(double)`", "检查", "the task of ex-99-1 names no"),
+        ("```{quiz} 99\n", "```{quiz} 98\n", "comes first: ```{quiz} 99"),
+        ("- 跑起来。", "见第 97 章。", "outline.yml plans no 第 97 章"),
+        ("- 跑起来。", "见第 98 章。", "write 第 98 章（尚未写成）"),
         ('print("here', 'aigc.load(standin="digits")\nprint("here', "a stand-in"),
     ],
 )
@@ -61,6 +68,66 @@ def test_contract_catches(tiny, old, new, complaint):
 
 
 @pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("aigc_lib/check/quiz/ch99.json", "there is no quiz: aigc_lib/check/quiz/ch99"),
+        ("aigc_lib/check/ch99.py", "there is no aigc_lib/check/ch99.py"),
+        ("tests/lib/test_check_ch99.py", "there is no tests/lib/test_check_ch99.py"),
+    ],
+)
+def test_contract_misses_a_file(tiny, name, complaint):
+    (tiny.parents[2] / name).unlink()
+    assert any(complaint in problem for problem in problems(tiny))
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "complaint"),
+    [
+        ("_toc.yml", "99_tiny", "99_tin", "_toc.yml has no entry chapters/09_tiny/99"),
+        ("_toc.yml", "99_tiny", "99_tiny2", "_toc.yml has no entry"),
+        ("outline.yml", '"99"', '"97"', "outline.yml has no chapter 99"),
+        ("aigc_lib/check/quiz/ch99.json", '"answer": 2', '"answer": 3', "answer is 3"),
+    ],
+)
+def test_contract_reads_the_books_own_files(tiny, name, old, new, complaint):
+    path = tiny.parents[2] / name
+    assert old in path.read_text("utf-8")
+    path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    assert any(complaint in problem for problem in problems(tiny)), problems(tiny)
+
+
+@pytest.mark.parametrize(
+    ("text", "broken"),
+    [
+        ("第 98 章（尚未写成）", False),
+        ("第 4 章", True),
+        ("第 04 章", True),
+        ("{ref}`第 4 章 <ch04>`", False),
+        ("{ref}`第 4 章的 GAN <sec-gan>`", False),
+        ("第 4 章{ref}`sec-gan`", False),
+        ("[第 04 章](../04_gan)", False),
+        ("第 99 章", False),
+    ],
+)
+def test_named_chapters_are_links(tiny, text, broken):
+    other = tiny.with_name("04_other.md")
+    other.write_text("---\njupytext:\n---\n", encoding="utf-8")
+    tiny.write_text(tiny.read_text("utf-8").replace("- 跑起来。", text), "utf-8")
+    found = list(
+        check.links_the_chapters_it_names(check.Chapter(tiny, tiny.parents[2]))
+    )
+    assert bool(found) == broken, found
+
+
+def test_preface_may_have_three_exercises_of_one_kind(tiny):
+    text = re.sub(r"★+ (预测|诊断|推导|开放)：", "★ 实现：", tiny.read_text("utf-8"))
+    tiny.write_text(text, "utf-8")
+    rule = check.has_exercises_of_several_kinds
+    assert len(list(rule(check.Chapter(tiny)))) == 2
+    assert list(rule(check.Chapter(tiny.rename(tiny.with_name("00_tiny.md"))))) == []
+
+
+@pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("FD 12.345678\n", "a float with more than 4 decimals"),
@@ -69,17 +136,15 @@ def test_contract_catches(tiny, old, new, complaint):
         ("/home/someone/x\n", "a path of this machine"),
     ],
 )
-def test_contract_catches_fleeting_output(tiny, synced, text, complaint):
-    twin = json.loads(synced.read_text(encoding="utf-8"))
+def test_contract_catches_fleeting_output(twins, text, complaint):
+    twin = json.loads(sync.twin_path(twins).read_text(encoding="utf-8"))
     cell = next(c for c in twin["cells"] if c.get("outputs"))
     cell["outputs"][0]["text"] = text
-    sync.twin_path(tiny).write_text(json.dumps(twin), encoding="utf-8")
-    assert any(complaint in problem for problem in problems(tiny))
+    sync.twin_path(twins).write_text(json.dumps(twin), encoding="utf-8")
+    assert any(complaint in problem for problem in problems(twins))
 
 
 @pytest.mark.parametrize("line", ["!python -m aigc_lib doctor", "round(3.14159, 2)"])
-def test_contract_allows(tiny, synced, line):
-    tiny.write_text(tiny.read_text(encoding="utf-8").replace("double(21)", line))
-    assert all(
-        "twin" in p or "is not the notebook" in p for p in problems(tiny, synced)
-    )
+def test_contract_allows(twins, line):
+    twins.write_text(twins.read_text(encoding="utf-8").replace("double(21)", line))
+    assert all("twin" in p or "is not the notebook" in p for p in problems(twins))

@@ -8,6 +8,7 @@ import pytest
 
 from tools import chapter
 from tools.chapter import ROOT
+from tools.sync import twin_path
 
 NBVAL = (
     *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval-lax"),
@@ -25,14 +26,15 @@ def judged(twin, executed):
 @pytest.fixture
 def executed(synced, tmp_path):
     """A folder with the executed miniature chapter: no bootstrap, its profile set."""
-    notebook = nbformat.read(synced, as_version=4)
+    twin = twin_path(synced)
+    notebook = nbformat.read(twin, as_version=4)
     bootstrap, parameters = chapter.code_cells(notebook)[:2]
     injected = nbformat.v4.new_code_cell("profile = 'smoke'")
     injected.metadata["tags"] = ["injected-parameters"]
     at = notebook.cells.index(parameters) + 1
     notebook.cells.insert(at, injected)
     notebook.cells.remove(bootstrap)
-    chapter.write(notebook, tmp_path / "executed" / "09_tiny" / synced.name)
+    chapter.write(notebook, tmp_path / "executed" / "09_tiny" / twin.name)
     return tmp_path / "executed"
 
 
@@ -46,8 +48,8 @@ def executed(synced, tmp_path):
     ],
 )
 def test_what_differs_is_seen(synced, executed, tmp_path, old, new, complaint):
-    text = synced.read_text(encoding="utf-8")
-    twin = tmp_path / synced.name
+    text = twin_path(synced).read_text(encoding="utf-8")
+    twin = tmp_path / twin_path(synced).name
     assert old in text
     twin.write_text(text.replace(old, new), encoding="utf-8")
     done = judged(twin, executed)
@@ -56,6 +58,7 @@ def test_what_differs_is_seen(synced, executed, tmp_path, old, new, complaint):
 
 
 def test_a_chapter_that_was_not_run_is_told(synced, tmp_path):
-    done = judged(synced, tmp_path)
+    twin = twin_path(synced)
+    done = judged(twin, tmp_path)
     assert done.returncode == 1
-    assert f"no {synced.name} in {tmp_path}" in done.stdout
+    assert f"no {twin.name} in {tmp_path}" in done.stdout

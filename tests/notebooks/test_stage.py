@@ -31,6 +31,7 @@ def test_book_is_laid_out(tiny, tmp_path):
     }
     assert files == {
         "_config.yml",
+        "_toc.yml",
         "chapters/09_tiny/99_tiny.ipynb",
         "chapters/09_tiny/plain.md",
     }

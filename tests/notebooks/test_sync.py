@@ -1,14 +1,17 @@
 """Twins: the same bytes each time, lasting outputs only, nothing done twice."""
 
+import subprocess
+import sys
+
 import nbformat
 import pytest
 
-from tools import chapter, sync
+from tools import chapter, reader, sync
 from tools.run import ChapterFailed
 
 
-def cells(path):
-    return chapter.code_cells(nbformat.read(path, as_version=4))
+def cells(source, path=sync.twin_path):
+    return chapter.code_cells(nbformat.read(path(source), as_version=4))
 
 
 def test_twin_keeps_checked_outputs_and_no_others(synced):
@@ -27,34 +30,79 @@ def test_every_cell_of_a_twin_is_numbered(synced):
     assert numbers == list(range(1, len(numbers) + 1))
 
 
-def test_bootstrap_comes_first_and_never_brings_torch(synced):
-    bootstrap = cells(synced)[0].source
+@pytest.mark.parametrize("path", [sync.twin_path, sync.reader_path])
+def test_bootstrap_comes_first_and_never_brings_torch(synced, path):
+    bootstrap = cells(synced, path)[0].source
     assert f"git+{sync.repository()}" in bootstrap
     assert "--no-deps" in bootstrap
     assert "torch" not in bootstrap.split("try:")[1]
 
 
+def test_bootstrap_stops_and_says_what_to_do_where_nothing_can_be_installed(synced):
+    lines = cells(synced)[0].source.replace("%pip install", "pass #")
+    hidden = "import sys\nsys.modules['aigc_lib'] = None\n"
+    done = subprocess.run(
+        [sys.executable, "-c", hidden + lines], capture_output=True, text=True
+    )
+    assert done.returncode == 1
+    assert "copy the folder aigc_lib beside this notebook" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_two_syncs_give_the_same_bytes(tiny, synced):
     sync.sync(tiny)
-    assert sync.twin_path(tiny).read_bytes() == synced.read_bytes()
+    for path in (sync.twin_path, sync.reader_path):
+        assert path(tiny).read_bytes() == path(synced).read_bytes()
 
 
-def test_unchanged_chapter_is_not_run_again(tiny, synced, monkeypatch):
-    sync.twin_path(tiny).write_bytes(synced.read_bytes())
+def settle(source):
     stamp = sync.STAMPS / "99_tiny.sha256"
     stamp.parent.mkdir()
-    stamp.write_text(sync.fingerprint(tiny))
+    stamp.write_text(sync.fingerprint(source))
+
+
+def test_unchanged_chapter_is_not_run_again(twins, monkeypatch):
+    settle(twins)
     monkeypatch.setattr(sync, "execute", lambda *_: pytest.fail("ran again"))
-    assert "unchanged" in sync.sync(tiny)
-    tiny.write_text(tiny.read_text() + "\nnew\n")
+    assert sync.sync(twins) == "  99_tiny: unchanged"
+    twins.write_text(twins.read_text() + "\nnew\n")
     with pytest.raises(pytest.fail.Exception, match="ran again"):
-        sync.sync(tiny)
+        sync.sync(twins)
+
+
+def edit(source):
+    """Answer an exercise, as a reader does in JupyterLab."""
+    path = sync.reader_path(source)
+    text = path.read_text("utf-8")
+    assert "# 你的答案" in text
+    path.write_text(text.replace("# 你的答案", "def double(x): ..."), "utf-8")
+    return path.read_bytes()
+
+
+def test_a_readers_work_is_kept_and_said(twins):
+    settle(twins)
+    for name in ("99_tiny.edited.ipynb", "99_tiny.edited-2.ipynb"):
+        work = edit(twins)
+        assert f"your edits are kept in {name}" in sync.sync(twins)
+        assert twins.with_name(name).read_bytes() == work
+        assert sync.drift(twins) == []
+
+
+def test_a_twin_that_is_merely_old_is_replaced(twins, monkeypatch):
+    settle(twins)
+    greet = reader.Reader.greet
+    monkeypatch.setattr(reader.Reader, "greet", lambda *_: None)
+    sync.sync_reader(twins)
+    monkeypatch.setattr(reader.Reader, "greet", greet)
+    assert sync.sync(twins) == "  99_tiny: unchanged, reader's twin written"
+    assert not list(twins.parent.glob("*.edited*"))
 
 
 def test_failing_chapter_leaves_the_twin_as_it_was(tiny, monkeypatch):
     def fail(notebook, *_):
         raise ChapterFailed("cell In[3] raised", notebook)
 
+    sync.twin_path(tiny).parent.mkdir(parents=True)
     sync.twin_path(tiny).write_text("the last good one")
     monkeypatch.setattr(sync, "execute", fail)
     monkeypatch.setattr(sync, "settle_environment", lambda threads: None)
@@ -63,17 +111,22 @@ def test_failing_chapter_leaves_the_twin_as_it_was(tiny, monkeypatch):
     assert not sync.STAMPS.exists()
 
 
-def test_drift_is_seen(tiny, synced):
-    assert sync.drift(tiny) == ["99_tiny.ipynb does not exist"]
-    sync.twin_path(tiny).write_bytes(synced.read_bytes())
+def test_drift_is_seen(tiny, twins):
     assert sync.drift(tiny) == []
+    edit(tiny)
+    assert sync.drift(tiny) == [
+        "99_tiny.ipynb beside the source is not the reader's twin"
+    ]
+    sync.reader_path(tiny).unlink()
+    assert sync.drift(tiny) == ["chapters/09_tiny/99_tiny.ipynb does not exist"]
+    sync.sync_reader(tiny)
     tiny.write_text(tiny.read_text().replace("跑起来", "跑"))
     assert sync.drift(tiny) == ["99_tiny.ipynb is not the notebook of 99_tiny.md"]
 
 
-def test_twin_that_never_ran_is_seen(tiny):
-    chapter.write(sync.blank_twin(tiny), sync.twin_path(tiny))
-    assert sync.drift(tiny) == ["99_tiny.ipynb was not executed from top to bottom"]
+def test_twin_that_never_ran_is_seen(twins):
+    chapter.write(sync.blank_twin(twins), sync.twin_path(twins))
+    assert sync.drift(twins) == ["99_tiny.ipynb was not executed from top to bottom"]
 
 
 def test_an_edit_changes_the_id_of_its_own_cell_only(tiny):
@@ -92,11 +145,13 @@ def test_an_edit_changes_the_id_of_its_own_cell_only(tiny):
         ("check/__init__.py", True),
         ("check/ch99.py", True),
         ("check/ch04.py", False),
+        ("check/quiz/ch99.json", True),
+        ("check/quiz/ch04.json", False),
         ("__pycache__/toy.pyc", False),
     ],
 )
 def test_library_files_that_can_matter(tiny, tmp_path, name, matters):
     path = tmp_path / "aigc_lib" / name
-    path.parent.mkdir(exist_ok=True)
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
     assert (path in chapter.library(tiny, tmp_path)) == matters

@@ -1,0 +1,60 @@
+"""The icons that the pages use, as CSS: the theme's script of all icons is 1.5 MB."""
+
+import re
+from pathlib import Path
+from urllib.parse import quote
+
+import pydata_sphinx_theme
+
+THEME = Path("_static") / "scripts" / "fontawesome.js"
+NAME = re.compile(r"\bfa-([a-z][a-z0-9-]*)")
+SHAPE = r'"?{name}"?:\[(\d+),(\d+),\[[^\]]*\],"[0-9a-f]+","([^"]+)"'
+BASE = """\
+:is(.fa-solid, .fa-brands, .fa-regular) {
+  display: inline-block;
+  width: 1.25em;
+  height: 1em;
+  background: currentColor;
+  vertical-align: -0.125em;
+  -webkit-mask: var(--icon) center / contain no-repeat;
+  mask: var(--icon) center / contain no-repeat;
+}
+.fa-lg { font-size: 1.25em; }
+"""
+
+
+def write(app, exception):
+    """Write the style of the icons in use, and leave the script out of the book."""
+    if exception or app.builder.name != "html":
+        return
+    out = Path(app.outdir)
+    pages = (p for p in out.rglob("*.html") if "_static" not in p.parts)
+    used = {name for p in pages for name in NAME.findall(p.read_text("utf-8"))}
+    script = source(app).read_text("utf-8")
+    rules = [BASE]
+    for name in sorted(used):
+        if shape := re.search(SHAPE.format(name=name), script):
+            width, height, path = shape.groups()
+            svg = (
+                f'<svg xmlns="http://www.w3.org/2000/svg" '
+                f'viewBox="0 0 {width} {height}"><path d="{path}"/></svg>'
+            )
+            rules.append(
+                f'.fa-{name} {{ --icon: url("data:image/svg+xml,{quote(svg)}"); }}\n'
+            )
+    (out / "_static" / "icons.css").write_text("".join(rules), "utf-8")
+    for leftover in (out / "_static").rglob("*.map"):
+        leftover.unlink()
+    (out / THEME).unlink(missing_ok=True)
+
+
+def source(app):
+    """Return the theme's script, wherever it is installed."""
+
+    theme = Path(pydata_sphinx_theme.__file__).parent / "theme" / "pydata_sphinx_theme"
+    return theme / "static" / "scripts" / "fontawesome.js"
+
+
+def setup(app):
+    app.add_css_file("icons.css")
+    app.connect("build-finished", write)

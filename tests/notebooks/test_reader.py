@@ -1,0 +1,203 @@
+"""The reader's twin: Markdown that Colab shows, empty answers, folded solutions."""
+
+import re
+
+import nbformat
+import pytest
+
+from tools import chapter, labels, sync
+from tools.reader import Reader, Unreadable
+
+GAN = chapter.sources("04_gan")[0]
+# What is left when fences and code are taken out: there nothing may be MyST.
+CODE = re.compile(
+    r"^ *(`{3,})[^{\n]*\n.*?^ *\1 *$|(?<![}`])(`+)[^`\n].*?\2", re.M | re.S
+)
+RAW = {
+    "a role": re.compile(r"\{[\w:-]+\}`"),
+    "a directive": re.compile(r"^ *(?:`{3,}|:{3,})\{", re.M),
+    "a colon fence": re.compile(r"^ *:{3,}", re.M),
+    "a label": re.compile(r"^\([\w.-]+\)= *$", re.M),
+    "a labelled formula": re.compile(r"\$\$ *\([\w.:-]+\) *$", re.M),
+}
+
+
+def left_over(text):
+    """Name the MyST in ``text`` that a reader would see as such."""
+    directives = RAW["a directive"].findall(text)
+    prose = CODE.sub("", text)
+    found = [name for name, pattern in RAW.items() if pattern.search(prose)]
+    return found or (["a directive"] if directives else [])
+
+
+@pytest.mark.parametrize("source", chapter.sources(), ids=lambda path: path.stem)
+def test_no_role_or_directive_is_left_in_any_readers_twin(source):
+    notebook = nbformat.read(sync.reader_path(source), as_version=4)
+    for cell in notebook.cells:
+        if cell.cell_type == "markdown":
+            assert not left_over(cell.source), cell.source[:500]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "见 {ref}`x`",
+        "{cite:p}`x`",
+        "```{mermaid}\nA-->B\n```",
+        ":::{note}\n:::",
+        ":::\n",
+        "(ch04)=\n# x",
+        "$$x$$ (eq-1)",
+        "```python\nx\n```\n```{quiz} 04\n```",
+    ],
+)
+def test_left_over_sees(text):
+    assert left_over(text)
+
+
+@pytest.mark.parametrize("text", ["`` {ref}`x` ``", "```\n{ref}`x`\n```", "$x_{a}$"])
+def test_left_over_lets_pass(text):
+    assert not left_over(text)
+
+
+@pytest.fixture
+def render():
+    return Reader(GAN).markdown
+
+
+SITE = labels.site()
+PAGE = f"{SITE}chapters/01_foundations/04_gan.html"
+
+
+@pytest.mark.parametrize(
+    ("source", "shown"),
+    [
+        (
+            "GAN {cite:p}`goodfellow2014gan`。",
+            "GAN（[Goodfellow 等，2014](https://arxiv.org/abs/1406.2661)）。",
+        ),
+        (
+            "{cite:t}`press2017using` 说",
+            "[Press 和 Wolf（2017）](https://arxiv.org/abs/1608.05859) 说",
+        ),
+        ("{ref}`ex-04-3`", f"[练习 4.3]({PAGE}#ex-04-3)"),
+        ("{ref}`这里 <ch04>`", f"[这里]({PAGE}#ch04)"),
+        ("{ref}`ch04`", f"[第 4 章 生成对抗网络]({PAGE}#ch04)"),
+        ("{ref}`sec-gan-plane`", f"[4.1 平面上的一局游戏]({PAGE}#sec-gan-plane)"),
+        (
+            "{doc}`01 <01_overview>`",
+            f"[01]({SITE}chapters/01_foundations/01_overview.html)",
+        ),
+        (
+            "{term}`GAN`",
+            f"[GAN]({SITE}chapters/appendix/c_glossary.html"
+            "#term-generative-adversarial-network)",
+        ),
+        ("{math}`x^2`", "$x^2$"),
+        ("`` {ref}`x` ``", "`` {ref}`x` ``"),
+        ("```\n{ref}`x`\n```", "```\n{ref}`x`\n```"),
+        ("(sec-x)=\n### 标题", "### 标题"),
+        ("## 一节", "## 4.1　一节"),
+        ("## 练习", "## 练习"),
+        (
+            ":::{admonition} 定义\n:class: note\n一。\n\n二。\n:::",
+            "> **定义**\n>\n> 一。\n>\n> 二。",
+        ),
+        ("```{note}\n一。\n```", "> **注**\n>\n> 一。"),
+        (
+            ":::{dropdown} 更多\n一。\n:::",
+            "<details><summary>更多</summary>\n\n一。\n\n</details>",
+        ),
+        ("```{math}\nx\n```", "$$\nx\n$$"),
+    ],
+)
+def test_what_stands_for_what(render, source, shown):
+    assert render(source) == shown
+
+
+def test_result_is_read_from_the_results(render):
+    assert re.fullmatch(r"\d+\.\d", render("{result}`dcgan:rows.0.fd|.1f`"))
+
+
+def test_table_of_results_is_filled(render):
+    text = render("```{result-table} image_models\nmodel 模型\nfd|.1f FD ↓\n```")
+    assert text.startswith("| 模型 | FD ↓ |\n| --- | --- |\n| ")
+    assert len(text.split("\n| ")) > 5
+
+
+def test_diagram_is_a_picture_with_its_words(render):
+    text = render('```{mermaid}\n:alt: 甲到乙\nflowchart LR\n a["甲"] --> b["乙"]\n```')
+    assert text.startswith("![甲到乙](data:image/svg+xml;base64,")
+    assert f"[甲到乙]({PAGE})" in text
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{ref}`nowhere`",
+        "{cite:p}`nobody2000`",
+        "{term}`没有的词`",
+        "{result}`dcgan:nothing`",
+        "{made-up}`x`",
+        "```{made-up}\n```",
+    ],
+)
+def test_what_cannot_be_said_is_refused(render, source):
+    with pytest.raises(Unreadable, match=r"04_gan\.md"):
+        render(source)
+
+
+def markdown(notebook):
+    return [c.source for c in notebook.cells if c.cell_type == "markdown"]
+
+
+@pytest.fixture
+def twin(synced):
+    return nbformat.read(sync.reader_path(synced), as_version=4)
+
+
+def test_exercise_has_an_empty_answer_and_a_folded_solution(twin):
+    where = next(i for i, c in enumerate(twin.cells) if "练习 99.3" in c.source)
+    heading, task, answer, solution = twin.cells[where : where + 4]
+    assert heading.source == "### 练习 99.3　★★ 诊断：错在哪"
+    assert task.source.startswith("写 `double(x)`。")
+    assert answer.cell_type == "code"
+    assert answer.source == "# 你的答案\n\n# aigc.check.ch99.double(double)"
+    assert solution.source == (
+        "<details><summary>解答</summary>\n\n乘以 3。\n\n```python\n"
+        "check.ch99.double(lambda x: 3 * x)\n```\n\n</details>"
+    )
+
+
+def test_no_code_cell_holds_a_solution(twin):
+    assert not any("double(lambda" in c.source for c in chapter.code_cells(twin))
+
+
+def test_quiz_folds_its_answers(twin):
+    (text,) = (t for t in markdown(twin) if "aigc.check.quiz" in t)
+    assert text.count("<summary>看答案</summary>") == 5
+    assert "**1.** $2 \\times 1$ 是多少？\n\n- 0　2\n- 1　3\n- 2　`1`" in text
+
+
+def test_only_checked_outputs_stand_in_it(twin):
+    for cell in chapter.code_cells(twin):
+        assert bool(cell.outputs) == (chapter.CHECKED in chapter.tags(cell))
+
+
+def test_numbers_of_labels_are_those_of_the_book(tiny):
+    text = tiny.read_text("utf-8").replace(
+        "## 文档勘误",
+        "(sec-a)=\n## 甲\n\n$$x$$ (eq-a)\n\n```{mermaid}\n:caption: 图\n:name: fig-a\n"
+        'flowchart LR\n a["甲"]\n```\n\n(sec-b)=\n## 乙\n\n$$y$$ (eq-b)\n\n## 文档勘误',
+    )
+    tiny.write_text(text, "utf-8")
+    found = {k: t.text for k, t in labels.targets(tiny).items()}
+    assert found == {
+        "ch99": "第 99 章 小章",
+        "sec-a": "99.1 甲",
+        "eq-a": "(99.1)",
+        "fig-a": "图 99.1",
+        "sec-b": "99.2 乙",
+        "eq-b": "(99.2)",
+        **{f"ex-99-{k}": f"练习 99.{k}" for k in range(1, 8)},
+    }
