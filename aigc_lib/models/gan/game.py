@@ -17,8 +17,9 @@ class GAN(GenerativeModel):
 
     ``generator`` maps noise (B, latent_dim) to samples, ``discriminator`` maps samples
     to logits (B,). ``gradient_penalty`` and ``r1`` are weights, 0 for none;
-    ``spectral_norm`` bounds the slope of every layer of the discriminator
-    (Miyato et al. 2018).
+    ``spectral_norm`` divides every weight matrix of the discriminator by its largest
+    singular value, which becomes 1 (Miyato et al. 2018); with kernels that overlap
+    the slope of a convolution may still exceed 1.
 
     Raises:
         ValueError: unknown ``loss``, or a negative penalty weight.
@@ -109,7 +110,11 @@ class GAN(GenerativeModel):
 
 
 def bound_slopes(network: nn.Module) -> None:
-    """Put spectral normalisation on every linear and convolution layer, in place."""
+    """Put spectral normalisation on every linear and convolution layer, in place.
+
+    It sets the largest singular value of each flattened weight to 1, up or down; it is
+    not a cap that acts only above 1 (Miyato et al. 2018).
+    """
     for module in network.modules():
         if isinstance(module, nn.Linear | nn.Conv2d | nn.ConvTranspose2d):
             add_spectral_norm(module)
