@@ -1,6 +1,6 @@
 """What this book adds to Sphinx: local scripts, terms, results, maps, run cards."""
 
-from aigc_lib import (
+from . import (
     conceptmap,
     diagrams,
     download,

@@ -2,12 +2,12 @@
 
 import re
 
-from aigc_lib.hints import hinted
 from docutils import nodes
 from sphinx import addnodes
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.util.docutils import SphinxDirective
 
+from .hints import hinted
 from .project import chapter_pages, root, terms
 
 

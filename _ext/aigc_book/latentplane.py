@@ -9,11 +9,11 @@ import json
 from pathlib import Path
 from typing import ClassVar
 
-from aigc_lib.pictures import captioned
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective
 
+from .pictures import captioned
 from .project import root
 from .vendor import copy_runtime, pack
 

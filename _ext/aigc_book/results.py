@@ -4,12 +4,12 @@ import json
 import os
 from typing import ClassVar
 
-from aigc_lib.hints import hinted
-from aigc_lib.pictures import captioned
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
+from .hints import hinted
+from .pictures import captioned
 from .project import root
 
 

@@ -11,12 +11,12 @@ its heading. Where `benchmarks.record.summary` wrote several runs, a cell shows 
 median and, in brackets, the least and the greatest value.
 """
 
-from aigc_lib.tables import table
 from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from .project import root
 from .results import MissingResult, lookup, written
+from .tables import table
 
 # What a record says of its rows, in the order of the line below the table.
 FACTS = {

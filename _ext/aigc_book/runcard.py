@@ -5,10 +5,10 @@ import re
 from html import escape
 from pathlib import Path
 
-from aigc_lib.tables import table
 from sphinx.util.docutils import SphinxDirective
 
 from .project import chapter_pages
+from .tables import table
 
 PROFILES = {"smoke": "smoke（只验证能跑通）", "cpu": "cpu", "gpu": "gpu"}
 
