@@ -237,7 +237,9 @@ def plain(value: Any) -> Any:
         return plain(value.state())
     if isinstance(value, dict):
         return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, list | tuple | set | np.ndarray | Tensor):
+    if isinstance(value, np.ndarray | np.generic | Tensor):
+        return value.tolist()
+    if isinstance(value, list | tuple | set):
         return [plain(item) for item in value]
     return value
 

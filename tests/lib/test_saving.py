@@ -187,6 +187,18 @@ def test_numbers_of_numpy_and_torch_are_kept_as_pythons():
     assert type(model.config["latent_dim"]) is int
 
 
+def test_arrays_are_kept_as_lists():
+    class Start(Trainable):
+        def __init__(self, weights, scale):
+            super().__init__()
+            self.weights = nn.Parameter(weights)
+
+    weights = torch.tensor([[0.5, 1.0], [2.0, 3.0]])
+    config = Start(weights, scale=np.array([1, 2])).config
+    assert config == {"weights": weights.tolist(), "scale": [1, 2]}
+    assert json.loads(json.dumps(config)) == config
+
+
 def test_networks_of_ones_own_are_given_again(tmp_path):
     def nets():
         torch.manual_seed(0)
