@@ -37,8 +37,8 @@ EXAMPLES = {
     "export": """
   python -m aigc_lib export gan.safetensors gan.onnx""",
     "check": """
-  python -m aigc_lib check 04.js_divergence answer.py
-      (answer.py defines js_divergence; exit status 0: passed, 1: not yet)""",
+  python -m aigc_lib check 04.open_ring answer.py
+      (answer.py defines open_ring; exit status 0: passed, 1: not yet)""",
     "data": """
   python -m aigc_lib data                        what there is, what is at hand
   python -m aigc_lib data mnist fashion_mnist    fetch and verify these""",
@@ -147,7 +147,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--network", help="such as generator (default: what samples)")
 
     p = command(check)
-    p.add_argument("exercise", help="such as 04.js_divergence; 04. lists a chapter's")
+    p.add_argument("exercise", help="such as 04.open_ring; 04. lists a chapter's")
     p.add_argument("file", type=Path, help="Python file that defines that name")
 
     command(data).add_argument(
@@ -285,7 +285,9 @@ def check(arguments: argparse.Namespace) -> int:
     checkers = {
         name: value
         for name, value in vars(chapter).items()
-        if hasattr(value, "__wrapped__") and value.__module__ == chapter.__name__
+        if inspect.isfunction(value)
+        and value.__module__ == chapter.__name__
+        and hasattr(value, "__wrapped__")  # by @checker
     }
     if name not in checkers:
         raise unknown("exercise", name, checkers)

@@ -1,28 +1,30 @@
 """``python -m aigc_lib check``: an answer in the reader's own file."""
 
+import re
+from pathlib import Path
+
 import pytest
 
-from aigc_lib.__main__ import main
+from aigc_lib.__main__ import EXAMPLES, main
 
 RIGHT = """
-import numpy as np
-from helper import half
+from helper import exact
 
-def js_divergence(p, q):
-    m = half * (p + q)
-    return half * sum(
-        np.sum(a[a > 0] * np.log(a[a > 0] / m[a > 0])) for a in (p, q)
-    )
+def order_free_sum(values):
+    return exact(values)
 
 if __name__ == "__main__":
     raise SystemExit("a check is no run of the file")
 """
+PAGES = (Path(__file__).parents[2] / "chapters").rglob("*.md")
 
 
 @pytest.fixture
 def answer(tmp_path):
     """Write the reader's file, beside one that it imports; return its path."""
-    (tmp_path / "helper.py").write_text("half = 0.5", encoding="utf-8")
+    (tmp_path / "helper.py").write_text(
+        "from math import fsum as exact", encoding="utf-8"
+    )
 
     def write(text, name="我的答案.py"):
         path = tmp_path / name
@@ -33,7 +35,7 @@ def answer(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "exercise", ["04.js_divergence", "4.js_divergence", "ch04.js_divergence"]
+    "exercise", ["00.order_free_sum", "4.js_divergence", "ch00.order_free_sum"]
 )
 def test_a_right_answer_passes(answer, capsys, exercise):
     assert main(["check", exercise, answer(RIGHT)]) == 0
@@ -43,14 +45,14 @@ def test_a_right_answer_passes(answer, capsys, exercise):
 @pytest.mark.parametrize(
     ("text", "hint"),
     [
-        (RIGHT.replace("return half *", "return"), "未通过：大了一倍"),
-        ("def js_divergence(p, q): ...", "还没有写完"),
-        ("js_divergence = ...", "还没有写完"),
-        ("def js_divergence(p, q): return nothing", "NameError"),
+        (RIGHT.replace("exact(values)", "sum(values)"), "未通过："),
+        ("def order_free_sum(values): ...", "还没有写完"),
+        ("order_free_sum = ...", "还没有写完"),
+        ("def order_free_sum(values): return nothing", "NameError"),
     ],
 )
 def test_a_wrong_answer_gets_its_hint(answer, capsys, text, hint):
-    assert main(["check", "04.js_divergence", answer(text)]) == 1
+    assert main(["check", "00.order_free_sum", answer(text)]) == 1
     printed = capsys.readouterr()
     assert hint in printed.out
     assert printed.err == ""
@@ -59,18 +61,22 @@ def test_a_wrong_answer_gets_its_hint(answer, capsys, text, hint):
 @pytest.mark.parametrize(
     ("exercise", "text", "reason"),
     [
-        ("04.js_divergance", RIGHT, "did you mean 'js_divergence'"),
-        ("04", RIGHT, "choose one of js_divergence"),
-        ("04.require", RIGHT, "exercise='require'"),  # a helper, no checker
+        ("00.order_free_som", RIGHT, "did you mean 'order_free_sum'"),
+        ("00", RIGHT, "choose one of order_free_sum"),
+        ("00.require", RIGHT, "exercise='require'"),  # a helper, no checker
         ("77.x", RIGHT, "chapter='77': choose one of 00"),
-        ("04.js_divergence", "def js_div(p, q): ...", "did you mean 'js_div'"),
-        ("04.js_divergence", "x = 1\ny = x / 0\n", "line 2: y = x / 0\nZeroDivision"),
-        ("04.js_divergence", "import helper\nhelper.no", "line 2: helper.no\n"),
-        ("04.js_divergence", "def f(:\n", "line 1: def f(:\nSyntaxError"),
-        ("04.js_divergence", "raise SystemExit(0)", "line 1: raise SystemExit(0)"),
         (
-            "04.js_divergence",
-            "def js_divergence(p, q): raise SystemExit(0)",
+            "00.order_free_sum",
+            "def order_free(values): ...",
+            "did you mean 'order_free'",
+        ),
+        ("00.order_free_sum", "x = 1\ny = x / 0\n", "line 2: y = x / 0\nZeroDivision"),
+        ("00.order_free_sum", "import helper\nhelper.no", "line 2: helper.no\n"),
+        ("00.order_free_sum", "def f(:\n", "line 1: def f(:\nSyntaxError"),
+        ("00.order_free_sum", "raise SystemExit(0)", "line 1: raise SystemExit(0)"),
+        (
+            "00.order_free_sum",
+            "def order_free_sum(values): raise SystemExit(0)",
             "the answer calls exit()",
         ),
     ],
@@ -84,5 +90,16 @@ def test_what_cannot_be_checked_is_explained(answer, capsys, exercise, text, rea
 
 
 def test_a_file_that_is_not_there(tmp_path, capsys):
-    assert main(["check", "04.js_divergence", str(tmp_path / "none.py")]) == 2
+    assert main(["check", "00.order_free_sum", str(tmp_path / "none.py")]) == 2
     assert "none.py: no such file" in capsys.readouterr().err
+
+
+def test_what_examples_and_pages_ask_for_is_there(capsys):
+    texts = [EXAMPLES["check"], *(page.read_text(encoding="utf-8") for page in PAGES)]
+    asked = re.findall(r"python -m aigc_lib check (\S+) ", "\n".join(texts))
+    assert asked
+    for exercise in asked:
+        assert main(["check", exercise, "no such file"]) == 2
+        assert capsys.readouterr().err == "error: no such file: no such file\n", (
+            exercise
+        )
