@@ -4,7 +4,7 @@ from math import comb
 
 import numpy as np
 import torch
-from sklearn.metrics import roc_auc_score
+from sklearn import metrics
 
 from ..metrics.distances import frechet_distance, precision_recall
 from ._result import checker, require
@@ -244,8 +244,10 @@ def suspicion(answer):
         shape = tuple(found.shape)
         require(shape == (len(samples),), f"形状应为 (n,)，现在是 {shape}")
         require(bool(found.isfinite().all()), "含有 nan 或 inf")
-        scores["mine"].append(roc_auc_score(copied, found.double()))
-        scores["ours"].append(roc_auc_score(copied, nearest_two(samples, train)))
+        scores["mine"].append(metrics.roc_auc_score(copied, found.double()))
+        scores["ours"].append(
+            metrics.roc_auc_score(copied, nearest_two(samples, train))
+        )
     mine, ours = (float(np.mean(values)) for values in scores.values())
     said = f"得分 {mine:.3f}，底线 {floor}，书里的解 {ours:.3f}"
     require(mine > 0.4, f"{said}。次序反了？越像抄的，数要越大")

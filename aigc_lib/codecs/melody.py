@@ -7,7 +7,6 @@ silent sixteenth is ``REST``. So everything that learns texts learns melodies.
 
 from __future__ import annotations
 
-import math
 import os
 import struct
 from collections.abc import Iterable
@@ -18,6 +17,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..arguments import finite, whole
 from ..files import replacing
 from .abc import Event
 from .sound import SAMPLE_RATE
@@ -45,11 +45,10 @@ def melody(notes: Iterable[Note | tuple[int | None, int]]) -> str:
     """
     text = ""
     for pitch, steps in notes:
-        if steps < 1:
-            raise ValueError(f"steps={steps}: a note lasts at least one sixteenth")
-        if pitch is not None and not LOWEST <= pitch <= HIGHEST:
+        steps = whole("steps", steps, 1)
+        if pitch is not None and not LOWEST <= whole("pitch", pitch) <= HIGHEST:
             raise ValueError(f"pitch={pitch}: choose one from {LOWEST} to {HIGHEST}")
-        text += REST * steps if pitch is None else chr(pitch) + HOLD * (steps - 1)
+        text += REST * steps if pitch is None else chr(int(pitch)) + HOLD * (steps - 1)
     return text
 
 
@@ -89,13 +88,19 @@ def transposed(text: str, semitones: int) -> str:
 
 
 def on_grid(events: Iterable[Event]) -> str | None:
-    """Write events as a melody; None if it has other times or pitches than ours."""
+    """Write events as a melody; None if it has other times or pitches than ours.
+
+    Raises:
+        ValueError: a length that is negative or not finite.
+    """
     text, held = "", None  # the pitch that is tied to the next
     for pitch, quarters, tied in events:
+        finite("quarters", quarters, least=0)
         steps = Fraction(quarters) * STEPS
         if not steps:  # a grace note
             continue
-        if steps.denominator > 1 or not LOWEST <= (pitch or LOWEST) <= HIGHEST:
+        too_far = pitch is not None and not LOWEST <= pitch <= HIGHEST
+        if steps.denominator > 1 or too_far:
             return None
         goes_on = pitch is not None and pitch == held
         text += HOLD * int(steps) if goes_on else melody([(pitch, int(steps))])
@@ -164,6 +169,4 @@ def delta(ticks: int) -> bytes:
 
 
 def _checked(tempo: float) -> float:
-    if not (math.isfinite(tempo) and 10 <= tempo <= 1_000):
-        raise ValueError(f"tempo={tempo}: give 10 to 1,000 quarter notes a minute")
-    return tempo
+    return finite("tempo", tempo, least=10, most=1_000)

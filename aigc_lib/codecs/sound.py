@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..arguments import whole
 from ..files import replacing
 
 SAMPLE_RATE = 8_000  # Hz: that of a telephone, enough for three formants
@@ -23,16 +24,33 @@ def mu_law_encode(x: Tensor, levels: int = 256) -> Tensor:
 
     Returns int64 of the shape of ``x``; amplitudes beyond [-1, 1] are clipped.
     Source: ITU-T G.711; van den Oord et al. 2016 (WaveNet), section 2.2.
+
+    Raises:
+        ValueError: NaN (looked for on the CPU; elsewhere that would mean waiting), or
+            fewer than 2 ``levels``.
     """
-    mu = levels - 1
+    mu = whole("levels", levels, 2) - 1
+    if x.device.type == "cpu" and x.isnan().any():
+        raise ValueError("x holds NaN: no amplitude; see where it comes from")
     x = x.clamp(-1, 1)
     compressed = x.sign() * torch.log1p(mu * x.abs()) / math.log1p(mu)  # [-1, 1]
     return ((compressed + 1) / 2 * mu).round().long()
 
 
 def mu_law_decode(codes: Tensor, levels: int = 256) -> Tensor:
-    """Return the amplitudes in [-1, 1], float32, that ``codes`` stand for."""
-    mu = levels - 1
+    """Return the amplitudes in [-1, 1], float32, that ``codes`` stand for.
+
+    Raises:
+        ValueError: codes that are none (looked for on the CPU), or fewer than 2
+            ``levels``.
+    """
+    mu = whole("levels", levels, 2) - 1
+    on_cpu = codes.device.type == "cpu" and codes.numel()
+    if on_cpu and not 0 <= codes.min() <= codes.max() <= mu:
+        raise ValueError(
+            f"codes from {codes.min()} to {codes.max()}: give those of {levels} "
+            f"levels, 0 to {mu}"
+        )
     compressed = 2 * codes.float() / mu - 1
     return compressed.sign() * torch.expm1(compressed.abs() * math.log1p(mu)) / mu
 
@@ -43,9 +61,11 @@ def write_wav(
     """Write one sound (T,) in [-1, 1] as a 16-bit mono WAV file, atomically.
 
     Raises:
-        ValueError: ``x`` is not one sound, is empty, or leaves [-1, 1].
+        ValueError: ``x`` is not one sound, is empty, or leaves [-1, 1]; no such
+            ``sample_rate`` in Hz.
     """
-    x = torch.as_tensor(x).detach().cpu()
+    sample_rate = whole("sample_rate", sample_rate, 1)
+    x = torch.as_tensor(x).detach().cpu().float()
     if x.ndim != 1 or not len(x):
         raise ValueError(f"x has shape {tuple(x.shape)}: give one sound (T,)")
     if not x.isfinite().all() or x.abs().max() > 1:

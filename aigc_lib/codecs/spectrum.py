@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..arguments import at_least, finite
 from .sound import SAMPLE_RATE
 
 N_FFT, HOP, BANDS = 256, 64, 40  # 32 ms, 8 ms at 8 kHz; mel bands
@@ -17,13 +18,17 @@ def spectrogram(x: Tensor, n_fft: int = N_FFT, hop: int = HOP) -> Tensor:
     mirrored, so that the first frame is centred on the first sample.
 
     Raises:
-        ValueError: ``x`` is no batch of sounds longer than half a window.
+        ValueError: ``x`` is no batch of sounds longer than half a window, or holds NaN
+            or infinity; ``n_fft`` < 2 or ``hop`` < 1.
     """
+    at_least(1, hop=hop)
+    at_least(2, n_fft=n_fft)
     if x.ndim != 2 or x.shape[1] <= n_fft // 2:
         raise ValueError(
             f"x has shape {tuple(x.shape)}: give (B, T) with more than {n_fft // 2} "
             "samples"
         )
+    _check_finite("x", x)
     return _stft(x, n_fft, hop).abs()
 
 
@@ -34,7 +39,13 @@ def mel_filters(
 
     Their centres lie evenly on the mel scale 2595 log10(1 + f / 700), each triangle
     reaches to its neighbours' centres and its peak is 1.
+
+    Raises:
+        ValueError: ``bands`` < 1, ``n_fft`` < 2, or no ``sample_rate`` in Hz.
     """
+    at_least(1, bands=bands)
+    at_least(2, n_fft=n_fft)
+    finite("sample_rate", sample_rate, above=0)
     top = 2_595 * torch.tensor(1 + sample_rate / 2 / 700).log10()
     corners = 700 * (10 ** (torch.linspace(0, top, bands + 2) / 2_595) - 1)  # in Hz
     frequency = torch.linspace(0, sample_rate / 2, n_fft // 2 + 1)
@@ -75,7 +86,21 @@ def griffin_lim(
 
     From random phases: go to the sound, take its phases, keep the magnitudes. The
     error of the magnitudes never grows (Griffin and Lim 1984).
+
+    Raises:
+        ValueError: no magnitudes (not of this shape, negative, NaN or infinite), fewer
+            than two frames, ``hop`` < 1, or ``iterations`` < 0.
     """
+    at_least(1, hop=hop)
+    at_least(0, iterations=iterations)
+    if magnitude.ndim != 3 or magnitude.shape[1] < 2 or magnitude.shape[2] < 2:
+        raise ValueError(
+            f"magnitude has shape {tuple(magnitude.shape)}: give (B, n_fft/2 + 1, F), "
+            "with at least two frames"
+        )
+    _check_finite("magnitude", magnitude)
+    if magnitude.device.type == "cpu" and (magnitude < 0).any():
+        raise ValueError("magnitude is negative somewhere: give exp() of logarithms")
     n_fft = 2 * (magnitude.shape[1] - 1)
     length = hop * (magnitude.shape[2] - 1)
     generator = torch.Generator().manual_seed(seed)
@@ -85,6 +110,12 @@ def griffin_lim(
         phase = _stft(_inverse(magnitude * phase, n_fft, hop, length), n_fft, hop)
         phase = phase / phase.abs().clamp(min=1e-8)
     return _inverse(magnitude * phase, n_fft, hop, length)
+
+
+def _check_finite(name: str, x: Tensor) -> None:
+    """On the CPU, that is: elsewhere looking means waiting."""
+    if x.device.type == "cpu" and not x.isfinite().all():
+        raise ValueError(f"{name} holds NaN or infinity: see where they come from")
 
 
 def _stft(x: Tensor, n_fft: int, hop: int) -> Tensor:

@@ -11,6 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from ..arguments import at_least, finite
 from .sound import SAMPLE_RATE
 
 C4 = 440 * 2 ** (-9 / 12)  # Hz; A4 = 440 Hz in equal temperament
@@ -37,8 +38,18 @@ def harmonic_sound(pitch: Tensor, seconds: float, gain: Gain) -> Tensor:
     that it is multiplied by: their angles are what its phase gains. Harmonics stop
     below half the sample rate, where they would come back as others. Each sound has its
     peak at 0.8, after a fade-in of 10 ms.
+
+    Raises:
+        ValueError: pitches not between 0 and half the sample rate, or ``seconds`` that
+            hold no two samples.
     """
-    samples = round(seconds * SAMPLE_RATE)
+    samples = round(finite("seconds", seconds, above=0) * SAMPLE_RATE)
+    at_least(2, samples=samples)
+    if not ((pitch > 0) & (pitch < SAMPLE_RATE / 2)).all():
+        raise ValueError(
+            f"pitch from {pitch.min():.4g} to {pitch.max():.4g} Hz: give pitches above "
+            f"0 and below {SAMPLE_RATE // 2}"
+        )
     cycles = pitch.expand(-1, samples).double().cumsum(1) / SAMPLE_RATE  # since 0
     x = torch.zeros(cycles.shape)
     for k in range(1, math.ceil(SAMPLE_RATE / 2 / pitch.min().item())):

@@ -150,3 +150,36 @@ def test_no_file_from_bad_sound(x, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         write_wav(tmp_path / "bad.wav", x)
     assert not list(tmp_path.iterdir())
+
+
+NAN, INF = float("nan"), float("inf")
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda: mu_law_encode(torch.tensor([0.0, NAN])), "x holds NaN"),
+        (lambda: mu_law_encode(torch.zeros(2), levels=1), "levels=1"),
+        (lambda: mu_law_encode(torch.zeros(2), levels=NAN), "levels=nan"),
+        (lambda: mu_law_decode(torch.tensor([0, 256])), "codes from 0 to 256"),
+        (lambda: mu_law_decode(torch.tensor([-1])), "codes from -1"),
+        (lambda: mu_law_decode(torch.tensor([0]), levels=1), "levels=1"),
+        (lambda: plucked(torch.tensor([[NAN]]), 0.1), "pitch from nan"),
+        (lambda: plucked(torch.tensor([[0.0]]), 0.1), "pitch from 0 "),
+        (lambda: plucked(torch.tensor([[4_000.0]]), 0.1), "below 4000"),
+        (lambda: plucked(torch.tensor([[440.0]]), NAN), "seconds=nan"),
+        (lambda: plucked(torch.tensor([[440.0]]), INF), "seconds=inf"),
+        (lambda: plucked(torch.tensor([[440.0]]), -1), "seconds=-1"),
+        (lambda: plucked(torch.tensor([[440.0]]), 1e-4), "samples=1"),
+    ],
+)
+def test_what_is_no_sound(act, message):
+    with pytest.raises(ValueError, match=message):
+        act()
+
+
+@pytest.mark.parametrize("rate", [0, NAN, 8000.5])
+def test_no_file_of_such_a_rate(rate, tmp_path):
+    with pytest.raises(ValueError, match="sample_rate="):
+        write_wav(tmp_path / "x.wav", torch.zeros(9), sample_rate=rate)
+    assert not list(tmp_path.iterdir())

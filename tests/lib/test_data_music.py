@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from fractions import Fraction
 
+import numpy as np
 import pytest
 import torch
 
@@ -54,6 +55,15 @@ def test_events_on_a_grid():
     assert on_grid([Event(60, Fraction(1, 3))]) is None
     assert on_grid([Event(LOWEST - 1, quarter)]) is None
     assert on_grid([]) is None
+
+
+def test_the_lowest_midi_number_is_no_rest():
+    assert on_grid([Event(0, Fraction(1)), Event(60, Fraction(1))]) is None
+
+
+def test_numbers_of_numpy_and_torch_are_notes():
+    given = [(np.int64(60), np.int32(4)), (torch.tensor(64), 2), (67.0, 2.0)]
+    assert melody(given) == "<---@-C-"
 
 
 def test_melodies_that_begin_alike_stay_together():
@@ -232,13 +242,20 @@ def test_a_midi_file_is_what_music21_reads(tmp_path):
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: melody([(60, 0)]), "steps=0: a note lasts"),
+        (lambda: melody([(60, 0)]), "steps=0: give at least 1"),
+        (lambda: melody([(60, float("nan"))]), "steps=nan"),
+        (lambda: melody([(60, 1.5)]), "steps=1.5"),
+        (lambda: melody([(60.5, 1)]), "pitch=60.5"),
+        (lambda: melody([(float("nan"), 1)]), "pitch=nan"),
+        (lambda: on_grid([Event(60, float("nan"))]), "quarters=nan"),
+        (lambda: on_grid([Event(60, float("inf"))]), "quarters=inf"),
+        (lambda: on_grid([Event(60, Fraction(-1))]), "quarters=-1"),
         (lambda: melody([(47, 1)]), "pitch=47: choose one from 48 to 107"),
         (lambda: melody([(108, 1)]), "pitch=108"),
         (lambda: transposed("<", 60), "pitch=120"),
         (lambda: notes_of(""), "give at least one character"),
         (lambda: notes_of("<-\n"), r"melody has '\\n' at 2"),
-        (lambda: to_sound("<", tempo=0), "tempo=0: give 10 to 1,000"),
+        (lambda: to_sound("<", tempo=0), "tempo=0: give a number >= 10 and <= 1000"),
         (lambda: to_sound("<", tempo=float("nan")), "tempo=nan"),
         (lambda: to_sound("x"), "melody has 'x' at 0"),
     ],

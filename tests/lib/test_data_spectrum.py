@@ -81,3 +81,26 @@ def test_griffin_lim_comes_nearer_and_nearer():
 def test_what_is_no_batch_of_sounds(shape):
     with pytest.raises(ValueError, match=r"x has shape .*: give \(B, T\) with more"):
         spectrogram(torch.zeros(shape))
+
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize(
+    ("act", "message"),
+    [
+        (lambda: spectrogram(torch.full((1, 500), NAN)), "x holds NaN"),
+        (lambda: spectrogram(torch.zeros(1, 500), hop=0), "hop=0"),
+        (lambda: spectrogram(torch.zeros(1, 500), n_fft=NAN), "n_fft=nan"),
+        (lambda: mel_filters(0), "bands=0"),
+        (lambda: mel_filters(sample_rate=NAN), "sample_rate=nan"),
+        (lambda: griffin_lim(torch.full((1, 129, 4), NAN)), "magnitude holds NaN"),
+        (lambda: griffin_lim(-torch.ones(1, 129, 4)), "magnitude is negative"),
+        (lambda: griffin_lim(torch.ones(129, 4)), "magnitude has shape"),
+        (lambda: griffin_lim(torch.ones(1, 129, 1)), "two frames"),
+        (lambda: griffin_lim(torch.ones(1, 129, 4), iterations=-1), "iterations=-1"),
+    ],
+)
+def test_what_is_no_spectrum(act, message):
+    with pytest.raises(ValueError, match=message):
+        act()

@@ -210,3 +210,9 @@ def test_a_spectrogram_for_no_vocoder():
 def test_labels_without_classes():
     with pytest.raises(ValueError, match="labels=1: the model was made without"):
         restless().sample(2, labels=1)
+
+
+@pytest.mark.parametrize("temperature", [1e-38, 1e-40, 5e-324])
+def test_the_smallest_temperatures_are_greedy(temperature):
+    logits = torch.tensor([[1.0, 3.0, 2.0], [-7.0, -9.0, -torch.inf]])
+    assert draw(logits, temperature, torch.tensor([0.9, 0.1])).tolist() == [1, 0]

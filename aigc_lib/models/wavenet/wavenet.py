@@ -190,6 +190,9 @@ def draw(logits: Tensor, temperature: float, uniform: Tensor) -> Tensor:
     """Draw codes (B,) from logits (B, levels) by numbers (B,) uniform in [0, 1)."""
     if temperature == 0:
         return logits.argmax(1)
-    shares = (logits.float() / temperature).softmax(1).cumsum(1)
+    # the greatest becomes 0, so that no temperature makes it infinite
+    logits = logits.float() - logits.float().amax(1, keepdim=True)
+    least = torch.finfo(torch.float32).tiny
+    shares = (logits / max(temperature, least)).softmax(1).cumsum(1)
     # rounding may leave the last share below 1
     return (shares <= uniform[:, None]).sum(1).clamp(max=logits.shape[1] - 1)
