@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..data import Dataset
 from ..metrics import distances
-from ..models import MODELS, GenerativeModel
+from ..models import GenerativeModel
 
 
 def classes_for(name: str, data: Any) -> int:

@@ -119,8 +119,8 @@ def _sorting(model: TextClassifier, data: Texts) -> dict[str, Any]:
         raise ValueError(f"data={data.name!r} has no classes: a classifier needs them")
     if foreign := set(data.classes) - set(model.classes):
         raise ValueError(
-            f"data={data.name!r} has the classes {sorted(foreign)[:5]}, which the model "
-            "does not know: evaluate it on the classes that it was trained on"
+            f"data={data.name!r} has the classes {sorted(foreign)[:5]}, unknown to the "
+            "model: evaluate it on the classes that it was trained on"
         )
     known = data.y.new_tensor([model.classes.index(name) for name in data.classes])
     y, logits = known[data.y], model.logits(data)

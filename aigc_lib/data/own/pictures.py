@@ -15,7 +15,7 @@ from ...arguments import at_least
 from ..dataset import Dataset
 from .folder import SPLIT, Files, Found, LeftOut, cannot_open, chosen, for_test
 
-FORMATS = ("JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF")
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 SIZES = (28, 32, 64)  # of which the pictures choose where nobody asks for one
 MOST_SIZE = 1_024
 MOST_BYTES = 64 * 2**20  # of one file
@@ -150,27 +150,28 @@ def square(path: Path, channels: int, image_size: int) -> torch.Tensor:
         with Image.open(path, formats=FORMATS) as image:
             # a JPEG is decoded as small as will do, many times as fast
             image.draft(None, (2 * image_size, 2 * image_size))
-            image = in_colour(ImageOps.exif_transpose(image))
-            if channels == 1:
-                image = image.convert("L")
-            size = (image_size, image_size)
-            image = ImageOps.fit(image, size, Image.Resampling.LANCZOS)
+            image = opaque(ImageOps.exif_transpose(image))
+            image = image.convert("L" if channels == 1 else "RGB")
+            side = min(image.size)
+            left, top = (image.width - side) // 2, (image.height - side) // 2
+            image = image.crop((left, top, left + side, top + side))
+            image = image.resize((image_size, image_size), Image.Resampling.LANCZOS)
             pixels = torch.from_numpy(np.array(image))
     except Exception as error:  # as above
         raise _damaged(error) from None
     return pixels.view(image_size, image_size, channels).movedim(2, 0)
 
 
-def in_colour(image: Image.Image) -> Image.Image:
-    """Bring a picture of any mode to RGB, or to L if it is grey and opaque."""
+def opaque(image: Image.Image) -> Image.Image:
+    """Bring a picture of any mode to one of 8 bits without transparency."""
     if image.mode.startswith("I"):  # 16 bits: the upper eight, as PIL does for colour
         values = np.asarray(image).astype(np.int64) >> 8
         return Image.fromarray(values.clip(0, 255).astype(np.uint8))
     if image.mode in ALPHA or "transparency" in image.info:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image if image.mode == "L" else image.convert("RGB")
+        return Image.alpha_composite(white, image)
+    return image
 
 
 def _damaged(error: Exception) -> LeftOut:
