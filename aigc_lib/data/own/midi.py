@@ -66,6 +66,11 @@ def _sounds(raw: bytes) -> list[Sound]:
         raise ModuleNotFoundError(
             "music21 is missing, which reads MIDI files: pip install music21"
         ) from None
+    end = 0
+    while end + 8 <= len(raw):  # music21 says nothing of a track that is cut short
+        end += 8 + int.from_bytes(raw[end + 4 : end + 8], "big")
+    if end > len(raw):
+        raise LeftOut("no whole MIDI file (cut short)", "不是完整的 MIDI 文件")
     file = MidiFile()
     try:
         file.readstr(raw)
