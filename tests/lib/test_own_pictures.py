@@ -353,14 +353,23 @@ def test_files_of_another_kind(tmp_path):
     assert "as many texts as tables" in refused(tmp_path)
 
 
-def test_sub_folders_that_are_splits_are_no_classes(tmp_path):
+def test_sub_folders_that_are_splits_are_the_splits(tmp_path):
     for split in ("train", "test"):
         (tmp_path / split / "cats").mkdir(parents=True)
         for i in range(4):
             halves().save(tmp_path / split / "cats" / f"{split}{i}.png")
-    (tmp_path / "labels.csv").write_text("x")
-    assert "has the sub-folders test, train" in refused(tmp_path)
-    assert aigc.data.load(tmp_path / "train").classes == ("cats",)
+    (tmp_path / "cover.png").write_bytes(b"x")
+    for split in ("train", "test"):
+        data = aigc.data.load(tmp_path, split=split)
+        assert len(data) == 4
+        assert data.classes == ("cats",)
+        assert data.card.splits == {"train": 4, "test": 4}
+        assert "不在任何一部分里：1 个，cover.png" in data.card.left_out
+    assert "choose one of train, test" in refused(tmp_path, split="validation")
+    (tmp_path / "test").rename(tmp_path / "valid")
+    assert len(aigc.data.load(tmp_path, split="validation")) == 4
+    (tmp_path / "valid").rename(tmp_path / "owls")
+    assert aigc.data.load(tmp_path).classes == ("owls", "train")
 
 
 def test_options_that_do_not_fit(album):

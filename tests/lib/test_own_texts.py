@@ -164,6 +164,16 @@ def test_a_folder_of_texts_by_class(tmp_path):
     assert "类型不符（.png）：1 个" in parts[0].card.left_out[0]
 
 
+def test_files_that_are_splits(tmp_path):
+    for split, n in {"train": 20, "dev": 3, "test": 5}.items():
+        lines = [{"text": f"{split} {i}", "label": i % 2} for i in range(n)]
+        jsonl(tmp_path / f"{split}.jsonl", lines)
+    for split, n in {"train": 20, "validation": 3, "test": 5}.items():
+        data = aigc.data.load(tmp_path, split=split)
+        assert len(data) == n
+        assert data.y.tolist() == [i % 2 for i in range(n)]
+
+
 def test_texts_without_classes_have_none(tmp_path):
     for i in range(9):
         (tmp_path / f"{i}.txt").write_text(f"第 {i} 篇")

@@ -15,12 +15,13 @@ from ...arguments import unknown
 from ..catalog import Card
 
 MOST_FILES = 100_000
-SPLITS = ("train", "test")
-OTHER_SPLITS = {"train", "training", "test", "testing", "val", "valid", "validation"}
+SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
+SPLITS |= dict.fromkeys(("val", "valid", "validation", "dev"), "validation")
 NAMED = 3  # files that a message names
 
 LICENCE = "你自己的文件：归谁所有、可以怎样用，由你负责"
-SPLIT = "按文件名的散列值分成训练与测试，约九比一；文件名不变，就总在同一边。"
+BY_NAME = "按文件名的散列值分成训练与测试，约九比一；文件名不变，就总在同一边。"
+BY_FOLDER = "训练与测试照子文件夹或文件的名字分开。"
 
 
 class LeftOut(ValueError):
@@ -32,11 +33,12 @@ class LeftOut(ValueError):
 
 
 class Found(NamedTuple):
-    """A file, its class, and its path within the folder."""
+    """A file, its class, its path within the folder, its split where that is given."""
 
     path: Path
     label: str
     shown: str
+    split: str = ""
 
 
 @dataclass
@@ -53,10 +55,11 @@ class Files:
         """List the plain files below a folder, by name; or the one file.
 
         The class of a file is the sub-folder of ``name`` that it lies in, else "".
+        Sub-folders that are all named as splits, one for training, are the splits, and
+        the classes are within them; so are files, where there are no sub-folders.
 
         Raises:
-            ValueError: nothing there, nothing in it, more than ``MOST_FILES``, or
-                sub-folders that are splits.
+            ValueError: nothing there, nothing in it, or more than ``MOST_FILES``.
         """
         name = os.fspath(name)
         root = Path(os.path.realpath(os.path.expanduser(name)))
@@ -73,14 +76,24 @@ class Files:
         files._list()
         if not files.found and not files.left_out:
             raise ValueError(f"name={name!r}: this folder is empty")
-        labels = {file.label for file in files.found} - {""}
-        if len(labels) > 1 and {label.lower() for label in labels} <= OTHER_SPLITS:
-            raise ValueError(
-                f"name={name!r} has the sub-folders {', '.join(sorted(labels))}, which "
-                "would be taken for classes: give the path of one of them; a tenth of "
-                "its files is kept for the test"
-            )
+        files._divide()
         return files
+
+    def _divide(self) -> None:
+        """Take sub-folders or files for splits, where all are named as such."""
+        named = [file for file in self.found if file.label] or self.found
+        splits = [SPLITS.get((f.label or f.path.stem).lower()) for f in named]
+        if "train" not in splits or None in splits or len(set(splits)) == 1:
+            return
+        for file in self.found:
+            if file not in named:
+                reason = LeftOut("beside the folders of the splits", "不在任何一部分里")
+                self.leave_out(file.shown, reason)
+        self.found = [
+            file._replace(split=split, label="".join(map(readable, within[1:-1][:1])))
+            for file, split in zip(named, splits, strict=True)
+            if (within := file.path.relative_to(self.root).parts)
+        ]
 
     def _list(self) -> None:
         for folder, folders, names in os.walk(self.root, onerror=self._unreadable):
@@ -248,15 +261,25 @@ def _digest(key: str) -> bytes:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest()
 
 
-def chosen(split: str, test: Sequence[bool]) -> tuple[list[int], dict[str, int]]:
+def divided(
+    split: str, keys: Sequence[str], given: Sequence[str]
+) -> tuple[list[int], dict[str, int]]:
     """Return the numbers of the samples of ``split``, and how many each split has.
+
+    Where no splits are ``given``, the keys decide.
 
     Raises:
         ValueError: no such split, or nothing in it.
     """
-    if split not in SPLITS:
-        raise unknown("split", split, SPLITS)
-    numbers = [i for i, is_test in enumerate(test) if is_test == (split == "test")]
-    if not numbers:
-        raise ValueError(f"split={split!r}: all samples are the same one; give others")
-    return numbers, {"train": len(test) - sum(test), "test": sum(test)}
+    names = list(given)
+    if not any(names):
+        names = ["test" if is_test else "train" for is_test in for_test(keys)]
+    sizes = {name: names.count(name) for name in dict.fromkeys(SPLITS.values())}
+    sizes = {name: n for name, n in sizes.items() if n}
+    if split not in sizes:
+        if split in SPLITS.values() and len(sizes) == 1:
+            raise ValueError(
+                f"split={split!r}: all samples are the same one; give more"
+            )
+        raise unknown("split", split, sizes)
+    return [i for i, name in enumerate(names) if name == split], sizes

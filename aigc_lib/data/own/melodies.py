@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import Any
 
 from ...codecs.abc import read_abc
 from ...codecs.melody import STEPS, on_grid
 from ..readers.music import beginning
 from ..text import Record, Texts, collect
-from .folder import Files, Found, LeftOut, chosen, content, for_test
+from .folder import BY_FOLDER, Files, Found, LeftOut, content, divided
 from .midi import MOST_STEPS, off_grid, too_long, upper_voice
 from .texts import decoded
 
 MOST_BYTES = 8 * 2**20  # of one file
-
-
-class Sample(NamedTuple):
-    """A melody and where it stands."""
-
-    record: Record
-    shown: str
+BY_BEGINNING = (
+    "按开头八个音程的散列值分成训练与测试，约九比一：开头相同的曲子总在同一边。"
+)
 
 
 def read(files: Files, split: str) -> Texts:
@@ -35,23 +31,24 @@ def read(files: Files, split: str) -> Texts:
         ValueError: no two tunes that can be used.
         ModuleNotFoundError: MIDI files, and music21 is missing.
     """
-    samples: dict[str, Sample] = {}
+    records: dict[str, Record] = {}
+    given: list[str] = []
     sorted_in = any(file.label for file in files.found)
     for file in files.found:
         label = files.class_of(file.label) if sorted_in else None
         try:
             for shown, facts, text in _tunes(files, file):
-                if text in samples:
+                if text in records:
                     files.leave_out(shown, LeftOut("the same tune again", "重复的曲子"))
                 else:
-                    samples[text] = Sample(Record(text, label, facts), shown)
+                    records[text] = Record(text, label, facts)
+                    given.append(file.split)
         except LeftOut as reason:
             files.leave_out(file.shown, reason)
-    records = [sample.record for sample in samples.values()]
-    files.enough(records, "tune")
-    keys = [str(beginning(record.text)) for record in records]
-    numbers, splits = chosen(split, for_test(keys))
-    labels = {record.label for record in records}
+    tunes = list(records.values())
+    files.enough(tunes, "tune")
+    numbers, splits = divided(split, [str(beginning(t.text)) for t in tunes], given)
+    labels = {tune.label for tune in tunes}
     card = files.card(
         kind="text",
         shape=(),
@@ -59,14 +56,14 @@ def read(files: Files, split: str) -> Texts:
         classes=tuple(sorted(labels - {None})),
         unit="首",
         summary=f"从 `{files.title}` 读入的旋律：每个字符是一个十六分音符，音符写作编码"
-        "等于其 MIDI 编号的字符，`-` 是延续，`.` 是休止。按开头八个音程的散列值"
-        "分成训练与测试，约九比一：开头相同的曲子总在同一边。",
+        "等于其 MIDI 编号的字符，`-` 是延续，`.` 是休止。"
+        f"{BY_FOLDER if any(given) else BY_BEGINNING}",
         biases=(
             "只留最高的一行旋律；反复不展开。",
             "比十六分音符更细的节奏（如三连音）写不出来，这样的曲子没有收入。",
         ),
     )
-    return collect(card, split, [records[i] for i in numbers])
+    return collect(card, split, [tunes[i] for i in numbers])
 
 
 def _tunes(files: Files, file: Found) -> Iterator[tuple[str, dict[str, Any], str]]:

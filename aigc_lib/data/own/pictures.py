@@ -13,7 +13,7 @@ from tqdm import tqdm
 from ... import runtime
 from ...arguments import at_least
 from ..dataset import Dataset
-from .folder import SPLIT, Files, Found, LeftOut, cannot_open, chosen, for_test
+from .folder import BY_FOLDER, BY_NAME, Files, Found, LeftOut, cannot_open, divided
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 SIZES = (28, 32, 64)  # of which the pictures choose where nobody asks for one
@@ -63,7 +63,9 @@ def read(
     kept, x = _squares(files, [file for file, _, _ in heads], channels, image_size)
     files.enough(kept, "picture")
 
-    numbers, splits = chosen(split, for_test([file.path.name for file in kept]))
+    names, given = [f.path.name for f in kept], [f.split for f in kept]
+    numbers, splits = divided(split, names, given)
+    how = BY_FOLDER if any(given) else BY_NAME
     labels = [file.label for file in kept]
     classes = files.classes(labels)
     y = torch.tensor([classes.index(files.class_of(label)) for label in labels])
@@ -75,7 +77,7 @@ def read(
         classes=classes,
         unit="张",
         summary=f"从 `{files.title}` 读入的图片，裁成正中的正方形，缩放到 "
-        f"{image_size}×{image_size}，{'灰度' if channels == 1 else '彩色'}。{SPLIT}",
+        f"{image_size}×{image_size}，{'灰度' if channels == 1 else '彩色'}。{how}",
         biases=(
             "只留正中的正方形：长图的两端看不到。",
             "透明处填成白色；动图只取第一帧。",

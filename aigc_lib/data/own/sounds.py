@@ -13,7 +13,7 @@ from scipy.signal import resample_poly
 
 from ...codecs.sound import SAMPLE_RATE
 from ..dataset import Dataset
-from .folder import SPLIT, Files, Found, LeftOut, chosen, content, for_test
+from .folder import BY_FOLDER, BY_NAME, Files, Found, LeftOut, content, divided
 
 SECONDS = 1.0  # at most, where nobody asks for a length
 MOST_SECONDS = 60.0
@@ -59,7 +59,9 @@ def read(files: Files, split: str, *, seconds: float | None = None) -> Dataset:
     for row, sound in zip(x, sounds, strict=True):
         row[: len(sound)] = sound[:most]
 
-    numbers, splits = chosen(split, for_test([file.path.name for file in kept]))
+    names, given = [f.path.name for f in kept], [f.split for f in kept]
+    numbers, splits = divided(split, names, given)
+    how = BY_FOLDER if any(given) else BY_NAME
     classes = files.classes(file.label for file in kept)
     y = torch.tensor([classes.index(files.class_of(file.label)) for file in kept])
     cut = sum(length * SAMPLE_RATE > most + 1 for length in lengths)
@@ -70,7 +72,7 @@ def read(files: Files, split: str, *, seconds: float | None = None) -> Dataset:
         classes=classes,
         unit="条",
         summary=f"从 `{files.title}` 读入的录音，声道取平均，每秒 {SAMPLE_RATE:,} 个"
-        f"样本，每条 {most / SAMPLE_RATE:.2f} 秒。{SPLIT}",
+        f"样本，每条 {most / SAMPLE_RATE:.2f} 秒。{how}",
         biases=(
             f"高于 {SAMPLE_RATE // 2:,} Hz 的部分听不到。",
             f"{cut:,} 条更长，只留开头；更短的后面补静音。",

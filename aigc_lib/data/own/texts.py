@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..text import Record, Texts, collect
-from .folder import SPLIT, Files, Found, LeftOut, chosen, content, for_test
+from .folder import BY_FOLDER, BY_NAME, Files, Found, LeftOut, content, divided
 
 MOST_BYTES = 256 * 2**20  # of all files together
 LEAST = 10  # characters of a text that is cut in two
@@ -22,11 +22,12 @@ ONE = "只有一篇：前九成用来训练，后一成用来测试，两者相�
 
 
 class Sample(NamedTuple):
-    """A text, where it stands, and what decides its split."""
+    """A text, where it stands, and its split or what decides it."""
 
     record: Record
     shown: str
     key: str
+    split: str
 
 
 def read(files: Files, split: str) -> Texts:
@@ -58,16 +59,14 @@ def read(files: Files, split: str) -> Texts:
             files.leave_out(file.shown, reason)
     samples = _all_or_none(files, samples)
     lines = any(file.path.suffix.lower() == ".jsonl" for file in files.found)
+    how = LINES if lines else BY_NAME
     if len(samples) == 1 and samples[0].record.label is None:
-        samples = _halves(files, samples[0])
-        test, how = [False, True], ONE
-    else:
-        files.enough(samples, "text")
-        test, how = (
-            for_test([sample.key for sample in samples]),
-            LINES if lines else SPLIT,
-        )
-    numbers, splits = chosen(split, test)
+        samples, how = _halves(files, samples[0]), ONE
+    elif any(sample.split for sample in samples):
+        how = BY_FOLDER
+    files.enough(samples, "text")
+    keys, given = [s.key for s in samples], [s.split for s in samples]
+    numbers, splits = divided(split, keys, given)
     labels = {sample.record.label for sample in samples}
     card = files.card(
         kind="text",
@@ -87,9 +86,8 @@ def _samples(
     if file.path.suffix.lower() != ".jsonl":
         if not text.strip():
             raise LeftOut("empty", "空文件")
-        yield Sample(
-            Record(text, label, {"file": file.shown}), file.shown, file.path.name
-        )
+        record = Record(text, label, {"file": file.shown})
+        yield Sample(record, file.shown, file.path.name, file.split)
         return
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
@@ -102,7 +100,7 @@ def _samples(
             continue
         if record.label is None:
             record = record._replace(label=label)
-        yield Sample(record, shown, record.text)
+        yield Sample(record, shown, record.text, file.split)
 
 
 def parsed(line: str) -> Record:
@@ -156,8 +154,8 @@ def _halves(files: Files, sample: Sample) -> list[Sample]:
         )
     at = int(0.9 * len(text))
     return [
-        sample._replace(record=sample.record._replace(text=part))
-        for part in (text[:at], text[at:])
+        sample._replace(record=sample.record._replace(text=part), split=split)
+        for part, split in ((text[:at], "train"), (text[at:], "test"))
     ]
 
 
