@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from ..data import Characters, Texts, Windows
+from ..data.samples import Samples
 from ..metrics.intervals import proportion_interval
 from ..models import MODELS, GenerativeModel, Trainable
 from ._tensors import classes_for
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 def build(
     name: str, data: Texts, options: dict[str, Any]
-) -> tuple[Trainable, Windows | Tensor | Any]:
+) -> tuple[Trainable, Windows | Samples | Tensor]:
     """Make a model with a token for each character that comes twice.
 
     One that writes, and one that fills gaps in texts longer than its context, learn
@@ -36,7 +37,7 @@ def build(
         options = {"classes": data.classes} | options
     model = MODELS[name](tokenizer, **options)
     if name == "text_classifier":
-        return model, model.encode(data)
+        return model, Samples(*model.encode(data))
     if name == "masked_lm":
         return model, gaps_in(model, data)
     return model, Windows(tokenizer.encode(joined(data)), model.context + 1)
@@ -49,11 +50,10 @@ def joined(data: Texts) -> str:
 
 def gaps_in(model: MaskedLM, data: Texts, *, overlap: bool = True) -> Windows | Tensor:
     """What ``model`` reads: a text a row where all fit its context, else windows."""
-    context = model.config["context"]
-    if max(map(len, data.texts)) <= context:
+    if max(map(len, data.texts)) <= model.context:
         return model.encode(data).x
     tokens = model.tokenizer.encode(joined(data))
-    return Windows(tokens, context, step=1 if overlap else context)
+    return Windows(tokens, model.context, step=1 if overlap else model.context)
 
 
 def draw(

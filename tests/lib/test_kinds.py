@@ -112,6 +112,21 @@ def test_own_pictures_from_fit_to_sample(album, tmp_path, capsys):
     assert "this command measures (1, 28, 28) only" in capsys.readouterr().err
 
 
+def test_few_pictures_and_the_size_that_was_asked_for(album, tmp_path, capsys):
+    out = tmp_path / "gan.safetensors"
+    words = ["--set", "width=4", "--steps", 1, "--out", out]
+    asked = ["--image-size", 32, "--channels", 1]
+    # fewer than one batch of 64
+    assert run("fit", "dcgan", album / "cats", *asked, *words) == 0
+    assert aigc.models.load(out).sample(1).shape == (1, 1, 32, 32)
+    assert run("fit", "dcgan", "digits", "--image-size", 32, *words) == 2
+    assert "image_size=32: for files of your own only" in capsys.readouterr().err
+    assert run("data", album, "ring8") == 0
+    printed = capsys.readouterr().out
+    assert "| 类别 | cats、dogs、owls |" in printed
+    assert "ring8: verified" in printed
+
+
 def test_a_novel_from_fit_to_evaluate(novel, tmp_path, capsys):
     out = tmp_path / "gpt.safetensors"
     words = [*small(), "--batch-size", 8, "--out", out]

@@ -11,6 +11,7 @@ import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from ..catalog import CATALOG
 from .folder import Files
 
 if TYPE_CHECKING:
@@ -30,14 +31,14 @@ OPTIONS = {"pictures": ("image_size", "channels"), "sounds": ("seconds",)}
 
 
 def is_own(name: object) -> bool:
-    """Tell whether ``name`` is a path.
+    """Tell whether ``name`` is a path, and not the name of a catalogued data set.
 
     A string is one if it has a separator, begins with "~" or ".", ends like a file that
     is read here, or names something that is there.
     """
     if isinstance(name, os.PathLike):
         return True
-    if not isinstance(name, str) or not name:
+    if not isinstance(name, str) or not name or name in CATALOG:
         return False
     marked = name[0] in "~." or os.sep in name or (os.altsep or os.sep) in name
     return marked or name.lower().endswith(READ + TABLES) or os.path.exists(name)
