@@ -27,6 +27,8 @@ EXAMPLES = {
   python -m aigc_lib fit mlp_gan ring8 --steps 5000
   python -m aigc_lib fit dcgan fashion_mnist --seconds 120 --set loss=hinge
   python -m aigc_lib fit gpt product_copy --seconds 120 --set context=128
+  python -m aigc_lib fit dcgan ~/pictures --seconds 120 --image-size 64
+  python -m aigc_lib fit gpt novel.txt --seconds 120
   python -m aigc_lib fit dcgan mnist --steps 20000 --checkpoint run.pt
       (the same again after an interruption goes on where run.pt stops)""",
     "sample": """
@@ -45,6 +47,13 @@ EXAMPLES = {
     "doctor": """
   python -m aigc_lib doctor""",
 }
+
+
+OWN = [  # options of aigc_lib.data.load for the reader's own files
+    ("image-size", int, "side of the squares that pictures become"),
+    ("channels", int, "3 for colour, 1 for grey"),
+    ("sound-seconds", float, "length that sounds are cut or padded to"),
+]
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -99,9 +108,16 @@ def parser() -> argparse.ArgumentParser:
 
     default = "(default: %(default)s)"
     model_file = {"type": Path, "help": "file that fit wrote"}
-    data_name = {"help": "a data set: its name (see python -m aigc_lib data)"}
+    data_name = {
+        "help": "name of a data set (see python -m aigc_lib data), or the path of your "
+        "own files: a folder of pictures, WAV files, texts or tunes, a .txt or .jsonl"
+    }
     seed = {"type": _seed, "default": 0, "help": default}
     standin = {"help": "set to use where DATA cannot be had: digits"}
+
+    def own_files(p: argparse.ArgumentParser) -> None:
+        for name, kind, text in OWN:
+            p.add_argument(f"--{name}", type=kind, help=f"of your own files: {text}")
 
     p = command(fit)
     p.add_argument("model", help="such as dcgan; an unknown name lists all")
@@ -115,6 +131,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--batch-size", type=int, help="(default: what suits the model)")
     p.add_argument("--seed", **seed)
     p.add_argument("--standin", **standin)
+    own_files(p)
     p.add_argument(
         "--set",
         action="append",
@@ -139,6 +156,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--n", type=int, default=5000, help=f"samples {default}")
     p.add_argument("--seed", **seed)
     p.add_argument("--standin", **standin)
+    own_files(p)
     p.add_argument("--json", action="store_true", help="print one JSON object")
 
     p = command(export)
@@ -172,6 +190,7 @@ def fit(arguments: argparse.Namespace) -> None:
     from .models import MODELS
     from .options import options
     from .train import fit
+    from .train.fit import RECIPE
 
     if arguments.model not in MODELS:
         raise unknown("model", arguments.model, MODELS)
@@ -186,16 +205,19 @@ def fit(arguments: argparse.Namespace) -> None:
                 f"--checkpoint {checkpoint}: the model goes there, by --out"
             )
     run = start(seed=arguments.seed)
-    data = load(arguments.data, standin=arguments.standin)
+    data = load(arguments.data, standin=arguments.standin, **_own(arguments))
     model, samples = build(arguments.model, data, chosen)
     print(run, data, sep="\n", file=sys.stderr)
+    size = arguments.batch_size
+    if size is None:  # what suits the model; all samples where there are fewer
+        size = min(len(samples), model.recipe.get("batch_size", RECIPE["batch_size"]))
     try:
         history = fit(
             model,
             samples,
             steps=arguments.steps,
             seconds=arguments.seconds,
-            batch_size=arguments.batch_size,
+            batch_size=size,
             seed=arguments.seed,
             checkpoint=checkpoint,
             save_every=arguments.save_every,
@@ -241,7 +263,8 @@ def evaluate(arguments: argparse.Namespace) -> None:
     from .models import load as load_model
 
     model = load_model(arguments.model).to(runtime.pick_device())
-    data = load(arguments.data, split=arguments.split, standin=arguments.standin)
+    own = _own(arguments)
+    data = load(arguments.data, split=arguments.split, standin=arguments.standin, **own)
     began = time.perf_counter()
     figures = evaluate(model, data, n=arguments.n, seed=arguments.seed)
     result = {
@@ -305,10 +328,14 @@ def check(arguments: argparse.Namespace) -> int:
 
 def data(arguments: argparse.Namespace) -> None:
     """List the data sets, or fetch and verify some."""
-    from .data import CATALOG, cache_dir, catalog, find, obtain
+    from .data import CATALOG, cache_dir, catalog, find, load, obtain
+    from .data.own import is_own
     from .runtime import optional
 
-    for card in [catalog.lookup(name) for name in arguments.names]:
+    for name in [name for name in arguments.names if is_own(name)]:
+        print(load(name).card.markdown())
+    cards = [catalog.lookup(name) for name in arguments.names if not is_own(name)]
+    for card in cards:
         obtain(card)
         found = f"verified, in {find(card.name)}"
         if card.requires:  # a package brings the data
@@ -343,6 +370,15 @@ def _number(text: str) -> float:
     if not math.isfinite(number := float(text)):
         raise argparse.ArgumentTypeError(f"{text}: give a finite number")
     return number
+
+
+def _own(arguments: argparse.Namespace) -> dict:
+    """The options of ``aigc_lib.data.load`` for the reader's own files."""
+    return {
+        "image_size": arguments.image_size,
+        "channels": arguments.channels,
+        "seconds": arguments.sound_seconds,
+    }
 
 
 def _seed(text: str) -> int:

@@ -35,6 +35,8 @@ class Card:
     are those of a formula. A set without ``files`` is made on the spot and always at
     hand. Texts have the shape () and are counted in ``unit``, a Chinese measure word.
     ``requires`` is a package that brings the data, ``chapters`` are those that load it.
+    The card of the reader's own files is made when they are read: it has no ``reader``,
+    and ``left_out`` says which files are not used and why.
     """
 
     name: str
@@ -55,6 +57,7 @@ class Card:
     unit: str = "张"
     requires: str = ""
     chapters: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def bytes(self) -> int:
@@ -79,7 +82,7 @@ class Card:
         splits = "，".join(f"{name} {n:,}" for name, n in self.splits.items())
         shape = "×".join(map(str, self.shape)) or f"文本，单位：{self.unit}"
         rows = {
-            "加载": f'`aigc.data.load("{self.name}")`',
+            "加载": f'`aigc.data.load("{self.name if self.reader else self.source}")`',
             "样本": f"{shape}；{splits}",
             "类别": "、".join(self.classes),
             "参数": "，".join(f"{k} = {v}" for k, v in self.parameters.items()),
@@ -101,6 +104,8 @@ class Card:
                 lines += [f"- <{mirror}>" for mirror in self.mirrors]
             else:
                 lines += ["", "没有下载地址：请自行把文件放进 `AIGC_DATA_DIR`。"]
+        if self.left_out:
+            lines += ["", "## 没有读入的", "", *(f"- {some}" for some in self.left_out)]
         return "\n".join(lines) + "\n"
 
     def _repr_markdown_(self) -> str:
@@ -121,5 +126,7 @@ def lookup(name: str) -> Card:
         ValueError: no such data set; the message proposes the nearest name.
     """
     if name not in CATALOG:
-        raise unknown("name", name, CATALOG)
+        raise ValueError(
+            f"{unknown('name', name, CATALOG)}; or give the path of files of your own"
+        )
     return CATALOG[name]

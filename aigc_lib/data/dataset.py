@@ -1,8 +1,9 @@
-"""``load``: a data set by its name, from wherever it can be had."""
+"""``load``: a data set by its name or path, from wherever it can be had."""
 
 from __future__ import annotations
 
 import html
+import os
 import sys
 from dataclasses import dataclass, field, replace
 from importlib import import_module
@@ -12,6 +13,7 @@ from torch import Tensor
 from ..arguments import unknown
 from .catalog import CATALOG, Card, lookup
 from .download import CorruptFile, DataUnavailable
+from .own import is_own, read_own
 from .store import obtain
 from .text import Texts, collect
 
@@ -56,6 +58,7 @@ class Dataset:
         shape = " x ".join(map(str, self.x.shape[1:]))
         kind = str(self.x.dtype).removeprefix("torch.")
         role = f", standing in for {self.stands_for}" if self.is_standin else ""
+        role += ", some files left out: see .card" if self.card.left_out else ""
         return (
             f"{self.name}/{self.split}: {len(self):,} samples of {shape} {kind}, "
             f"{len(self.classes)} classes{role}"
@@ -63,21 +66,50 @@ class Dataset:
 
 
 def load(
-    name: str, *, split: str = "train", standin: str | None = None
+    name: str | os.PathLike,
+    *,
+    split: str = "train",
+    standin: str | None = None,
+    image_size: int | None = None,
+    channels: int | None = None,
+    seconds: float | None = None,
 ) -> Dataset | Texts:
-    """Load one split of a data set; see ``CATALOG`` for the names.
+    """Load one split of a data set; see ``CATALOG`` for the names, or give a path.
 
     Looks in ``$AIGC_DATA_DIR``, then in the cache, then downloads. If all that fails
     and ``standin`` names a set of the same kind that is always at hand ("digits" for
     images), returns that one in the shape of the set asked for, and says so in a
     banner. Sets of texts come as ``Texts``, all others as ``Dataset``.
 
+    A path is a folder of your own pictures, WAV files, texts, or tunes in ABC or MIDI
+    files, whose sub-folders are classes; or a file of a text, of JSON lines with the
+    fields text and label, or of tunes. What cannot be used is left out: ``data.card``
+    says what and why. Pictures become squares of ``image_size`` with 1 or 3
+    ``channels``, sounds last ``seconds``; see ``aigc_lib.data.own`` for what is taken
+    where these are not given. About one sample in ten is for the split "test", always
+    the same. A name of the catalogue goes before a folder of that name: "./mnist".
+
     Raises:
-        ValueError: unknown ``name``, ``split`` or ``standin``.
+        ValueError: unknown ``name``, ``split`` or ``standin``; nothing at a path that
+            can be used; an option that is not for such data.
         CorruptFile: a file is not what its card says (a ``ValueError``).
         DataUnavailable: not here, not to be downloaded, no ``standin`` (``OSError``).
     """
+    options = {"image_size": image_size, "channels": channels, "seconds": seconds}
+    if is_own(name):
+        if standin is not None:
+            raise ValueError(
+                f"standin={standin!r}: name={os.fspath(name)!r} is a path of your own; "
+                "a stand-in is for data sets that must be downloaded"
+            )
+        return read_own(name, split, **options)
     card = lookup(name)
+    for option, value in options.items():
+        if value is not None:
+            raise ValueError(
+                f"{option}={value}: for files of your own only, {name} has the shape "
+                f"{card.shape}"
+            )
     if split not in card.splits:
         raise unknown("split", split, card.splits)
     if standin is not None and standin not in standins(card):

@@ -103,6 +103,7 @@ class Texts:
     def __repr__(self) -> str:
         classes = f", {len(self.classes)} classes" if self.classes else ""
         role = f", standing in for {self.stands_for}" if self.is_standin else ""
+        role += ", some files left out: see .card" if self.card.left_out else ""
         return (
             f"{self.name}/{self.split}: {len(self):,} texts, "
             f"{sum(map(len, self.texts)):,} characters{classes}{role}"

@@ -113,13 +113,12 @@ def divided(records: Iterable[Record], split: str) -> Iterator[Record]:
         if record.text in seen:
             continue
         seen.add(record.text)
-        pitches = [note.pitch for note in notes_of(record.text) if note.pitch]
-        beginning = tuple(b - a for a, b in pairwise(pitches[:9]))
-        number = numbers.setdefault(beginning, len(numbers))
+        number = numbers.setdefault(beginning(record.text), len(numbers))
         if (number % 10 == 9) == (split == "test"):
             yield record
 
 
-HOLD, REST = "-", "."
-
-LOWEST, HIGHEST = 48, 107  # C3, clear of HOLD and REST; B7, still below 4,000 Hz
+def beginning(text: str) -> tuple[int, ...]:
+    """Return the first eight intervals, in semitones: the same in any key."""
+    pitches = [note.pitch for note in notes_of(text) if note.pitch]
+    return tuple(b - a for a, b in pairwise(pitches[:9]))

@@ -181,6 +181,30 @@ class MaskedLM(_Reader):
         """Fill the gaps of ``batch`` (B, T)."""
         update("net", self.loss(self.net, batch))
 
+    def nats_per_gap(self, data: Any, *, seed: int = 0, batch_size: int = 64) -> float:
+        """Return the mean nats of the right tokens in gaps of rows (N, T).
+
+        With the averaged weights; the same seed opens the same gaps.
+
+        Raises:
+            ValueError: so few tokens that none was asked for.
+        """
+        total, count = 0.0, 0
+        with self.for_sampling("net") as net, torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            for i in range(0, len(data), batch_size):
+                rows = without_empty_columns(data[i : i + batch_size].cpu())
+                known = (net.vocab_size, net.mask, self.share, net.spared)
+                read, wanted = masked(rows, *known)
+                asked = wanted >= 0
+                hidden = net(read.to(self.device))[asked.to(self.device)]
+                logits = net.logits(hidden).float().cpu()
+                total += cross_entropy(logits, wanted[asked], reduction="sum").item()
+                count += int(asked.sum())
+        if not count:
+            raise ValueError(f"data of {len(data)} rows has no gap: give more text")
+        return total / count
+
     def fill(self, tokens: Tensor) -> Tensor:
         """Return ``tokens`` (B, T) with the likeliest token at each ``net.mask``."""
         tokens = tokens.to(self.device)

@@ -1,0 +1,95 @@
+"""The reader's own files: a folder, or one file, that is used like a data set.
+
+Files that cannot be used are left out, and the card says which and why. Never read are
+hidden files, links and what is no plain file; the limits of size are ``MOST_FILES`` in
+``folder`` and ``MOST_BYTES`` in the module of each kind.
+"""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ..catalog import CATALOG
+from .folder import Files
+
+if TYPE_CHECKING:
+    from ..dataset import Dataset
+    from ..text import Texts
+
+# The modules of this package, by the endings of the files that they read.
+ENDINGS = {
+    "pictures": (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff"),
+    "sounds": (".wav",),
+    "melodies": (".abc", ".mid", ".midi"),
+    "texts": (".txt", ".jsonl"),
+}
+TABLES = (".csv", ".tsv", ".parquet", ".xlsx", ".xls")  # known, and not read yet
+READ = tuple(ending for endings in ENDINGS.values() for ending in endings)
+OPTIONS = {"pictures": ("image_size", "channels"), "sounds": ("seconds",)}
+
+
+def is_own(name: object) -> bool:
+    """Tell whether ``name`` is a path, and not the name of a catalogued data set.
+
+    A string is one if it has a separator, begins with "~" or ".", ends like a file that
+    is read here, or names something that is there.
+    """
+    if isinstance(name, os.PathLike):
+        return True
+    if not isinstance(name, str) or not name or name in CATALOG:
+        return False
+    marked = name[0] in "~." or os.sep in name or (os.altsep or os.sep) in name
+    return marked or name.lower().endswith(READ + TABLES) or os.path.exists(name)
+
+
+def read_own(name: str | os.PathLike, split: str, **options: Any) -> Dataset | Texts:
+    """Read one split of the files at ``name``; what they are, most endings say.
+
+    ``options`` that are None are not given.
+
+    Raises:
+        ValueError: nothing there, nothing that can be used, too much, tables, or
+            options for files of another kind.
+    """
+    files = Files.at(name)
+    kind = _kind(files)
+    options = {key: value for key, value in options.items() if value is not None}
+    for key, value in options.items():
+        if key not in OPTIONS.get(kind, ()):
+            raise ValueError(
+                f"{key}={value}: name={files.name!r} holds {kind}, which "
+                f"take no {key}: leave it out"
+            )
+    files.keep(ENDINGS[kind])
+    return import_module(f".{kind}", __name__).read(files, split, **options)
+
+
+def _kind(files: Files) -> str:
+    """Return the kind of most of the files.
+
+    Raises:
+        ValueError: none of a known ending, more tables, or as many of two kinds.
+    """
+    counts = {
+        kind: sum(file.path.suffix.lower() in endings for file in files.found)
+        for kind, endings in (ENDINGS | {"tables": TABLES}).items()
+    }
+    most = max(counts.values())
+    best = [kind for kind, count in counts.items() if count == most]
+    if not most:
+        files.keep(READ)
+        raise files.nothing()
+    if best == ["tables"]:
+        raise ValueError(
+            f"name={files.name!r} holds tables (CSV, Parquet, Excel), which cannot be "
+            "loaded: for texts with classes write JSONL, one object with the fields "
+            "text and label a line"
+        )
+    if len(best) > 1:
+        raise ValueError(
+            f"name={files.name!r} holds as many {' as '.join(best)}: put them into "
+            "folders of their own"
+        )
+    return best[0]

@@ -1,0 +1,255 @@
+"""One handler a kind of data: build, draw, write, evaluate."""
+
+import json
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+from scipy.io import wavfile
+
+import aigc_lib as aigc
+from aigc_lib import kinds
+from aigc_lib.__main__ import main
+from aigc_lib.data import CATALOG, Windows
+from aigc_lib.models import MODELS
+
+SMALL = {"context": 16, "depth": 1, "heads": 2, "width": 8}
+
+
+def run(*words):
+    return main([str(word) for word in words])
+
+
+def small(**options):
+    return [w for k, v in (SMALL | options).items() for w in ("--set", f"{k}={v}")]
+
+
+def evaluated(capsys, *words):
+    capsys.readouterr()
+    assert run("evaluate", *words, "--json") == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture
+def reviews(tmp_path):
+    """Three hundred lines whose class is the word that they end with."""
+    words = {"好": ["喜欢", "满意", "便宜"], "坏": ["失望", "退货", "太贵"]}
+    with (tmp_path / "reviews.jsonl").open("w", encoding="utf-8") as file:
+        for i in range(300):
+            label = "好坏"[i % 2]
+            text = f"第{i}次：{words[label][i % 3]}"
+            file.write(json.dumps({"text": text, "label": label}) + "\n")
+    return tmp_path / "reviews.jsonl"
+
+
+@pytest.fixture
+def novel(tmp_path):
+    path = tmp_path / "novel.txt"
+    path.write_text(
+        "天地玄黄，宇宙洪荒。日月盈昃，辰宿列张。\n" * 100, encoding="utf-8"
+    )
+    return path
+
+
+@pytest.fixture
+def album(tmp_path):
+    folder = tmp_path / "album"
+    for k, name in enumerate(("cats", "dogs", "owls")):
+        (folder / name).mkdir(parents=True)
+        for i in range(12):
+            noise = np.random.default_rng([k, i]).integers(
+                0, 256, (30, 40, 3), np.uint8
+            )
+            Image.fromarray(noise).save(folder / name / f"{name}{i}.png")
+    return folder
+
+
+# ---- handlers ------------------------------------------------------------------------
+
+
+def test_every_card_and_every_model_has_a_handler():
+    known = set(kinds.ENDINGS)
+    assert {card.kind for card in CATALOG.values()} <= known
+    assert {model.modality for model in MODELS.values()} <= known
+    for kind in known:
+        found = kinds.handler(kind)
+        assert all(callable(getattr(found, name)) for name in ("build", "evaluate"))
+    with pytest.raises(ValueError, match="kind='image': did you mean 'images'"):
+        kinds.handler("image")
+
+
+def test_a_handler_is_imported_when_it_is_needed():
+    code = (
+        "import sys; from aigc_lib.kinds import handler; handler('points'); "
+        "print(*(n for n in sys.modules if n.startswith('aigc_lib.kinds.')))"
+    )
+    out = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    ).stdout
+    assert "aigc_lib.kinds.points" in out.split()
+    assert not {"aigc_lib.kinds.images", "aigc_lib.kinds.text"} & set(out.split())
+
+
+# ---- the reader's own files, from the command line -----------------------------------
+
+
+def test_own_pictures_from_fit_to_sample(album, tmp_path, capsys):
+    out = tmp_path / "gan.safetensors"
+    words = ["--batch-size", 4, "--set", "width=4", "--out", out]
+    assert run("fit", "dcgan", album, "--steps", 1, *words) == 0
+    assert "album/train: " in capsys.readouterr().err
+    assert aigc.models.load(out).sample(1).shape == (1, 3, 28, 28)
+    assert run("fit", "conditional_gan", album, "--steps", 1, *words) == 0
+    assert aigc.models.load(out).config["classes"] == 3  # as many as sub-folders
+    assert run("sample", out, "--n", 2, "--out", tmp_path / "s.png") == 0
+    assert run("fit", "conditional_gan", album / "cats", "--steps", 1, *words) == 2
+    assert "needs classes, and data='cats' has 1" in capsys.readouterr().err
+    assert run("evaluate", out, album) == 2
+    assert "this command measures (1, 28, 28) only" in capsys.readouterr().err
+
+
+def test_few_pictures_and_the_size_that_was_asked_for(album, tmp_path, capsys):
+    out = tmp_path / "gan.safetensors"
+    words = ["--set", "width=4", "--steps", 1, "--out", out]
+    asked = ["--image-size", 32, "--channels", 1]
+    # fewer than one batch of 64
+    assert run("fit", "dcgan", album / "cats", *asked, *words) == 0
+    assert aigc.models.load(out).sample(1).shape == (1, 1, 32, 32)
+    assert run("fit", "dcgan", "digits", "--image-size", 32, *words) == 2
+    assert "image_size=32: for files of your own only" in capsys.readouterr().err
+    assert run("data", album, "ring8") == 0
+    printed = capsys.readouterr().out
+    assert "| 类别 | cats、dogs、owls |" in printed
+    assert "ring8: verified" in printed
+
+
+def test_a_novel_from_fit_to_evaluate(novel, tmp_path, capsys):
+    out = tmp_path / "gpt.safetensors"
+    words = [*small(), "--batch-size", 8, "--out", out]
+    assert run("fit", "gpt", novel, "--steps", 2, *words) == 0
+    figures = evaluated(capsys, out, novel)
+    assert 0 < figures["nats_per_token"] < math.log(40)
+    assert run("fit", "masked_lm", novel, "--steps", 2, *words) == 0
+    first = evaluated(capsys, out, novel, "--seed", 1)
+    assert 0 < first["nats_per_gap"] < math.log(60)
+    assert first["rows"] == 13  # the last tenth, and no token twice
+    assert (
+        evaluated(capsys, out, novel, "--seed", 1)["nats_per_gap"]
+        == (first["nats_per_gap"])
+    )
+    assert (
+        evaluated(capsys, out, novel, "--seed", 2)["nats_per_gap"]
+        != (first["nats_per_gap"])
+    )
+    assert run("sample", out) == 2
+    assert "draws no samples" in capsys.readouterr().err
+
+
+def test_a_classifier_from_fit_to_evaluate(reviews, tmp_path, capsys):
+    out = tmp_path / "sorter.safetensors"
+    words = [*small(width=32, learning_rate=0.01), "--batch-size", 32, "--out", out]
+    assert run("fit", "text_classifier", reviews, "--steps", 60, *words) == 0
+    model = aigc.models.load(out)
+    assert sorted(model.classes) == ["坏", "好"]
+    figures = evaluated(capsys, out, reviews)
+    data = aigc.data.load(reviews, split="test")
+    assert figures["texts"] == len(data)
+    assert figures["accuracy"] == 1
+    assert 0.8 < figures["accuracy_from"] < figures["accuracy_to"] == 1
+    said = [label for label, _ in model.predict(data)]
+    assert said == [data.classes[y] for y in data.y]
+    assert figures["most_frequent_class"] < 0.8
+
+
+def test_the_accuracy_goes_by_the_names_of_the_classes(reviews, tmp_path, capsys):
+    """A model whose classes stand in another order is as right as before."""
+    data = aigc.data.load(reviews, split="test")
+    code = aigc.data.Characters.train(data.texts, min_count=2)
+    torch.manual_seed(0)
+    for names in (("坏", "好"), ("好", "坏"), ("别", "好", "坏")):
+        model = aigc.models.TextClassifier(code, names, **SMALL)
+        guesses = [names[i] for i in model.logits(data).argmax(1)]
+        right = [g == data.classes[y] for g, y in zip(guesses, data.y, strict=True)]
+        figures = kinds.evaluate(model, data, n=1, seed=0)
+        assert figures["accuracy"] == sum(right) / len(right)
+    model = aigc.models.TextClassifier(code, ("好", "别"), **SMALL)
+    with pytest.raises(ValueError, match=r"has the classes \['坏'\], unknown"):
+        kinds.evaluate(model, data, n=1, seed=0)
+
+
+def test_a_classifier_needs_classes(novel, tmp_path, capsys):
+    out = tmp_path / "m"
+    assert run("fit", "text_classifier", novel, "--steps", 1, "--out", out) == 2
+    assert "model='text_classifier' needs classes" in capsys.readouterr().err
+    model = aigc.models.TextClassifier(aigc.data.Characters.train(["天地"]), **SMALL)
+    with pytest.raises(ValueError, match="has no classes"):
+        kinds.evaluate(model, aigc.data.load(novel), n=1, seed=0)
+
+
+def test_own_sounds_from_fit_to_evaluate(tmp_path, capsys):
+    folder = tmp_path / "sounds"
+    folder.mkdir()
+    for i in range(20):
+        x = np.sin(np.arange(800) * (0.1 + 0.01 * i)).astype(np.float32) / 2
+        wavfile.write(folder / f"{i}.wav", 8_000, x)
+    out = tmp_path / "wavenet.safetensors"
+    words = ["--set", "depth=2", "--set", "channels=4", "--batch-size", 4, "--out", out]
+    assert run("fit", "wavenet", folder, "--steps", 1, *words) == 0
+    assert 0 < evaluated(capsys, out, folder)["nats_per_sample"] < 1.01 * math.log(256)
+
+
+def test_a_data_set_in_the_catalogue_can_be_sorted_too(tmp_path, capsys):
+    out = tmp_path / "sorter.safetensors"
+    words = [*small(), "--batch-size", 8, "--out", out]
+    assert run("fit", "text_classifier", "service", "--steps", 1, *words) == 0
+    assert evaluated(capsys, out, "service")["classes"] == len(
+        CATALOG["service"].classes
+    )
+
+
+# ---- what the handlers decide --------------------------------------------------------
+
+
+def test_gaps_in_short_texts_and_in_long_ones(reviews, novel):
+    for path, name in ((reviews, "rows"), (novel, "windows")):
+        data = aigc.data.load(path)
+        model, samples = kinds.build("masked_lm", data, SMALL)
+        if name == "windows":
+            assert isinstance(samples, Windows)
+            assert samples[:1].shape == (1, 16)
+        else:
+            assert len(samples) == len(data)
+            assert model.tokenizer.decode(
+                [t for t in samples[0].tolist() if t >= 0]
+            ).endswith(data[0][-2:])
+
+
+def test_nats_per_gap_of_a_model_that_knows_nothing():
+    code = aigc.data.Characters("abcdefgh")
+    model = aigc.models.MaskedLM(code, **SMALL)
+    torch.nn.init.zeros_(model.net.token.weight)  # all tokens are equally likely
+    rows = torch.randint(8, (200, 16), generator=torch.Generator().manual_seed(0))
+    before = torch.random.get_rng_state()
+    nats = model.nats_per_gap(rows, seed=0)
+    assert torch.equal(torch.random.get_rng_state(), before)
+    assert nats == pytest.approx(math.log(8))
+    with pytest.raises(ValueError, match="has no gap"):
+        model.nats_per_gap(rows[:1, :1] * 0 - 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "data", "options", "reason"),
+    [
+        ("dcgan", "digits", {"wdth": 3}, "did you mean 'width'"),
+        ("gpt", "product_copy", {"tokenizer": "x"}, "--set='tokenizer'"),
+        ("gpt", "digits", {}, "not made for images"),
+        ("masked_lm", "ring8", {}, "not made for points"),
+    ],
+)
+def test_what_does_not_go_together(model, data, options, reason):
+    with pytest.raises(ValueError, match=reason):
+        kinds.build(model, aigc.data.load(data), options)
