@@ -6,6 +6,7 @@ addEventListener("DOMContentLoaded", () => {
   bubble.hidden = true;
   document.body.append(bubble);
   let owner = null;
+  let told = null; // the word that a tap has explained
 
   const show = (word) => {
     owner?.removeAttribute("aria-describedby");
@@ -21,7 +22,9 @@ addEventListener("DOMContentLoaded", () => {
     const above = at.top - bubble.offsetHeight - gap;
     bubble.style.top = `${above > gap ? above : at.bottom + gap}px`;
   };
-  const hide = () => {
+  const hide = (event) => {
+    if (event?.pointerType === "touch") return; // the finger is lifted, the hint stays
+    if (event?.type !== "blur") told = null;
     owner?.removeAttribute("aria-describedby");
     owner = null;
     bubble.hidden = true;
@@ -32,6 +35,13 @@ addEventListener("DOMContentLoaded", () => {
     word.addEventListener("pointerleave", hide);
     word.addEventListener("focus", () => show(word));
     word.addEventListener("blur", hide);
+    // A finger cannot hover: the first tap shows the hint, the second follows the link.
+    word.addEventListener("click", (event) => {
+      if (event.pointerType !== "touch" || told === word) return;
+      event.preventDefault();
+      told = word;
+      show(word);
+    });
   }
   addEventListener("keydown", (event) => event.key === "Escape" && hide());
   addEventListener("scroll", hide, { passive: true });

@@ -380,9 +380,6 @@ class Reader:
         outline = yaml.safe_load((self.root / "outline.yml").read_text("utf-8"))
         return "、".join(keyword["word"] for keyword in outline["keywords"])
 
-    def on_run_table(self, argument, options, body):
-        return f"运行记录见[网页]({self.page})。"
-
 
 def closing(lines: list[str], start: int, fence: str) -> int:
     """Return the line that closes the fence opened at ``start``."""

@@ -1,6 +1,7 @@
 """What this book adds to Sphinx: local scripts, terms, results, maps, run cards."""
 
 from . import (
+    cells,
     conceptmap,
     diagrams,
     download,
@@ -8,6 +9,7 @@ from . import (
     glossary,
     hints,
     icons,
+    landing,
     latentplane,
     numbers,
     pictures,
@@ -21,7 +23,7 @@ from . import (
 )
 
 PARTS = (
-    *(conceptmap, diagrams, download, formulas, glossary, hints, icons),
+    *(cells, conceptmap, diagrams, download, formulas, glossary, hints, icons, landing),
     *(latentplane, numbers, pictures, quiz, results, resulttable, runcard),
     *(search, vendor, words),
 )

@@ -93,13 +93,13 @@ def width(text):
 def dot(chart, direction):
     """Write a chart in Graphviz's language; lengths there are inches of 72 pixels."""
     out = [
-        f'digraph {{ rankdir={direction}; bgcolor="none"; nodesep=0.2; ranksep=0.35;',
+        f'digraph {{ rankdir={direction}; bgcolor="none"; nodesep=0.16; ranksep=0.35;',
         f'node [fontsize={SIZE} fixedsize=true fontname="sans-serif" fillcolor=white];',
         f'edge [fontsize={SIZE - 1} fontname="sans-serif" arrowsize=0.7];',
     ]
     for name, (shape, text) in chart.boxes.items():
         lines = text.split("\n")
-        across, up = max(map(width, lines)) + 24, LINE * len(lines) + 16
+        across, up = max(map(width, lines)) + 20, LINE * len(lines) + 16
         if shape == "diamond":
             across, up = 1.35 * across + 20, 1.9 * up
         if shape == "circle":

@@ -8,7 +8,7 @@ import pydata_sphinx_theme
 
 THEME = Path("_static") / "scripts" / "fontawesome.js"
 NAME = re.compile(r"\bfa-([a-z][a-z0-9-]*)")
-SHAPE = r'"?{name}"?:\[(\d+),(\d+),\[[^\]]*\],"[0-9a-f]+","([^"]+)"'
+SHAPE = r'(?<![\w-])"?{name}"?:\[(\d+),(\d+),\[[^\]]*\],"[0-9a-f]+","([^"]+)"'
 BASE = """\
 :is(.fa-solid, .fa-brands, .fa-regular) {
   display: inline-block;

@@ -3,6 +3,8 @@
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
+DRAWN = "：代码画出的图"  # ends what stands for missing words
+
 
 class AltText(SphinxTransform):
     """Name a cell's picture after its caption, else after its section.
@@ -15,7 +17,7 @@ class AltText(SphinxTransform):
     def apply(self, **kwargs):
         for image in self.document.findall(nodes.image):
             if not image.get("alt"):
-                image["alt"] = caption(image) or f"{section(image)}：代码画出的图"
+                image["alt"] = caption(image) or section(image) + DRAWN
 
 
 def caption(image):

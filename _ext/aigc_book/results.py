@@ -2,8 +2,10 @@
 
 import json
 import os
+from pathlib import Path
 from typing import ClassVar
 
+import yaml
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.util.docutils import SphinxDirective, SphinxRole
@@ -11,6 +13,8 @@ from sphinx.util.docutils import SphinxDirective, SphinxRole
 from .hints import hinted
 from .pictures import captioned
 from .project import root
+
+NAMES = yaml.safe_load(Path(__file__).with_name("names.yml").read_text("utf-8"))
 
 
 class MissingResult(LookupError):
@@ -51,7 +55,7 @@ def written(value, spec=""):
     if isinstance(value, bool):
         return "是" if value else "否"
     if isinstance(value, str):
-        return value
+        return NAMES.get(value, value)
     if not isinstance(value, int | float):
         raise MissingResult(f"is not a single figure but {type(value).__name__}")
     return format(value, spec or ("," if isinstance(value, int) else ".4g"))

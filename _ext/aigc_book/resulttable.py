@@ -15,7 +15,7 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from .project import root
-from .results import MissingResult, lookup, written
+from .results import NAMES, MissingResult, lookup, written
 from .tables import table
 
 # What a record says of its rows, in the order of the line below the table.
@@ -82,7 +82,9 @@ def facts(record):
     """Say in one line how the rows were measured."""
 
     def said(value):
-        return "、".join(map(str, value)) if isinstance(value, list) else str(value)
+        if isinstance(value, list):
+            return "、".join(map(str, value))
+        return NAMES.get(value, str(value))
 
     told = {key: said(record[key]) for key in FACTS if record.get(key) is not None}
     if record.get("dirty"):

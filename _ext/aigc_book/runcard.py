@@ -5,11 +5,6 @@ import re
 from html import escape
 from pathlib import Path
 
-from sphinx.util.docutils import SphinxDirective
-
-from .project import chapter_pages
-from .tables import table
-
 PROFILES = {"smoke": "smoke（只验证能跑通）", "cpu": "cpu", "gpu": "gpu"}
 
 
@@ -66,21 +61,5 @@ def add_card(app, pagename, templatename, context, doctree):
         )
 
 
-class RunTable(SphinxDirective):
-    """`{run-table}`: what each chapter of this build took."""
-
-    def run(self):
-        rows = []
-        for label, docname in chapter_pages(self.env).items():
-            self.env.note_dependency(self.env.doc2path(docname))
-            if run := read(self.env.app, docname):
-                rows.append({"章": label, **facts(run)})
-        head = [key for key in rows[0] if any(row[key] for row in rows)] if rows else []
-        if not rows:
-            return []
-        return [table(head, [[r[key] for key in head] for r in rows], "run-table")]
-
-
 def setup(app):
     app.connect("html-page-context", add_card)
-    app.add_directive("run-table", RunTable)

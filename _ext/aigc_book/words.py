@@ -15,6 +15,14 @@ WORDS = {
     "Source repositories": "源码仓库",
     "Repository": "仓库",
     "Open issue": "报告问题",
+    "Back to top": "回到顶部",
+    "Skip to main content": "跳到正文",
+    "Link to this heading": "这一节的链接",
+    "Link to this image": "这幅图的链接",
+    "Link to this table": "这张表的链接",
+    "Link to this code": "这段代码的链接",
+    "Link to this definition": "这条定义的链接",
+    "Link to this term": "这个词的链接",
 }
 
 
