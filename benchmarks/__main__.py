@@ -25,6 +25,7 @@ ROOT = Path(__file__).parent.parent
 ALONE = [
     "imports",
     "loop",
+    "shared_machine",
     "dcgan",
     "flow",
     "image_models",

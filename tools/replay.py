@@ -10,6 +10,7 @@ from collections import deque
 from pathlib import Path
 
 import nbformat
+import pytest
 from nbformat import NotebookNode
 from nbval.plugin import IPyNbFile
 
@@ -33,14 +34,10 @@ def pytest_configure(config):
 
 
 def executed(folder: Path, name: str) -> NotebookNode:
-    """Return the executed chapter whose twin is called ``name``.
-
-    Raises:
-        FileNotFoundError: it was not run.
-    """
+    """Return the executed chapter whose twin is called ``name``."""
     for path in folder.glob(f"*/{name}"):
         return nbformat.read(path, as_version=4)
-    raise FileNotFoundError(f"no {name} in {folder}: run `make book PROFILE=smoke`")
+    pytest.fail(f"no {name} in {folder}: run `make test`", pytrace=False)
 
 
 class Replay:

@@ -1,5 +1,6 @@
 """nbval compares what a twin keeps with what the chapter's run in `make test` gave."""
 
+import shutil
 import subprocess
 import sys
 
@@ -8,7 +9,6 @@ import pytest
 
 from tools import chapter
 from tools.chapter import ROOT
-from tools.sync import twin_path
 
 NBVAL = (
     *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval-lax"),
@@ -17,48 +17,40 @@ NBVAL = (
 )
 
 
-def judged(twin, executed):
-    return subprocess.run(
-        [*NBVAL, executed, twin], cwd=ROOT, capture_output=True, text=True
-    )
-
-
 @pytest.fixture
 def executed(synced, tmp_path):
     """A folder with the executed miniature chapter: no bootstrap, its profile set."""
-    twin = twin_path(synced)
-    notebook = nbformat.read(twin, as_version=4)
+    notebook = nbformat.read(synced, as_version=4)
     bootstrap, parameters = chapter.code_cells(notebook)[:2]
     injected = nbformat.v4.new_code_cell("profile = 'smoke'")
     injected.metadata["tags"] = ["injected-parameters"]
     at = notebook.cells.index(parameters) + 1
     notebook.cells.insert(at, injected)
     notebook.cells.remove(bootstrap)
-    chapter.write(notebook, tmp_path / "executed" / "09_tiny" / twin.name)
+    chapter.write(notebook, tmp_path / "executed" / "09_tiny" / synced.name)
     return tmp_path / "executed"
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "complaint"),
-    [
-        ("here: []", "here: []", None),
-        ("Figure size 640x480", "Figure size 6x4", None),
-        ("here: []", "here: [x]", "Cell outputs differ"),
-        ("double(21)", "double(22)", "not in the executed chapter"),
-    ],
-)
-def test_what_differs_is_seen(synced, executed, tmp_path, old, new, complaint):
-    text = twin_path(synced).read_text(encoding="utf-8")
-    twin = tmp_path / twin_path(synced).name
-    assert old in text
-    twin.write_text(text.replace(old, new), encoding="utf-8")
-    done = judged(twin, executed)
-    assert done.returncode == (complaint is not None), done.stdout + done.stderr
-    assert not complaint or complaint in done.stdout
-
-
-def test_a_chapter_that_was_not_run_is_told(synced, tmp_path):
-    twin = twin_path(synced)
-    done = judged(twin, tmp_path)
-    assert done.returncode == 1
-    assert f"no {twin.name} in {tmp_path}" in done.stdout
+def test_what_differs_is_seen(synced, executed, tmp_path):
+    text = synced.read_text(encoding="utf-8")
+    expected = {
+        "same": (("", ""), None),
+        "size": (("Figure size 640x480", "Figure size 6x4"), None),
+        "output": (("here: []", "here: [x]"), "Cell outputs differ"),
+        "code": (("double(21)", "double(22)"), "not in the executed chapter"),
+        "not_run": (("", ""), f"no not_run.ipynb in {executed}"),
+    }
+    run = executed / "09_tiny" / synced.name
+    for name, (change, _) in expected.items():
+        assert change[0] in text
+        twin = tmp_path / "twins" / f"{name}.ipynb"
+        twin.parent.mkdir(exist_ok=True)
+        twin.write_text(text.replace(*change) if change[0] else text, "utf-8")
+        if name != "not_run":
+            shutil.copy(run, run.with_name(twin.name))
+    command = [*NBVAL, executed, tmp_path / "twins"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    *complaints, summary = done.stdout.split("short test summary info")
+    for name, (_, complaint) in expected.items():
+        assert (f"{name}.ipynb" in summary) == bool(complaint), done.stdout
+        assert not complaint or complaint in complaints[0]

@@ -105,7 +105,7 @@ def test_failing_chapter_leaves_the_twin_as_it_was(tiny, monkeypatch):
     sync.twin_path(tiny).parent.mkdir(parents=True)
     sync.twin_path(tiny).write_text("the last good one")
     monkeypatch.setattr(sync, "execute", fail)
-    monkeypatch.setattr(sync, "settle_environment", lambda threads: None)
+    monkeypatch.setattr(sync, "settle_environment", lambda **arithmetic: None)
     assert sync.attempt(tiny, force=False) == (False, "cell In[3] raised")
     assert sync.twin_path(tiny).read_text() == "the last good one"
     assert not sync.STAMPS.exists()
