@@ -100,13 +100,13 @@ class GAN(GenerativeModel):
         """
         return self.generated(self.prior(n, seed=seed))
 
-    def generated(self, inputs: Tensor, *size: float) -> Tensor:
+    def generated(self, inputs: Tensor, **size: float) -> Tensor:
         """Send ``inputs`` (N, D) through the averaged generator.
 
         ``size`` is what else the generator of a ``GrowingGAN`` takes.
         """
         with self.for_sampling("generator") as generator:
-            return in_parts(lambda part: generator(part, *size), inputs)
+            return in_parts(lambda part: generator(part, **size), inputs)
 
 
 def bound_slopes(network: nn.Module) -> None:

@@ -95,7 +95,10 @@ class GrowingGAN(HingeGAN):
             ValueError: ``n`` < 1.
         """
         stage, alpha = self.size
-        images = self.generated(self.prior(n, seed=seed), stage, alpha)
+        size = {"alpha": alpha} if alpha < 1 else {}
+        if stage < self.stages - 1:
+            size["stage"] = stage
+        images = self.generated(self.prior(n, seed=seed), **size)
         return enlarged(images, 2 ** (self.stages - 1 - stage))
 
 
