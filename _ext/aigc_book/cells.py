@@ -25,7 +25,9 @@ class Cells(SphinxTransform):
                 cell["prompt_show"] = f"画图的代码：{said}"
             if element == "cell_code_output":
                 for block in cell.findall(nodes.literal_block):
-                    if max(map(len, block.astext().split("\n"))) > COLUMNS:
+                    lines = block.astext().strip().split("\n")
+                    # A line alone is no table: it wraps on a phone as well.
+                    if len(lines) == 1 or max(map(len, lines)) > COLUMNS:
                         block["classes"].append("wrap")
         for raw in self.document.findall(nodes.raw):
             if "<audio" in raw.astext():

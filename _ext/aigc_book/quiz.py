@@ -93,9 +93,15 @@ def visit_asked(self, node):
 
 
 def visit_choice(self, node):
+    # Not every screen reader takes a formula for a name: its TeX is one.
+    name = (
+        f' aria-label="{self.attval(node.astext())}"'
+        if node.next_node(nodes.math)
+        else ""
+    )
     self.body.append(
-        f'<label><input type="radio" name="{node["group"]}" value="{node["value"]}">'
-        "<span>"
+        f'<label><input type="radio" name="{node["group"]}" '
+        f'value="{node["value"]}"{name}><span>'
     )
 
 

@@ -76,6 +76,12 @@ ENDING = """\
 """
 
 
+GIF = (
+    "<img alt='looping' src='data:image/gif;base64,R0lGODlhAgACAIAAAAAAAP///yH5BAAKAA"
+    "AAIf8LTkVUU0NBUEUyLjADAQAAACwAAAAAAgACAAACAkQBADs='>"
+)
+
+
 def notebook():
     """Return an executed chapter: text, picture, hidden cell, exercise, run record."""
     png = (FIXTURE / "results" / "picture.png").read_bytes()
@@ -88,13 +94,22 @@ def notebook():
         code("aigc.plots.grid(images)", "display_data", picture),
         code("load()", "display_data", {"text/html": banner}),
         new_code_cell("# " + 86 * "x"),
-        new_code_cell("secret = 1", metadata={"tags": ["hide-input"]}),
+        code("play()", "display_data", {"text/html": f"<audio controls></audio>{GIF}"}),
+        code("long", "execute_result", {"text/plain": 30 * "long " + "\n1\n2"}),
+        folded("secret = 1", picture, "一条蓝线"),
         new_markdown_cell(EXERCISE),
         new_markdown_cell(ENDING),
     ]
     kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
     record = {"profile": "cpu", "seconds": 47.2, "peak_mb": 1536}
     return new_notebook(cells=cells, metadata={"kernelspec": kernel, "aigc": record})
+
+
+def folded(source, picture, alt):
+    """Return a cell whose code is folded and whose picture has words."""
+    cell = code(source, "display_data", picture)
+    cell.metadata = {"tags": ["hide-input"], "mystnb": {"image": {"alt": alt}}}
+    return cell
 
 
 def code(source, kind, data):
