@@ -35,7 +35,7 @@ def answer(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "exercise", ["00.order_free_sum", "4.js_divergence", "ch00.order_free_sum"]
+    "exercise", ["00.order_free_sum", "0.order_free_sum", "ch00.order_free_sum"]
 )
 def test_a_right_answer_passes(answer, capsys, exercise):
     assert main(["check", exercise, answer(RIGHT)]) == 0
