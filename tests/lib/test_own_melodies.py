@@ -66,6 +66,7 @@ def test_a_tune_that_is_not_understood_stops_no_other(tmp_path):
     left = "\n".join(data.card.left_out)
     line = "\n".join(tunes[:20]).count("\n") + 2
     assert f"记谱读不懂：2 个，tunes.abc:{line}、" in left
+    assert "重复的曲子：1 个，tunes.abc:" in left
     path.write_text("\n".join(list(bad)[:5]))
     message = refused(path)
     for reason in list(bad.values())[:3]:
