@@ -32,7 +32,7 @@ PAGES    := $(wildcard *.yml intro.md references.bib) \
             $(shell find _ext _static chapters results -type f \
                     ! -path '*/__pycache__/*' ! -name '*.ipynb' 2>/dev/null)
 
-# One chapter at a time has all cores, and a GPU only ever serves one.
+# One chapter at a time chooses its threads itself, and a GPU only ever serves one.
 WORKERS := $(if $(filter gpu,$(PROFILE)),1,$(JOBS))
 THREADS := $(if $(filter 1,$(WORKERS)),,--threads 1)
 
