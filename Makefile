@@ -27,12 +27,12 @@ WANTED   := $(or $(addsuffix %,$(CHAPTER)),%)
 CHOSEN   := $(strip $(foreach s,$(SOURCES),$(if $(filter $(WANTED),$(notdir $s)),$s)))
 UNKNOWN  := $(strip $(foreach c,$(CHAPTER),$(if $(filter $c%,$(notdir $(SOURCES))),,$c)))
 RUNS     := $(CHOSEN:chapters/%.md=$(EXECUTED)/%.ipynb)
-LIBRARY  := $(shell find aigc_lib -type f ! -path '*/__pycache__/*')
+LIBRARY  := $(shell find aigc_lib -type f ! -path '*/__pycache__/*' ! -path '*/check/quiz/*')
 PAGES    := $(wildcard *.yml intro.md references.bib) \
             $(shell find _ext _static chapters results -type f \
                     ! -path '*/__pycache__/*' ! -name '*.ipynb' 2>/dev/null)
 
-# One chapter at a time has all cores, and a GPU only ever serves one.
+# One chapter at a time chooses its threads itself, and a GPU only ever serves one.
 WORKERS := $(if $(filter gpu,$(PROFILE)),1,$(JOBS))
 THREADS := $(if $(filter 1,$(WORKERS)),,--threads 1)
 

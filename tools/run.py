@@ -141,10 +141,10 @@ def dependencies(
 ) -> list[Path]:
     """List the library files behind a run of ``source`` that imported ``modules``.
 
-    A package's data, such as weights and cards, come with it. A cell that starts a
-    process may have run anything.
+    A package's data, such as weights and cards, come with it. A quiz is part of the
+    page alone. A cell that starts a process may have run anything.
     """
-    files = chapter.library(source, root)
+    files = [p for p in chapter.library(source, root) if p.parent.name != "quiz"]
     if any(
         line.lstrip().startswith("!")
         for cell in chapter.code_cells(chapter.read(source))

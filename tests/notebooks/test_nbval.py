@@ -9,6 +9,7 @@ import pytest
 
 from tools import chapter
 from tools.chapter import ROOT
+from tools.sync import twin_path
 
 NBVAL = (
     *(sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--nbval-lax"),
@@ -20,19 +21,20 @@ NBVAL = (
 @pytest.fixture
 def executed(synced, tmp_path):
     """A folder with the executed miniature chapter: no bootstrap, its profile set."""
-    notebook = nbformat.read(synced, as_version=4)
+    twin = twin_path(synced)
+    notebook = nbformat.read(twin, as_version=4)
     bootstrap, parameters = chapter.code_cells(notebook)[:2]
     injected = nbformat.v4.new_code_cell("profile = 'smoke'")
     injected.metadata["tags"] = ["injected-parameters"]
     at = notebook.cells.index(parameters) + 1
     notebook.cells.insert(at, injected)
     notebook.cells.remove(bootstrap)
-    chapter.write(notebook, tmp_path / "executed" / "09_tiny" / synced.name)
+    chapter.write(notebook, tmp_path / "executed" / "09_tiny" / twin.name)
     return tmp_path / "executed"
 
 
 def test_what_differs_is_seen(synced, executed, tmp_path):
-    text = synced.read_text(encoding="utf-8")
+    text = twin_path(synced).read_text(encoding="utf-8")
     expected = {
         "same": (("", ""), None),
         "size": (("Figure size 640x480", "Figure size 6x4"), None),
@@ -40,7 +42,7 @@ def test_what_differs_is_seen(synced, executed, tmp_path):
         "code": (("double(21)", "double(22)"), "not in the executed chapter"),
         "not_run": (("", ""), f"no not_run.ipynb in {executed}"),
     }
-    run = executed / "09_tiny" / synced.name
+    run = executed / "09_tiny" / twin_path(synced).name
     for name, (change, _) in expected.items():
         assert change[0] in text
         twin = tmp_path / "twins" / f"{name}.ipynb"

@@ -22,7 +22,8 @@ def source(tmp_path, bare, monkeypatch):
     """A chapter with one cell that tells the arithmetic and one that does not."""
     monkeypatch.setattr(sync, "STAMPS", tmp_path / "stamps")
     monkeypatch.setattr(portable, "BUILT", tmp_path / "built")
-    source = bare(tmp_path / "05_x.md", "1")
+    (tmp_path / "chapters" / "01_x").mkdir(parents=True)
+    source = bare(tmp_path / "chapters" / "01_x" / "05_x.md", "1")
     with source.open("a", encoding="utf-8") as file:
         file.write(CELL % ARITHMETIC + CELL % "2 + 2")
     for name in portable.FREE:  # the test's own process settles its environment

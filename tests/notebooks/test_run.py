@@ -67,6 +67,7 @@ def test_data_come_with_their_package(tmp_path, bare):
         "data/__init__.py",
         "__init__.py",
         "weights.json",
+        "check/quiz/ch05.json",
     ):
         path = tmp_path / "aigc_lib" / name
         path.parent.mkdir(parents=True, exist_ok=True)
