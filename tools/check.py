@@ -246,12 +246,30 @@ def library_definition(root: Path, name: str) -> ast.stmt | None:
     """Find ``aigc_lib.models.vae.VAE.encode`` in the library's source."""
     parts = name.split(".")
     for cut in range(len(parts) - 1, 0, -1):
-        path = root.joinpath(*parts[:cut]).with_suffix(".py")
-        if path.exists():
-            node = ast.parse(path.read_text(encoding="utf-8"))
-            for part in parts[cut:]:
-                node = definition(node, part)
-            return node
+        place = root.joinpath(*parts[:cut])
+        for path in (place.with_suffix(".py"), place / "__init__.py"):
+            if path.exists() and (found := follow(path, parts[cut:])):
+                return found
+    return None
+
+
+def follow(path: Path, parts: list[str]) -> ast.stmt | None:
+    """Find a definition in the module at ``path``, or where a package has it from."""
+    node = tree_of = ast.parse(path.read_text(encoding="utf-8"))
+    for part in parts:
+        node = definition(node, part)
+    if node is not None or path.name != "__init__.py":
+        return node
+    for brought in tree_of.body:
+        if (
+            isinstance(brought, ast.ImportFrom)
+            and brought.level == 1
+            and any(alias.name == parts[0] for alias in brought.names)
+        ):
+            place = path.parent.joinpath(*(brought.module or "").split("."))
+            for home in (place.with_suffix(".py"), place / "__init__.py"):
+                if home.exists():
+                    return follow(home, parts)
     return None
 
 
@@ -322,9 +340,9 @@ def opens_its_exercises_with_the_quiz(it: Chapter) -> Iterator[str]:
             read_quiz(path)
         except ValueError as problem:
             yield str(problem)
-    first = re.search(r"^## +练习 *\n+(.*)$", it.text, flags=re.MULTILINE)
-    if not first or not re.fullmatch(rf"```+\{{quiz\}} {it.number} *", first[1]):
-        yield f"under ## 练习 comes first: ```{{quiz}} {it.number}"
+    before = it.text.partition("\n## 练习")[2].partition("{exercise-start}")[0]
+    if not re.search(rf"^```+\{{quiz\}} {it.number} *$", before, flags=re.MULTILINE):
+        yield f"under ## 练习, before the first exercise, comes ```{{quiz}} {it.number}"
 
 
 @rule

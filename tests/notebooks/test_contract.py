@@ -54,7 +54,7 @@ def test_miniature_chapter_keeps_it_all(twins):
         ("★★ 诊断：", "★★ 挑战：", "the title of ex-99-3"),
         ("★ 预测", "★ 实现", "exercises of 3 kinds"),
         ("`aigc.check.ch99.double(double)`", "检查", "the task of ex-99-1 names no"),
-        ("```{quiz} 99\n", "```{quiz} 98\n", "comes first: ```{quiz} 99"),
+        ("```{quiz} 99\n", "```{quiz} 98\n", "first exercise, comes ```{quiz} 99"),
         ("- 跑起来。", "见第 97 章。", "outline.yml plans no 第 97 章"),
         ("- 跑起来。", "见第 98 章。", "write 第 98 章（尚未写成）"),
         ('print("here', 'aigc.load(standin="digits")\nprint("here', "a stand-in"),
@@ -65,6 +65,18 @@ def test_contract_catches(tiny, old, new, complaint):
     assert old in text
     tiny.write_text(text.replace(old, new), encoding="utf-8")
     assert any(complaint in problem for problem in problems(tiny)), problems(tiny)
+
+
+@pytest.mark.parametrize("there", [True, False])
+def test_contract_follows_a_package_to_the_module(tiny, there):
+    library = tiny.parents[2] / "aigc_lib"
+    (library / "toy.py").rename(library / "home.py")
+    (library / "toy").mkdir()
+    line = "from ..home import double\n" if not there else "from .inner import double\n"
+    (library / "toy" / "__init__.py").write_text(line, encoding="utf-8")
+    (library / "home.py").rename(library / "toy" / "inner.py")
+    missing = "the library has no aigc_lib.toy.double"
+    assert any(missing in problem for problem in problems(tiny)) == (not there)
 
 
 @pytest.mark.parametrize(
