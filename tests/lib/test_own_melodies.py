@@ -50,29 +50,30 @@ def test_the_tunes_of_a_file(tmp_path):
 
 def test_a_tune_that_is_not_understood_stops_no_other(tmp_path):
     path = tmp_path / "tunes.abc"
-    bad = {
-        tune(100, key="H"): "not understood",
-        tune(101, end=" (3CDE"): "no melody in sixteenths",
-        tune(102, end=" C,,,"): "no melody in sixteenths",
-        tune(103, end=" C99999999999"): "longer than",
-        tune(104).replace("M:4/4", "M:1/0"): "not understood",
-        tune(3): "the same tune again",
-        HEAD: "no melody",
-    }
-    tunes = [*map(tune, range(20)), *bad]
+    off_grid = [
+        tune(101, end=" (3CDE"),
+        tune(102, end=" C,,,"),
+        tune(103, end=" C9999 D9999 E9999"),  # would fill pages
+        HEAD,
+    ]
+    refused_ones = [tune(100, key="H"), tune(104).replace("M:4/4", "M:1/0")]
+    tunes = [*map(tune, range(20)), *off_grid, *refused_ones, tune(3)]
     path.write_text("\n".join(tunes))
     data = aigc.data.load(path)
     assert sum(data.card.splits.values()) == 20
     left = "\n".join(data.card.left_out)
-    line = "\n".join(tunes[:20]).count("\n") + 2
-    assert f"记谱读不懂：2 个，tunes.abc:{line}、" in left
-    assert "重复的曲子：1 个，tunes.abc:" in left
-    path.write_text("\n".join(list(bad)[:5]))
+    line = "\n".join(tunes[:24]).count("\n") + 6  # K: is the fifth of a tune
+    assert f"记谱读不懂：2 个，tunes.abc, line {line}、" in left
+    assert "长得不合理：4 个，如 tunes.abc, Tune 101、tunes.abc, Tune 102、" in left
+    assert "重复的曲子：1 个，tunes.abc, Tune 3" in left
+    path.write_text("\n".join(off_grid))
     message = refused(path)
-    for reason in list(bad.values())[:3]:
-        assert reason in message
+    assert message.count("no melody in sixteenths from 48 to 107") == 3
+    assert message.endswith("; and 1 more)")
+    path.write_text("\n".join(refused_ones))
+    assert refused(path).count("not understood (column") == 2
     path.write_text("no tune")
-    assert 'none begins with "X:"' in refused(path)
+    assert "text has no tune" in refused(path)
 
 
 def test_the_same_beginning_in_another_key_stays_on_one_side(tmp_path):

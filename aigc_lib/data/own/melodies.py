@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import Any
 
-from ...codecs.abc import read_abc
+from ...codecs.abc import Event, read_abc
 from ...codecs.melody import STEPS, on_grid
 from ..readers.music import beginning
 from ..text import Record, Texts, collect
 from .folder import BY_FOLDER, Files, Found, LeftOut, content, divided
-from .midi import MOST_STEPS, off_grid, too_long, upper_voice
+from .midi import MOST_STEPS, off_grid, upper_voice
 from .texts import decoded
 
 MOST_BYTES = 8 * 2**20  # of one file
@@ -72,30 +71,25 @@ def _tunes(files: Files, file: Found) -> Iterator[tuple[str, dict[str, Any], str
     if file.path.suffix.lower() != ".abc":
         yield file.shown, {"file": file.shown}, upper_voice(raw)
         return
-    text, line = decoded(raw), 1
-    before, *tunes = re.split(r"^(?=X:)", text, flags=re.MULTILINE)
-    if not tunes:
-        raise LeftOut(
-            'no tune in ABC notation: none begins with "X:"', "没有 X: 开头的曲子"
-        )
-    for tune in tunes:
-        line, before = line + before.count("\n"), tune
-        shown = f"{file.shown}:{line}"
-        try:
-            facts, melody = _understood(tune)
-        except LeftOut as reason:
-            files.leave_out(shown, reason)
-        else:
-            yield shown, {"file": file.shown} | facts, melody
-
-
-def _understood(tune: str) -> tuple[dict[str, Any], str]:
+    refused: list[ValueError] = []
     try:
-        ((facts, events),) = read_abc(tune)
-    except (ValueError, ArithmeticError) as error:  # such as the meter 1/0
-        raise LeftOut(f"not understood ({error})", "记谱读不懂") from None
-    if sum(event.quarters for event in events) * STEPS > MOST_STEPS:
-        raise too_long()
-    if not (text := on_grid(events)):
-        raise off_grid()
-    return facts, text
+        for facts, events in read_abc(decoded(raw), left_out=refused):
+            shown = f"{file.shown}, {facts['title'] or '?'}"
+            if not (text := _on_grid(events)):
+                files.leave_out(shown, off_grid())
+                continue
+            yield shown, {"file": file.shown} | facts, text
+    except LeftOut:
+        raise
+    except ValueError as error:
+        raise LeftOut(str(error), "没有 X: 开头的曲子") from None
+    for error in refused:
+        place, _, why = str(error).partition(", ")
+        reason = LeftOut(f"not understood ({why})", "记谱读不懂")
+        files.leave_out(f"{file.shown}, {place}", reason)
+
+
+def _on_grid(events: list[Event]) -> str | None:
+    """Write events as a melody; None if times, pitches or length are not ours."""
+    long = sum(event.quarters for event in events) * STEPS > MOST_STEPS
+    return None if long else on_grid(events)

@@ -101,7 +101,7 @@ def off_grid() -> LeftOut:
     """The reason for what ``codecs.melody`` cannot write."""
     return LeftOut(
         f"no melody in sixteenths from {LOWEST} to {HIGHEST}: other times or pitches",
-        "节奏比十六分音符细，或音太高太低",
+        "节奏比十六分音符细、音太高太低，或长得不合理",
     )
 
 
