@@ -274,7 +274,10 @@ def follow(path: Path, parts: list[str]) -> ast.stmt | None:
 
 
 def bare(node: ast.stmt) -> str:
-    """Dump the syntax tree of ``node`` without docstrings and annotations."""
+    """Dump the syntax tree of ``node`` without docstrings, annotations, decorators.
+
+    Decorators of the library check arguments; a chapter explains what is computed.
+    """
     node = ast.parse(ast.unparse(node)).body[0]
     if isinstance(node, ast.AnnAssign):
         node = ast.Assign(targets=[node.target], value=node.value, lineno=0)
@@ -282,7 +285,7 @@ def bare(node: ast.stmt) -> str:
         if isinstance(part, ast.FunctionDef | ast.ClassDef) and ast.get_docstring(part):
             part.body = part.body[1:]
         if isinstance(part, ast.FunctionDef):
-            part.returns = None
+            part.returns, part.decorator_list = None, []
         if isinstance(part, ast.arg):
             part.annotation = None
     return ast.dump(node)

@@ -5,9 +5,11 @@ Sounds are (N, T) float32 in [-1, 1] at ``SAMPLE_RATE``.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 import wave
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -19,6 +21,36 @@ from ..files import replacing
 SAMPLE_RATE = 8_000  # Hz: that of a telephone, enough for three formants
 
 
+def _amplitudes(x: Tensor, levels: int) -> None:
+    if x.isnan().any():
+        raise ValueError("x holds NaN: no amplitude; see where it comes from")
+
+
+def _codes(codes: Tensor, levels: int) -> None:
+    if not 0 <= codes.min() <= codes.max() < levels:
+        raise ValueError(
+            f"codes from {codes.min()} to {codes.max()}: give those of {levels} "
+            f"levels, 0 to {levels - 1}"
+        )
+
+
+def _after(check: Callable[[Tensor, int], None]) -> Callable:
+    """Check levels, and on the CPU what is coded: elsewhere that would mean waiting."""
+
+    def wrap(code: Callable[[Tensor, int], Tensor]) -> Callable[..., Tensor]:
+        @functools.wraps(code)
+        def checked(x: Tensor, levels: int = 256) -> Tensor:
+            levels = whole("levels", levels, 2)
+            if x.device.type == "cpu" and x.numel():
+                check(x, levels)
+            return code(x, levels)
+
+        return checked
+
+    return wrap
+
+
+@_after(_amplitudes)
 def mu_law_encode(x: Tensor, levels: int = 256) -> Tensor:
     """Turn amplitudes in [-1, 1] into codes 0 .. levels - 1, fine where it is quiet.
 
@@ -29,14 +61,13 @@ def mu_law_encode(x: Tensor, levels: int = 256) -> Tensor:
         ValueError: NaN (looked for on the CPU; elsewhere that would mean waiting), or
             fewer than 2 ``levels``.
     """
-    mu = whole("levels", levels, 2) - 1
-    if x.device.type == "cpu" and x.isnan().any():
-        raise ValueError("x holds NaN: no amplitude; see where it comes from")
+    mu = levels - 1
     x = x.clamp(-1, 1)
     compressed = x.sign() * torch.log1p(mu * x.abs()) / math.log1p(mu)  # [-1, 1]
     return ((compressed + 1) / 2 * mu).round().long()
 
 
+@_after(_codes)
 def mu_law_decode(codes: Tensor, levels: int = 256) -> Tensor:
     """Return the amplitudes in [-1, 1], float32, that ``codes`` stand for.
 
@@ -44,13 +75,7 @@ def mu_law_decode(codes: Tensor, levels: int = 256) -> Tensor:
         ValueError: codes that are none (looked for on the CPU), or fewer than 2
             ``levels``.
     """
-    mu = whole("levels", levels, 2) - 1
-    on_cpu = codes.device.type == "cpu" and codes.numel()
-    if on_cpu and not 0 <= codes.min() <= codes.max() <= mu:
-        raise ValueError(
-            f"codes from {codes.min()} to {codes.max()}: give those of {levels} "
-            f"levels, 0 to {mu}"
-        )
+    mu = levels - 1
     compressed = 2 * codes.float() / mu - 1
     return compressed.sign() * torch.expm1(compressed.abs() * math.log1p(mu)) / mu
 
