@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from ...data import load
 from ...models import GPT
+from ...runtime import settle_threads
 from .page import page
 from .writer import Copywriter
 
@@ -18,6 +19,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("model", help="file of a GPT that was tuned on product copy")
     path = parser.parse_args(arguments).model
     lines = load("product_copy").texts
+    settle_threads()
     page(Copywriter(GPT.load(path), lines)).launch()
 
 
