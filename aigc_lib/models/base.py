@@ -22,6 +22,7 @@ from torch.optim import Optimizer
 
 from ..arguments import at_least, multiple_of, whole
 from ..files import replacing
+from .configuration import configuration, rebuilt
 
 FORMAT = 2  # of the files that ``save`` writes
 UPDATE = "update aigc_lib"
@@ -204,46 +205,6 @@ class GenerativeModel(Trainable):
         raise NotImplementedError
 
 
-# ---- configuration -------------------------------------------------------------------
-
-
-def configuration(
-    cls: type, args: tuple[Any, ...], options: dict[str, Any]
-) -> dict[str, Any]:
-    """Return the constructor's arguments, with its defaults, as plain values.
-
-    {} where they do not fit: the constructor will say so.
-    """
-    signature = inspect.signature(cls)
-    try:
-        bound = signature.bind(*args, **options)
-    except TypeError:
-        return {}
-    bound.apply_defaults()
-    found: dict[str, Any] = {}
-    for name, parameter in signature.parameters.items():
-        value = bound.arguments[name]
-        found |= value if parameter.kind is parameter.VAR_KEYWORD else {name: value}
-    return {name: plain(value) for name, value in found.items()}
-
-
-def plain(value: Any) -> Any:
-    """Turn ``value`` into what JSON holds; a network becomes {"network": its class}."""
-    if isinstance(value, Trainable):
-        return {"model": type(value).__name__, "config": value.config}
-    if isinstance(value, nn.Module):
-        return {"network": type(value).__name__}
-    if hasattr(value, "state"):  # a tokenizer
-        return plain(value.state())
-    if isinstance(value, dict):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, np.ndarray | np.generic | Tensor):
-        return value.tolist()
-    if isinstance(value, list | tuple | set):
-        return [plain(item) for item in value]
-    return value
-
-
 # ---- files ---------------------------------------------------------------------------
 
 
@@ -312,28 +273,6 @@ def _header(path: str | os.PathLike, metadata: dict[str, str]) -> dict[str, Any]
             f"path={str(path)!r} holds weights, but no model of aigc_lib: give a file "
             "that model.save() wrote"
         ) from None
-
-
-def rebuilt(
-    config: dict[str, Any],
-    class_of: Callable[[str], type | None],
-    networks: dict[str, nn.Module],
-) -> dict[str, Any]:
-    """Return constructor's arguments from a ``config``: the inverse of ``plain``."""
-    arguments = {}
-    for name, value in config.items():
-        if isinstance(value, dict) and value.keys() == {"model", "config"}:
-            inner = rebuilt(value["config"], class_of, {})
-            value = class_of(value["model"])(**inner)
-        elif isinstance(value, dict) and value.keys() == {"network"}:
-            if name not in networks:
-                raise ValueError(
-                    f"it was made with a network of its own, {value['network']}: give "
-                    f"it as load(path, {name}=...)"
-                )
-            value = networks[name]
-        arguments[name] = value
-    return arguments
 
 
 def shape_of(
