@@ -168,7 +168,15 @@ def test_chapters_follow_each_other(sample):
 
 def test_page_words_are_chinese(sample):
     page = (sample / "chapters/01_foundations/04_sample.html").read_text("utf-8")
-    for word in ("显示代码", "练习 4.3", "解答", "展开", "上一页", "本页目录", "搜索"):
+    for word in (
+        "画图的代码",
+        "练习 4.3",
+        "解答",
+        "展开",
+        "上一页",
+        "本页目录",
+        "搜索",
+    ):
         assert word in page, word
     for word in ("Show code cell", "Click to show", "Solution to", "Exercise"):
         assert word not in page, word
@@ -227,8 +235,8 @@ def test_table_of_results(sample):
     rows = [re.findall(r"<p>(.*?)</p>", row) for row in table.split("<tr")[1:]]
     assert rows == [
         ["模型", "FD ↓", "步数"],
-        ["dcgan", "9.6（9.0 至 10.1）", "2,939"],
-        ["vae", "31.2", "4,000"],
+        ["DCGAN", "9.6（9.0 至 10.1）", "2,939"],
+        ["VAE", "31.2", "4,000"],
     ]
     assert "种子：0、1；硬件：a machine；提交：abc123（有未提交的改动）" in page
 

@@ -68,6 +68,9 @@ def test_every_page_is_light_before_its_figures(visitor):
 def test_the_book_carries_no_sources_and_no_icon_script(html):
     assert not (html / "_sources").exists()
     assert not list(html.rglob("fontawesome.js"))
+    style = (html / "_static/styles/pydata-sphinx-theme.css").read_text("utf-8")
+    assert ".fa-school" not in style
+    assert "fa-solid-900" not in style
     icons = (html / "_static" / "icons.css").read_text("utf-8")
     for name in ("bars", "list", "magnifying-glass", "github", "arrow-up"):
         assert f".fa-{name} {{ --icon: url(" in icons
