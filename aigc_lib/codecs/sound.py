@@ -12,6 +12,7 @@ import wave
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -22,15 +23,16 @@ SAMPLE_RATE = 8_000  # Hz: that of a telephone, enough for three formants
 
 
 def _amplitudes(x: Tensor, levels: int) -> None:
-    if x.isnan().any():
+    if np.isnan(x.detach().numpy()).any():
         raise ValueError("x holds NaN: no amplitude; see where it comes from")
 
 
 def _codes(codes: Tensor, levels: int) -> None:
-    if not 0 <= codes.min() <= codes.max() < levels:
+    low, high = codes.numpy().min(), codes.numpy().max()
+    if not 0 <= low <= high < levels:
         raise ValueError(
-            f"codes from {codes.min()} to {codes.max()}: give those of {levels} "
-            f"levels, 0 to {levels - 1}"
+            f"codes from {low} to {high}: give those of {levels} levels, 0 to "
+            f"{levels - 1}"
         )
 
 
