@@ -3,6 +3,7 @@ addEventListener("DOMContentLoaded", () => {
   const WORDS = {
     "Toggle primary sidebar": "显示或隐藏目录",
     "Toggle secondary sidebar": "显示或隐藏本页目录",
+    "Toggle hidden content": "展开或收起",
     "Version warning": "版本提示",
     Main: "全书目录",
     Page: "本页目录",
