@@ -79,7 +79,8 @@ def settle_threads() -> int:
     The threads of one operation wait for the slowest: where another process keeps one
     of their cores busy, all of them lose many times its share. Half leaves room
     for neighbours, and on small networks the other half gains little
-    (`results/shared_machine.json`). Who sets ``OMP_NUM_THREADS`` has chosen.
+    (``make bench ONLY=shared_machine`` shows both). Who sets ``OMP_NUM_THREADS`` has
+    chosen.
     """
     if not any(os.environ.get(name) for name in THREAD_VARIABLES):
         torch.set_num_threads(max(1, physical_cores() // 2))
