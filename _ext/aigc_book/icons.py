@@ -16,7 +16,7 @@ DESIGN = ("sphinx-design", "design-tabs")
 NAME = re.compile(r"\bfa-([a-z][a-z0-9-]*)")
 SHAPE = r'(?<![\w-])"?{name}"?:\[(\d+),(\d+),\[[^\]]*\],"[0-9a-f]+","([^"]+)"'
 BASE = """\
-:is(.fa-solid, .fa-brands, .fa-regular) {
+:is(.fa-solid, .fas, .fa-brands, .fab, .fa-regular, .far) {
   display: inline-block;
   width: 1.25em;
   height: 1em;
