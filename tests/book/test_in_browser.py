@@ -1,19 +1,13 @@
 """What a reader meets: the built pages in a real browser, with the network cut."""
 
 import pytest
-from visit import PATIENCE
+from visit import PATIENCE, offenders
 
 CHAPTER = "chapters/01_foundations/04_sample.html"
 BRIGHTNESS = """() => {
   const rgb = getComputedStyle(document.body).backgroundColor.match(/\\d+/g);
   return rgb.slice(0, 3).reduce((sum, c) => sum + Number(c), 0) / 765;
 }"""
-
-
-def offenders(visitor, fault):
-    """Return {page: fault} for the pages that have one."""
-    faults = {page: fault(visit) for page, visit in visitor.tour().items()}
-    return {page: found for page, found in faults.items() if found}
 
 
 def test_formulas_are_typeset(visitor):

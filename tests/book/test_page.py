@@ -3,71 +3,55 @@
 import re
 
 import pytest
-from bookbuild import ROOT
-from visit import PATIENCE
+from visit import LOOKS, PATIENCE, PHONE, offenders
 
-AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 CHAPTER = "chapters/01_foundations/04_sample.html"
-PHONE = {"width": 375, "height": 800}
 LIMIT = 1_500_000  # bytes of a page before its figures
-# Pictures, and a model that comes when its plane is near.
-FIGURE = re.compile(r"^data:|\.(png|svg|gif|jpe?g)$|/vendor/ort|/demos/")
-# The visible half of a formula is hidden from screen readers, and is most of the page.
-SERIOUS = """async rules => {
-  const { violations } = await axe.run({ exclude: [".katex-html"] }, {
-    resultTypes: ["violations"],
-    ...(rules.length ? { runOnly: rules } : {}),
-  });
-  return violations
-    .filter(({ impact }) => ["critical", "serious"].includes(impact))
-    .map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)} (${nodes.length})`);
-}"""
 ORIGIN = "element => element.getBoundingClientRect().top"
-
-
-DESK = {"width": 1280, "height": 900}
-# Schemes and sizes, with the rules that they can break; without, all of them.
-LOOKS = {
-    "light": ("light", DESK, []),
-    "dark": ("dark", DESK, ["color-contrast"]),
-    "phone": ("light", PHONE, ["scrollable-region-focusable", "target-size"]),
-}
 
 
 @pytest.mark.parametrize("look", LOOKS)
 def test_axe_finds_nothing_serious(visitor, look):
-    scheme, size, rules = LOOKS[look]
-    found = {}
-    for page in visitor.pages():
-        tab = visitor.context.new_page()
-        tab.emulate_media(color_scheme=scheme)
-        tab.set_viewport_size(size)
-        tab.goto(visitor.address + page)
-        tab.add_script_tag(path=AXE)
-        if wrong := tab.evaluate(SERIOUS, rules):
-            found[page] = wrong
-        tab.close()
-    assert not found
+    assert not offenders(visitor, lambda v: v.faults[look])
+
+
+FAINT = "color: #eee; background: #fff"
+FAULTY = [
+    (f'<p style="{FAINT}">faint</p>', "color-contrast", {"light", "dark"}),
+    (
+        f'<pre class="highlight"><span style="{FAINT}">faint</span></pre>',
+        "color-contrast",
+        {"light", "dark"},
+    ),
+    ('<img src="">', "image-alt", {"light"}),
+    (
+        f'<div style="width: 9em; overflow: auto"><pre>{99 * "x"}</pre></div>',
+        "scrollable-region-focusable",
+        {"light", "phone"},
+    ),
+]
+
+
+@pytest.mark.parametrize(("mark", "rule", "looks"), FAULTY)
+def test_axe_would_find_it(sample_visitor, sample, mark, rule, looks):
+    page = (sample / CHAPTER).with_name("faulty.html")
+    text = (sample / CHAPTER).read_text("utf-8")
+    page.write_text(text.replace("</article>", f"{mark}</article>", 1), "utf-8")
+    try:
+        faults = sample_visitor.inspect(CHAPTER.replace("04_sample", "faulty")).faults
+    finally:
+        page.unlink()
+    assert {look for look, found in faults.items() if rule in str(found)} == looks
 
 
 def test_every_page_is_light_before_its_figures(visitor):
     heavy = {}
-    for page in visitor.pages():
-        tab, sizes = visitor.context.new_page(), {}
-
-        def note(response, sizes=sizes):
-            url = response.url.partition("?")[0]
-            if not FIGURE.search(url):
-                sizes[url] = int(response.headers.get("content-length", 0))
-
-        tab.on("response", note)
-        tab.goto(visitor.address + page, wait_until="networkidle")
+    for page, visit in visitor.tour().items():
+        assert visit.bytes
         text = (visitor.folder / page).read_text("utf-8")
         pictures = sum(map(len, re.findall(r"data:[a-z]+/[^\"']+", text)))
-        if (total := sum(sizes.values()) - pictures) > LIMIT:
-            heavy[page] = total, sorted(sizes.items(), key=lambda s: -s[1])[:5]
-        assert sizes
-        tab.close()
+        if (total := sum(visit.bytes.values()) - pictures) > LIMIT:
+            heavy[page] = total, sorted(visit.bytes.items(), key=lambda s: -s[1])[:5]
     assert not heavy
 
 
@@ -97,19 +81,7 @@ def test_every_icon_has_a_shape_and_a_size(sample_visitor):
 
 
 def test_diagrams_can_be_read_at_their_size(visitor):
-    for page, visit in visitor.tour().items():
-        if not visit.seen["diagrams"]:
-            continue
-        tab = visitor.open(page)
-        for width in (1280, 375):
-            tab.set_viewport_size({"width": width, "height": 900})
-            heights = tab.eval_on_selector_all(
-                ".drawing text",
-                """all => all.map(t => parseFloat(getComputedStyle(t).fontSize)
-                * t.getScreenCTM().a)""",
-            )
-            assert min(heights) >= 12.99, (page, width)
-        tab.close()
+    assert not offenders(visitor, lambda v: [h for h in v.letters if h < 12.99])
 
 
 @pytest.fixture

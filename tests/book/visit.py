@@ -1,10 +1,13 @@
 """Open the pages of a built book in a browser whose network is cut."""
 
+import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import quote
 
+AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE = 120_000  # milliseconds; a busy machine is no defect of the book
-PHONE, DESK = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+PHONE, DESK = {"width": 375, "height": 800}, {"width": 1280, "height": 900}
 
 LOOK = """() => ({
   math: document.querySelectorAll("span.math, div.math").length,
@@ -25,15 +28,58 @@ OVERFLOW = """() => {
     .filter(e => !boxed(e.parentElement))
     .map(e => `${e.tagName}.${e.className}`.slice(0, 80));
 }"""
+# Most of a long page are the coloured words of its code and the parts of its formulas.
+# axe need not judge each: of words one of each colour stays, formulas become boxes.
+THIN = """() => {
+  const boxes = [...document.querySelectorAll(".katex")].map(
+    e => [e, e.getBoundingClientRect()]);
+  for (const [e, { width, height }] of boxes) {
+    e.replaceChildren();
+    e.style.cssText = `display: inline-block; width: ${width}px; height: ${height}px`;
+  }
+  const seen = new Set();
+  for (const e of document.querySelectorAll(".highlight span:not(:has(span))")) {
+    const kind = `${e.closest(".cell_input, .cell_output")?.className} ${e.className}`;
+    if (seen.has(kind)) e.replaceWith(e.textContent);
+    seen.add(kind);
+  }
+}"""
+SERIOUS = """async rules => {
+  const { violations } = await axe.run({
+    resultTypes: ["violations"],
+    ...(rules.length ? { runOnly: rules } : {}),
+  });
+  return violations
+    .filter(({ impact }) => ["critical", "serious"].includes(impact))
+    .map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)} (${nodes.length})`);
+}"""
+# Schemes and sizes, with the rules that they can break; without, all of them.
+LOOKS = {
+    "light": ("light", DESK, []),
+    "dark": ("dark", DESK, ["color-contrast"]),
+    "phone": ("light", PHONE, ["scrollable-region-focusable", "target-size"]),
+}
+LETTERS = """() => [...document.querySelectorAll(".drawing text")].map(
+  t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a)"""
+# Pictures, and a model that comes when its plane is near.
+FIGURE = re.compile(r"^data:|\.(png|svg|gif|jpe?g)$|/vendor/ort|/demos/")
 SETTLED = "async () => { await document.fonts.ready; }"
 
 
 @dataclass
 class Visit:
-    """What the browser saw and did on one page."""
+    """What the browser saw and did on one page.
+
+    ``letters`` are the heights of the letters in its diagrams in pixels, at the desk
+    and on a phone; ``faults`` what axe-core finds serious, by look; ``bytes`` the sizes
+    of what was fetched, figures apart, by address.
+    """
 
     seen: dict
     overflow: list
+    letters: list
+    faults: dict
+    bytes: dict
     complaints: list = field(default_factory=list)
     outside: list = field(default_factory=list)
 
@@ -66,11 +112,14 @@ class Visitor:
             self.outside.append(url)
             route.abort()
 
-    def open(self, page):
+    def open(self, page, scheme="light", listener=None):
         """Open a page and wait until its fonts are there."""
         tab = self.context.new_page()
+        tab.emulate_media(color_scheme=scheme)
         tab.on("pageerror", lambda error: self.complaints.append(str(error)))
         tab.on("console", self.listen)
+        if listener:
+            tab.on("response", listener)
         tab.goto(self.address + quote(page, safe="/?=&#"))
         tab.evaluate(SETTLED)
         return tab
@@ -96,10 +145,36 @@ class Visitor:
         return self.visits
 
     def inspect(self, page):
-        self.outside, self.complaints = [], []
-        tab = self.open(page)
+        """Load a page once and look at it in every way."""
+        self.outside, self.complaints, sizes = [], [], {}
+
+        def weigh(response):
+            url = response.url.partition("?")[0]
+            if not FIGURE.search(url):
+                sizes[url] = int(response.headers.get("content-length", 0))
+
+        tab = self.open(page, listener=weigh)
+        tab.wait_for_load_state("networkidle")
         seen = tab.evaluate(LOOK)
+        letters = tab.evaluate(LETTERS)
         tab.set_viewport_size(PHONE)
+        letters += tab.evaluate(LETTERS)
         overflow = tab.evaluate(OVERFLOW)
+        tab.set_viewport_size(DESK)
+        tab.evaluate(THIN)
+        tab.add_script_tag(path=AXE)
+        faults = {}
+        for look, (scheme, size, rules) in LOOKS.items():
+            tab.emulate_media(color_scheme=scheme)
+            tab.set_viewport_size(size)
+            faults[look] = tab.evaluate(SERIOUS, rules)
         tab.close()
-        return Visit(seen, overflow, self.complaints, self.outside)
+        return Visit(
+            seen, overflow, letters, faults, sizes, self.complaints, self.outside
+        )
+
+
+def offenders(visitor, fault):
+    """Return {page: fault} for the pages that have one."""
+    faults = {page: fault(visit) for page, visit in visitor.tour().items()}
+    return {page: found for page, found in faults.items() if found}

@@ -40,7 +40,7 @@ def installed(tmp_path):
 
 
 def test_twin_runs_alone(installed, tmp_path):
-    twin = twin_path(sources("04")[0])
+    twin = twin_path(sources("02")[0])
     empty = tmp_path / "empty"
     empty.mkdir()
     shutil.copy(twin, empty)
