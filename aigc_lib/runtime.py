@@ -18,6 +18,7 @@ from . import __version__
 PROFILES = ("smoke", "cpu", "gpu")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # those that torch reads
 T = TypeVar("T")
+_started: str | None = None  # the profile of the last ``start``
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,8 @@ def start(profile: str | None = None, *, seed: int = 0) -> Run:
         raise ValueError(f"{origin}={profile!r}: choose one of {', '.join(PROFILES)}")
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed={seed!r}: give a whole number >= 0")
+    global _started
+    _started = profile
     settle_threads()
     random.seed(seed)
     np.random.seed(seed % 2**32)
@@ -71,6 +74,11 @@ def start(profile: str | None = None, *, seed: int = 0) -> Run:
     if chosen.type == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32 for what is left in float32
     return Run(profile, chosen, has_bf16(chosen), seed, describe_versions())
+
+
+def hurried() -> bool:
+    """Tell whether ``start`` has begun a smoke run, whose figures nobody looks at."""
+    return _started == "smoke"
 
 
 def settle_threads() -> int:

@@ -203,7 +203,7 @@ def _impossible(steps, seed, reduce=torch.mean):
         encoder, decoder = nn.Linear(8, 8), nn.Linear(4, 8)
         log_noise = nn.Parameter(torch.zeros(1))
         parts = [*encoder.parameters(), *decoder.parameters(), log_noise]
-        adam, log = torch.optim.Adam(parts, lr=2e-2), []
+        adam, log = torch.optim.Adam(parts, lr=2e-2, fused=True), []
         for step in range(steps + 1):
             x = source.sample((512,))
             mu, log_var = encoder(x).chunk(2, dim=1)

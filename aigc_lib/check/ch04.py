@@ -228,8 +228,10 @@ def _odd_game(steps, seed):
         torch.manual_seed(seed)
         generator = mlp(2, 64, 2)
         discriminator = nn.Sequential(mlp(2, 64, 1), nn.Flatten(0))
-        adam_g = torch.optim.Adam(generator.parameters(), 5e-4, betas=(0.0, 0.9))
-        adam_d = torch.optim.Adam(discriminator.parameters(), 2e-3, betas=(0.0, 0.9))
+        adam_g = torch.optim.Adam(generator.parameters(), 5e-4, (0.0, 0.9), fused=True)
+        adam_d = torch.optim.Adam(
+            discriminator.parameters(), 2e-3, (0.0, 0.9), fused=True
+        )
         log = []
         for step in range(steps + 1):
             real = blob[torch.randint(len(blob), (128,))]

@@ -1,6 +1,7 @@
 """Checkers for chapter 05, stable training and the family of GANs."""
 
 import functools
+import math
 
 import numpy as np
 import torch
@@ -19,18 +20,20 @@ from ..train import fit
 from ._result import checker, require
 
 
+def _within(bound, value):
+    return max(-bound, min(bound, value))
+
+
 def _orbit(steps, rate=0.1, bound=np.inf, r1=0.0, gp=0.0, haste=1.0, start=(1.0, 0.0)):
     """Distances from the equilibrium of the two-parameter GAN, both moving at once."""
-    theta, psi = start
-    path = []
+    (theta, psi), path = start, []
     for _ in range(steps):
-        slope = 1 / (1 + np.exp(-np.clip(psi * theta, -500, 500)))
-        push = -theta * slope - r1 * psi - gp * (abs(psi) - 1) * np.sign(psi)
-        theta, psi = (
-            np.clip(theta + rate * psi * slope, -1e6, 1e6),
-            np.clip(psi + rate * haste * push, -min(bound, 1e6), min(bound, 1e6)),
-        )
-        path.append(np.hypot(theta, psi))
+        slope = 1 / (1 + math.exp(-_within(500, psi * theta)))
+        sign = (psi > 0) - (psi < 0)
+        push = -theta * slope - r1 * psi - gp * (abs(psi) - 1) * sign
+        theta = _within(1e6, theta + rate * psi * slope)
+        psi = _within(min(bound, 1e6), psi + rate * haste * push)
+        path.append(math.hypot(theta, psi))
     return np.array(path)
 
 
@@ -157,8 +160,8 @@ def _conditional(steps, seed, mended):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         generator, score = mlp(6, 64, 2), mlp(6, 64, 1)
-        adam_g = torch.optim.Adam(generator.parameters(), 1e-3, betas=(0.0, 0.9))
-        adam_d = torch.optim.Adam(score.parameters(), 4e-3, betas=(0.0, 0.9))
+        adam_g = torch.optim.Adam(generator.parameters(), 1e-3, (0.0, 0.9), fused=True)
+        adam_d = torch.optim.Adam(score.parameters(), 4e-3, (0.0, 0.9), fused=True)
 
         def judge(x, label):
             return score(with_code(x, label, 4)).flatten()

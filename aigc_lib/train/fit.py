@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import os
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Collection
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from .average import move_average, warmed_up
 from .clock import Clock
 from .history import History
 from .interruption import Interruption, how_to_go_on
+from .randomness import own_randomness, seed_generators
 from .samples import Batches, as_samples, fingerprint
 from .update import Update, clipping
 from .validation import validation_losses
@@ -205,7 +206,7 @@ def fit(
         while not finished:
             # Step and process alone decide the noise: there is no state to save.
             words = np.random.SeedSequence([seed, step, accelerator.process_index])
-            torch.manual_seed(int(words.generate_state(1)[0]))
+            seed_generators(int(words.generate_state(1)[0]), device)
             left = 1 - done / total
             update.scale_learning_rates(min(1.0, left / cooldown) if cooldown else 1.0)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
@@ -275,12 +276,3 @@ def _announce_prolonged(before: list, now: list, step: int, cooldown: float) -> 
     if cooldown:
         text += f" Learning rates fall to 0 over the last {cooldown:.0%} of that."
     print(text, file=sys.stderr)
-
-
-@contextmanager
-def own_randomness(device: torch.device) -> Iterator[None]:
-    """Leave the random generators outside as they were."""
-    kind = "cuda" if device.type == "cpu" else device.type
-    devices = [] if device.type == "cpu" else [device]
-    with torch.random.fork_rng(devices, device_type=kind):
-        yield

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from ..models.base import Trainable
+from .randomness import seed_generators
 from .samples import Batches
 
 MOST = 2_048  # samples that one look takes
@@ -36,7 +37,7 @@ def validation_losses(
     model.eval()
     with model.averaged():
         for step in range(steps):
-            torch.manual_seed(seed + step)
+            seed_generators(seed + step, model.device)
             model.training_step(batches[step], record)
     model.train()
     if state is not None:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import traceback
 from types import SimpleNamespace
 from typing import ClassVar
 
@@ -34,6 +35,7 @@ from aigc_lib.models import (
 from aigc_lib.train import TrainingDiverged
 from aigc_lib.train.average import move_average, warmed_up
 from aigc_lib.train.fit import LOG_EVERY
+from aigc_lib.train.randomness import seed_generators
 
 IMAGES = torch.randint(
     0,
@@ -83,6 +85,34 @@ def die(model):
 train(tiny_dcgan(), checkpoint=sys.argv[1], save_every=3, watch=die,
       watch_at=[int(sys.argv[2])])
 """
+
+
+def test_generators_are_seeded_as_torch_does():
+    for seed in (0, 2**32 - 1):
+        torch.manual_seed(seed)
+        expected = torch.randn(5)
+        seed_generators(seed, torch.device("cpu"))
+        assert torch.equal(torch.randn(5), expected)
+
+
+def test_no_step_writes_down_the_call_stack(monkeypatch):
+    """As seeding devices that are not in use does, at great length in a notebook."""
+    steps = []
+
+    class Counted(aigc.models.MLPGAN):
+        def training_step(self, x, update):
+            steps.append(len(walks))
+            super().training_step(x, update)
+
+    walks, walk = [], traceback.format_stack
+
+    def counted(*args, **options):
+        walks.append(1)
+        return walk(*args, **options)
+
+    monkeypatch.setattr(traceback, "format_stack", counted)
+    aigc.fit(Counted(), POINTS, steps=4, validate=POINTS, validate_at=[1, 2, 3])
+    assert steps[-1] == steps[0]
 
 
 def test_killed_and_resumed_equals_uninterrupted_bit_for_bit(tmp_path):

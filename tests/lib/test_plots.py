@@ -10,7 +10,7 @@ import torch
 from matplotlib import font_manager
 from PIL import Image
 
-from aigc_lib import plots
+from aigc_lib import plots, runtime
 from aigc_lib.train.history import History
 
 matplotlib.use("Agg")
@@ -20,6 +20,16 @@ matplotlib.use("Agg")
 def _close():
     yield
     plots.plt.close("all")
+
+
+def test_a_smoke_run_does_without_the_layout(monkeypatch):
+    monkeypatch.setattr(runtime, "_started", None)
+    assert plots.figure(1, 2)[0].get_layout_engine() is not None
+    for profile in ("smoke", "cpu"):
+        runtime.start(profile)
+        fig, axes = plots.figure(1, 2)
+        assert (fig.get_layout_engine() is None) == (profile == "smoke")
+        assert len(axes) == 2
 
 
 def drawn(ax):

@@ -1,0 +1,28 @@
+"""The random numbers of a run: fixed by its seed, and apart from those outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+
+
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seed the generators of the CPU and of ``device``, as ``torch.manual_seed`` does.
+
+    That one also writes down the call stack for every kind of device that is not in
+    use; in a notebook this takes longer than a step of a small network.
+    """
+    torch.default_generator.manual_seed(seed)
+    if device.type != "cpu":
+        getattr(torch, device.type).manual_seed(seed)
+
+
+@contextmanager
+def own_randomness(device: torch.device) -> Iterator[None]:
+    """Leave the random generators outside as they were."""
+    kind = "cuda" if device.type == "cpu" else device.type
+    devices = [] if device.type == "cpu" else [device]
+    with torch.random.fork_rng(devices, device_type=kind):
+        yield
