@@ -13,6 +13,7 @@ MIRROR = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell \
 PIP    = $(if $(MIRROR),UV_DEFAULT_INDEX=$(MIRROR)) $(BIN)/python -m uv pip
 
 BIN   := .venv/bin
+ROOT   = $(filter 0,$(shell id -u))
 READY := .venv/.ready
 JS    := node_modules/.ready
 
@@ -63,9 +64,14 @@ portable: $(READY)  ## every twin and the library's tests in other arithmetic
 	@$(BIN)/python -m tools.portable --chapter '$(CHAPTER)' --jobs $(JOBS) \
 	    $(if $(CHANGED),--changed)
 
-lab: $(READY)  ## open JupyterLab on the chapters
+# A double click opens a chapter as a notebook: tools/jupyter says so, to this server.
+# Root is let in where nobody else can follow: from this machine alone, with the token.
+lab: $(READY)  ## open JupyterLab on the chapters (LAB=--no-browser, or what it takes)
+	$(if $(ROOT),@echo 'You are root: this JupyterLab answers this machine alone.')
 	$(if $(filter file,$(origin PROFILE)),,AIGC_PROFILE=$(PROFILE)) \
-	$(BIN)/jupyter lab --notebook-dir=.
+	JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter:$$JUPYTER_CONFIG_PATH" \
+	$(BIN)/jupyter lab --notebook-dir=. $(LAB) \
+	    $(if $(ROOT),--allow-root --ServerApp.ip=127.0.0.1)
 
 sync: $(READY)  ## write the .ipynb twin of every chapter that changed
 	@$(BIN)/python -m tools.sync --chapter '$(CHAPTER)' --jobs $(JOBS)

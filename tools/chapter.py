@@ -18,6 +18,14 @@ CHECKED = "nbval-check-output"  # nbval's own tag: the output of this cell is co
 MARK = re.compile(
     r"^```+\{(exercise|solution)-(start|end)\}(.*)\n((?::.*\n)*)```+ *\n?", re.MULTILINE
 )
+# What JupyterLab writes into the head of a source; Jupytext's version stays out of it.
+KERNEL = {
+    "display_name": "Python 3 (ipykernel)",
+    "language": "python",
+    "name": "python3",
+}
+LEXER = "ipython3"
+UNSAID = "-jupytext.text_representation.jupytext_version"
 LABEL = re.compile(r":label: *(\S+)")
 
 
@@ -64,16 +72,34 @@ def read(source: Path) -> NotebookNode:
     notebook = jupytext.read(source)
     notebook.metadata = nbformat.from_dict(
         {
-            "kernelspec": {
-                "display_name": "Python 3",
-                "language": "python",
-                "name": "python3",
-            },
+            "kernelspec": KERNEL | {"display_name": "Python 3"},
             "language_info": {"name": "python"},
         }
     )
     name_cells(notebook)
     return notebook
+
+
+def tidied(source: Path) -> str:
+    """Return the text of ``source`` as JupyterLab saves it through Jupytext.
+
+    A source in this form changes by the lines that were edited and no others.
+    """
+    notebook = jupytext.read(source)
+    notebook.metadata["kernelspec"] = nbformat.from_dict(KERNEL)
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": LEXER}
+    notebook.metadata.setdefault("jupytext", {})["notebook_metadata_filter"] = UNSAID
+    return jupytext.writes(notebook, fmt="md:myst")
+
+
+def tidy(source: Path) -> bool:
+    """Bring ``source`` into that form and tell whether it was in another."""
+    text = tidied(source)
+    if text == source.read_text(encoding="utf-8"):
+        return False
+    with replacing(source) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return True
 
 
 def name_cells(notebook: NotebookNode) -> None:

@@ -113,6 +113,12 @@ def opens_with_title_and_goals(it: Chapter) -> Iterator[str]:
 
 
 @rule
+def is_laid_out_as_jupyterlab_saves_it(it: Chapter) -> Iterator[str]:
+    if it.source.read_text(encoding="utf-8") != chapter.tidied(it.source):
+        yield "saving it in JupyterLab would change other lines too: run make sync"
+
+
+@rule
 def starts_with_parameters_imports_and_run_card(it: Chapter) -> Iterator[str]:
     marked = [i for i, cell in enumerate(it.code) if "parameters" in tags(cell)]
     if marked != [0]:
