@@ -18,14 +18,16 @@ CHECKED = "nbval-check-output"  # nbval's own tag: the output of this cell is co
 MARK = re.compile(
     r"^```+\{(exercise|solution)-(start|end)\}(.*)\n((?::.*\n)*)```+ *\n?", re.MULTILINE
 )
-# What JupyterLab writes into the head of a source; Jupytext's version stays out of it.
+# What JupyterLab writes into the head of a source; versions stay out of it.
 KERNEL = {
     "display_name": "Python 3 (ipykernel)",
     "language": "python",
     "name": "python3",
 }
 LEXER = "ipython3"
-UNSAID = "-jupytext.text_representation.jupytext_version"
+UNSAID = ",".join(
+    f"-jupytext.text_representation.{key}_version" for key in ("format", "jupytext")
+)
 LABEL = re.compile(r":label: *(\S+)")
 
 

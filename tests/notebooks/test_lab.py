@@ -95,9 +95,7 @@ def save(source, folder, edit=lambda notebook: None):
     notebook = manager.get(copy.name, type="notebook", content=True)["content"]
     info = {"name": "python", "version": "3.12.1", "pygments_lexer": "ipython3"}
     notebook.metadata["language_info"] = nbformat.from_dict(info)
-    notebook.metadata["kernelspec"] = nbformat.from_dict(
-        kernel | {"language": "python"}
-    )
+    notebook.metadata["kernelspec"] = nbformat.from_dict(KERNEL)
     for number, cell in enumerate(chapter.code_cells(notebook), start=1):
         cell.execution_count = number
         cell.metadata |= {"trusted": True, "execution": {"iopub.status.busy": "now"}}
