@@ -5,6 +5,7 @@ PROFILE ?= cpu
 CHAPTER ?=
 JOBS    ?= 2
 SEEDS   ?= 1
+TORCH   ?= cuda
 UV      := 0.13.9
 
 # uv has settings of its own: hand it the package mirror that pip is told to use.
@@ -38,7 +39,7 @@ WORKERS := $(if $(filter gpu,$(PROFILE)),1,$(JOBS))
 THREADS := $(if $(filter 1,$(WORKERS)),,--threads 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test portable lab sync bench clean install runs page \
+.PHONY: help book test portable lab pack sync bench clean install runs page \
         tests test-library test-pages
 
 help:  ## list these commands
@@ -78,6 +79,10 @@ sync: $(READY)  ## write the .ipynb twin of every chapter that changed
 
 bench: $(READY)  ## measure the figures in results/ (ONLY=name, SEEDS=5)
 	@SEEDS=$(SEEDS) $(BIN)/python -m benchmarks $(ONLY)
+
+pack: book  ## everything a class without internet needs (TORCH=cuda|cpu)
+	@$(if $(MIRROR),UV_DEFAULT_INDEX=$(MIRROR)) \
+	$(BIN)/python -m tools.pack --torch $(TORCH) --book $(HTML)
 
 clean:  ## remove everything built, but not .venv
 	rm -rf _build node_modules
