@@ -39,7 +39,7 @@ WORKERS := $(if $(filter gpu,$(PROFILE)),1,$(JOBS))
 THREADS := $(if $(filter 1,$(WORKERS)),,--threads 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test portable lab pack sync bench clean install runs page \
+.PHONY: help book test portable lab chapter pack sync bench clean install runs page \
         tests test-library test-pages
 
 help:  ## list these commands
@@ -79,6 +79,10 @@ sync: $(READY)  ## write the .ipynb twin of every chapter that changed
 
 bench: $(READY)  ## measure the figures in results/ (ONLY=name, SEEDS=5)
 	@SEEDS=$(SEEDS) $(BIN)/python -m benchmarks $(ONLY)
+
+chapter: $(READY)  ## begin a chapter from the template: NAME=13_retail
+	@$(if $(NAME),,echo 'Which one? make chapter NAME=13_retail' >&2; exit 1)
+	@$(BIN)/python -m tools.new '$(NAME)' $(if $(PART),--part '$(PART)')
 
 pack: book  ## everything a class without internet needs (TORCH=cuda|cpu)
 	@$(if $(MIRROR),UV_DEFAULT_INDEX=$(MIRROR)) \

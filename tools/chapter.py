@@ -25,9 +25,16 @@ KERNEL = {
     "name": "python3",
 }
 LEXER = "ipython3"
-UNSAID = ",".join(
-    f"-jupytext.text_representation.{key}_version" for key in ("format", "jupytext")
-)
+HEAD = {
+    "jupytext": {
+        "text_representation": {"extension": ".md", "format_name": "myst"},
+        "notebook_metadata_filter": ",".join(
+            f"-jupytext.text_representation.{key}_version"
+            for key in ("format", "jupytext")
+        ),
+    },
+    "kernelspec": KERNEL,
+}
 LABEL = re.compile(r":label: *(\S+)")
 
 
@@ -88,9 +95,8 @@ def tidied(source: Path) -> str:
     A source in this form changes by the lines that were edited and no others.
     """
     notebook = jupytext.read(source)
-    notebook.metadata["kernelspec"] = nbformat.from_dict(KERNEL)
+    notebook.metadata = nbformat.from_dict(HEAD)
     notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": LEXER}
-    notebook.metadata.setdefault("jupytext", {})["notebook_metadata_filter"] = UNSAID
     return jupytext.writes(notebook, fmt="md:myst")
 
 
