@@ -17,13 +17,13 @@ from functools import partial
 from pathlib import Path
 
 import nbformat
-import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from aigc_lib.files import replacing
 
 from . import chapter, reader
+from .labels import repository
 from .run import PLAIN, ChapterFailed, code, execute, settle_environment
 
 STAMPS = chapter.ROOT / "_build" / "synced"
@@ -40,12 +40,6 @@ except ModuleNotFoundError:
             "aigc_lib could not be installed. Is {repository} reachable? "
             "If not, copy the folder aigc_lib beside this notebook and run again."
         ) from None"""
-
-
-def repository() -> str:
-    """Return the repository's address, which only `_config.yml` states."""
-    config = (chapter.ROOT / "_config.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(config)["repository"]["url"]
 
 
 def twin_path(source: Path) -> Path:

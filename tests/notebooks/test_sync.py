@@ -1,8 +1,5 @@
 """Twins: the same bytes each time, lasting outputs only, nothing done twice."""
 
-import subprocess
-import sys
-
 import nbformat
 import pytest
 
@@ -36,17 +33,6 @@ def test_bootstrap_comes_first_and_never_brings_torch(synced, path):
     assert f"git+{sync.repository()}" in bootstrap
     assert "--no-deps" in bootstrap
     assert "torch" not in bootstrap.split("try:")[1]
-
-
-def test_bootstrap_stops_and_says_what_to_do_where_nothing_can_be_installed(synced):
-    lines = cells(synced)[0].source.replace("%pip install", "pass #")
-    hidden = "import sys\nsys.modules['aigc_lib'] = None\n"
-    done = subprocess.run(
-        [sys.executable, "-c", hidden + lines], capture_output=True, text=True
-    )
-    assert done.returncode == 1
-    assert "copy the folder aigc_lib beside this notebook" in done.stderr
-    assert "Traceback" not in done.stderr
 
 
 def test_two_syncs_give_the_same_bytes(tiny, synced):
