@@ -5,6 +5,7 @@ PROFILE ?= cpu
 CHAPTER ?=
 JOBS    ?= 2
 SEEDS   ?= 1
+TORCH   ?= cuda
 UV      := 0.13.9
 
 # uv has settings of its own: hand it the package mirror that pip is told to use.
@@ -13,6 +14,7 @@ MIRROR = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell \
 PIP    = $(if $(MIRROR),UV_DEFAULT_INDEX=$(MIRROR)) $(BIN)/python -m uv pip
 
 BIN   := .venv/bin
+ROOT   = $(filter 0,$(shell id -u))
 READY := .venv/.ready
 JS    := node_modules/.ready
 
@@ -37,7 +39,7 @@ WORKERS := $(if $(filter gpu,$(PROFILE)),1,$(JOBS))
 THREADS := $(if $(filter 1,$(WORKERS)),,--threads 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test portable lab sync bench clean install runs page \
+.PHONY: help book test portable lab chapter pack sync bench clean install runs page \
         tests test-library test-pages
 
 help:  ## list these commands
@@ -63,15 +65,28 @@ portable: $(READY)  ## every twin and the library's tests in other arithmetic
 	@$(BIN)/python -m tools.portable --chapter '$(CHAPTER)' --jobs $(JOBS) \
 	    $(if $(CHANGED),--changed)
 
-lab: $(READY)  ## open JupyterLab on the chapters
+# A double click opens a chapter as a notebook: tools/jupyter says so, to this server.
+# Root is let in where nobody else can follow: from this machine alone, with the token.
+lab: $(READY)  ## open JupyterLab on the chapters (LAB=--no-browser, or what it takes)
+	$(if $(ROOT),@echo 'You are root: this JupyterLab answers this machine alone.')
 	$(if $(filter file,$(origin PROFILE)),,AIGC_PROFILE=$(PROFILE)) \
-	$(BIN)/jupyter lab --notebook-dir=.
+	JUPYTER_CONFIG_PATH="$(CURDIR)/tools/jupyter:$$JUPYTER_CONFIG_PATH" \
+	$(BIN)/jupyter lab --notebook-dir=. $(LAB) \
+	    $(if $(ROOT),--allow-root --ServerApp.ip=127.0.0.1)
 
 sync: $(READY)  ## write the .ipynb twin of every chapter that changed
 	@$(BIN)/python -m tools.sync --chapter '$(CHAPTER)' --jobs $(JOBS)
 
 bench: $(READY)  ## measure the figures in results/ (ONLY=name, SEEDS=5)
 	@SEEDS=$(SEEDS) $(BIN)/python -m benchmarks $(ONLY)
+
+chapter: $(READY)  ## begin a chapter from the template: NAME=13_retail
+	@$(if $(NAME),,echo 'Which one? make chapter NAME=13_retail' >&2; exit 1)
+	@$(BIN)/python -m tools.new '$(NAME)' $(if $(PART),--part '$(PART)')
+
+pack: book  ## everything a class without internet needs (TORCH=cuda|cpu)
+	@$(if $(MIRROR),UV_DEFAULT_INDEX=$(MIRROR)) \
+	$(BIN)/python -m tools.pack --torch $(TORCH) --book $(HTML)
 
 clean:  ## remove everything built, but not .venv
 	rm -rf _build node_modules

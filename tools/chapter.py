@@ -18,6 +18,23 @@ CHECKED = "nbval-check-output"  # nbval's own tag: the output of this cell is co
 MARK = re.compile(
     r"^```+\{(exercise|solution)-(start|end)\}(.*)\n((?::.*\n)*)```+ *\n?", re.MULTILINE
 )
+# What JupyterLab writes into the head of a source; versions stay out of it.
+KERNEL = {
+    "display_name": "Python 3 (ipykernel)",
+    "language": "python",
+    "name": "python3",
+}
+LEXER = "ipython3"
+HEAD = {
+    "jupytext": {
+        "text_representation": {"extension": ".md", "format_name": "myst"},
+        "notebook_metadata_filter": ",".join(
+            f"-jupytext.text_representation.{key}_version"
+            for key in ("format", "jupytext")
+        ),
+    },
+    "kernelspec": KERNEL,
+}
 LABEL = re.compile(r":label: *(\S+)")
 
 
@@ -64,16 +81,33 @@ def read(source: Path) -> NotebookNode:
     notebook = jupytext.read(source)
     notebook.metadata = nbformat.from_dict(
         {
-            "kernelspec": {
-                "display_name": "Python 3",
-                "language": "python",
-                "name": "python3",
-            },
+            "kernelspec": KERNEL | {"display_name": "Python 3"},
             "language_info": {"name": "python"},
         }
     )
     name_cells(notebook)
     return notebook
+
+
+def tidied(source: Path) -> str:
+    """Return the text of ``source`` as JupyterLab saves it through Jupytext.
+
+    A source in this form changes by the lines that were edited and no others.
+    """
+    notebook = jupytext.read(source)
+    notebook.metadata = nbformat.from_dict(HEAD)
+    notebook.metadata["language_info"] = {"name": "python", "pygments_lexer": LEXER}
+    return jupytext.writes(notebook, fmt="md:myst")
+
+
+def tidy(source: Path) -> bool:
+    """Bring ``source`` into that form and tell whether it was in another."""
+    text = tidied(source)
+    if text == source.read_text(encoding="utf-8"):
+        return False
+    with replacing(source) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return True
 
 
 def name_cells(notebook: NotebookNode) -> None:

@@ -23,6 +23,7 @@ from aigc_lib.check.quiz import read as read_quiz
 
 from . import chapter, sync
 from .chapter import CHECKED, tags
+from .new import UNWRITTEN
 
 MAX_LINES, MAX_COLUMNS, MAX_MEDIAN = 25, 88, 10
 ENDING = ["文档勘误", "练习", "小结", "参考文献"]
@@ -110,6 +111,12 @@ def opens_with_title_and_goals(it: Chapter) -> Iterator[str]:
         yield "the first line is no title (# ...)"
     if "学习目标" not in text:
         yield "no 学习目标 before the first code cell"
+
+
+@rule
+def is_laid_out_as_jupyterlab_saves_it(it: Chapter) -> Iterator[str]:
+    if it.source.read_text(encoding="utf-8") != chapter.tidied(it.source):
+        yield "saving it in JupyterLab would change other lines too: run make sync"
 
 
 @rule
@@ -365,6 +372,19 @@ def has_tested_checkers(it: Chapter) -> Iterator[str]:
     ):
         if not (it.root / place).exists():
             yield f"there is no {place}"
+
+
+@rule
+def has_nothing_left_to_write(it: Chapter) -> Iterator[str]:
+    for path in (
+        it.source,
+        it.root / "aigc_lib" / "check" / f"ch{it.number}.py",
+        it.root / "aigc_lib" / "check" / "quiz" / f"ch{it.number}.json",
+        it.root / "tests" / "lib" / f"test_check_ch{it.number}.py",
+    ):
+        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        if marks := text.count(UNWRITTEN):
+            yield f"{path.relative_to(it.root)} is marked {UNWRITTEN} {marks} times"
 
 
 @rule

@@ -7,6 +7,7 @@ from .chapter import ROOT
 sys.path.append(str(ROOT / "_ext"))
 
 from aigc_book import (
+    clone,
     diagrams,
     flowchart,
     glossary,
@@ -15,4 +16,12 @@ from aigc_book import (
     resulttable,
 )
 
-__all__ = ["diagrams", "flowchart", "glossary", "numbers", "results", "resulttable"]
+__all__ = [
+    "clone",
+    "diagrams",
+    "flowchart",
+    "glossary",
+    "numbers",
+    "results",
+    "resulttable",
+]

@@ -27,10 +27,19 @@ class Target:
     number: str = ""
 
 
+def repository(root: Path = chapter.ROOT) -> str:
+    """Return the repository's address, which only `_config.yml` states."""
+    return config(root)["repository"]["url"]
+
+
 def site(root: Path = chapter.ROOT) -> str:
     """Return where the book is published, which only `_config.yml` states."""
-    config = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
-    return config["html"]["baseurl"]
+    return config(root)["html"]["baseurl"]
+
+
+def config(root: Path) -> dict:
+    """Return the book's configuration."""
+    return yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8"))
 
 
 def page(source: Path) -> str:

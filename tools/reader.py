@@ -19,7 +19,15 @@ from nbformat.v4 import new_code_cell, new_markdown_cell
 from aigc_lib.check.quiz import read as read_quiz
 
 from . import chapter, works
-from .extension import diagrams, flowchart, glossary, numbers, results, resulttable
+from .extension import (
+    clone,
+    diagrams,
+    flowchart,
+    glossary,
+    numbers,
+    results,
+    resulttable,
+)
 from .labels import (
     FENCE,
     HEADING,
@@ -28,6 +36,7 @@ from .labels import (
     all_targets,
     caption_of,
     page,
+    repository,
     site,
     targets,
 )
@@ -359,6 +368,9 @@ class Reader:
 
     def on_bibliography(self, argument, options, body):
         return works.listed(self.cited)
+
+    def on_clone(self, argument, options, body):
+        return f"```bash\n{clone.commands(repository(self.root), body)}\n```"
 
     def on_concept_map(self, argument, options, body):
         outline = yaml.safe_load((self.root / "outline.yml").read_text("utf-8"))

@@ -17,14 +17,14 @@ from functools import partial
 from pathlib import Path
 
 import nbformat
-import yaml
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
 from aigc_lib.files import replacing
 
 from . import chapter, reader
-from .run import PLAIN, ChapterFailed, execute, settle_environment
+from .labels import repository
+from .run import PLAIN, ChapterFailed, code, execute, settle_environment
 
 STAMPS = chapter.ROOT / "_build" / "synced"
 BOOTSTRAP = """\
@@ -40,12 +40,6 @@ except ModuleNotFoundError:
             "aigc_lib could not be installed. Is {repository} reachable? "
             "If not, copy the folder aigc_lib beside this notebook and run again."
         ) from None"""
-
-
-def repository() -> str:
-    """Return the repository's address, which only `_config.yml` states."""
-    config = (chapter.ROOT / "_config.yml").read_text(encoding="utf-8")
-    return yaml.safe_load(config)["repository"]["url"]
 
 
 def twin_path(source: Path) -> Path:
@@ -101,23 +95,33 @@ def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def sync(source: Path, force: bool = False) -> str:
-    """Bring the twins of ``source`` up to date and say what was done.
+    """Bring ``source`` and its twins into their form and say what was done.
+
+    Where code and library are those of the last run, nothing runs: new text is put
+    beside the outputs that the twin keeps.
 
     Raises:
         ChapterFailed: the chapter does not run; the twins stay as they were.
         reader.Unreadable: there is no reader's form of something in the source.
     """
     stamp = STAMPS / f"{source.stem}.sha256"
-    if not force and stamp.exists() and stamp.read_text() == fingerprint(source):
-        return f"  {source.stem}: unchanged" + sync_reader(source)
+    laid_out = ", source laid out as JupyterLab saves it" * chapter.tidy(source)
     blank = blank_twin(source)
+    if not force and stamp.exists() and stamp.read_text() == fingerprint(source):
+        before = nbformat.read(twin_path(source), as_version=4)
+        fill(blank, before)
+        said = "unchanged"
+        if nbformat.writes(blank) != nbformat.writes(before):
+            chapter.write(blank, twin_path(source))
+            said = "new text, no new code"
+        return f"  {source.stem}: {said}{laid_out}" + sync_reader(source)
     done = execute(copy.deepcopy(blank), "smoke", source.stem)
     fill(blank, done)
     chapter.write(blank, twin_path(source))
     with replacing(stamp) as temporary:
         temporary.write_text(fingerprint(source))
     cost = done.metadata["aigc"]["seconds"]
-    return f"  {source.stem}: synced, {cost} s" + sync_reader(source)
+    return f"  {source.stem}: synced, {cost} s{laid_out}" + sync_reader(source)
 
 
 def sync_reader(source: Path) -> str:
@@ -156,10 +160,17 @@ def readers_twin(source: Path) -> NotebookNode:
 
 
 def fingerprint(source: Path) -> str:
-    """Digest what the twin of ``source`` comes from, and the twin itself."""
-    digest = hashlib.sha256(repository().encode())
-    for path in (source, twin_path(source), *chapter.library(source)):
-        digest.update(path.read_bytes() if path.exists() else b"")
+    """Digest what decides the outputs in the twin of ``source``, and these outputs."""
+    digest = hashlib.sha256()
+    twin = twin_path(source)
+    there = nbformat.read(twin, as_version=4) if twin.exists() else None
+    for notebook in filter(None, (blank_twin(source), there)):
+        for cell in chapter.code_cells(notebook):
+            checked = chapter.CHECKED in chapter.tags(cell)
+            digest.update(repr((code(cell), checked, cell.outputs)).encode())
+    for path in chapter.library(source, source.parents[2]):
+        if path.parent.name != "quiz":  # part of the page alone
+            digest.update(path.read_bytes())
     return digest.hexdigest()
 
 

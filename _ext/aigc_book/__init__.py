@@ -2,6 +2,7 @@
 
 from . import (
     cells,
+    clone,
     conceptmap,
     diagrams,
     download,
@@ -23,7 +24,18 @@ from . import (
 )
 
 PARTS = (
-    *(cells, conceptmap, diagrams, download, formulas, glossary, hints, icons, landing),
+    *(
+        cells,
+        clone,
+        conceptmap,
+        diagrams,
+        download,
+        formulas,
+        glossary,
+        hints,
+        icons,
+        landing,
+    ),
     *(latentplane, numbers, pictures, quiz, results, resulttable, runcard),
     *(search, vendor, words),
 )

@@ -34,7 +34,8 @@ class Card:
     function that reads it, "module:function" below ``aigc_lib.data``; ``parameters``
     are those of a formula. A set without ``files`` is made on the spot and always at
     hand. Texts have the shape () and are counted in ``unit``, a Chinese measure word.
-    ``requires`` is a package that brings the data, ``chapters`` are those that load it.
+    ``requires`` is a package that brings the data, ``chapters`` are those that load it;
+    copies may be passed on where it is ``redistributable``.
     The card of the reader's own files is made when they are read: it has no ``reader``,
     and ``left_out`` says which files are not used and why.
     """
@@ -57,6 +58,7 @@ class Card:
     unit: str = "张"
     requires: str = ""
     chapters: tuple[str, ...] = ()
+    redistributable: bool = True
     left_out: tuple[str, ...] = ()
 
     @property
@@ -89,6 +91,7 @@ class Card:
             "需要": f"`pip install {self.requires}`" if self.requires else "",
             "章节": "、".join(self.chapters),
             "许可": self.licence,
+            "转发": "" if self.redistributable else "不转发：离线包里没有它",
             "来源": self.source if "://" in self.source else f"`{self.source}`",
             "引用": self.citation,
         }

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+from aigc_lib.data import CATALOG
+
 ROOT = Path(__file__).parents[2]
 PAGES = ["README.md", "README.zh-CN.md", "CONTRIBUTING.md"]
 GUIDES = [*PAGES, "chapters/00_preface/00_preface.md"]
@@ -39,9 +41,21 @@ def test_both_languages_give_the_same_commands():
 
 
 def test_the_classroom_recipe_is_the_same_everywhere():
-    recipe = re.findall(
-        r"^.*(?:pip wheel|--no-index).*$", text(GUIDES[0]), re.MULTILINE
-    )
-    assert len(recipe) == 2
+    recipe = re.findall(r"^(?:make pack|python3 pack/).*?(?=  )", text(GUIDES[0]), re.M)
+    assert recipe == ["make pack", "python3 pack/start.py"]
     for page in (GUIDES[1], GUIDES[3]):
-        assert all(line in text(page) for line in recipe)
+        assert all(f"\n{line}  " in text(page) for line in recipe)
+
+
+@pytest.mark.parametrize("page", PAGES[:2])
+def test_the_classroom_section_names_what_is_special(page):
+    """Sets without a mirror must be brought along, others may not be passed on."""
+    section = text(page).partition("make pack   ")[2].partition("\n## ")[0]
+    for card in CATALOG.values():
+        if card.chapters and card.files and not card.mirrors and card.redistributable:
+            assert f"`{card.name}`" in section
+    chapters = {
+        n for c in CATALOG.values() if not c.redistributable for n in c.chapters
+    }
+    for number in chapters:
+        assert re.search(rf"(chapter |第 ){number}", section)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tools import sync
+from tools import chapter, sync
 
 HEADER = """\
 ---
@@ -152,7 +152,9 @@ def lay_out(root):
     }.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_text(text, encoding="utf-8")
-    return root / "chapters" / "09_tiny" / "99_tiny.md"
+    source = root / "chapters" / "09_tiny" / "99_tiny.md"
+    chapter.tidy(source)
+    return source
 
 
 @pytest.fixture

@@ -66,6 +66,7 @@ def render():
 
 
 SITE = labels.site()
+REPOSITORY = labels.repository()
 PAGE = f"{SITE}chapters/01_foundations/04_gan.html"
 
 
@@ -109,6 +110,11 @@ PAGE = f"{SITE}chapters/01_foundations/04_gan.html"
             "<details><summary>更多</summary>\n\n一。\n\n</details>",
         ),
         ("```{math}\nx\n```", "$$\nx\n$$"),
+        (
+            "```{clone}\nmake lab\n```",
+            f"```bash\ngit clone {REPOSITORY} && cd {REPOSITORY.split('/')[-1]}\n"
+            "make lab\n```",
+        ),
     ],
 )
 def test_what_stands_for_what(render, source, shown):
