@@ -139,5 +139,6 @@ $(HTML)/.ready: $(filter-out %.failed.ipynb,$(wildcard $(EXECUTED)/*/*.ipynb)) \
 	    { rm -rf $(OUT)/_build/.doctrees; exit 1; }
 	@touch $@
 
-# A quiz is part of the page alone: no chapter runs again for it.
-$(HTML)/.ready: $(wildcard aigc_lib/check/quiz/*.json)
+# A quiz and the twin that a page offers are part of the page alone: no chapter runs
+# again for them.
+$(HTML)/.ready: $(wildcard aigc_lib/check/quiz/*.json chapters/*/*.ipynb)

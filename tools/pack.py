@@ -149,9 +149,11 @@ def fetch(wanted: list[Archive], folder: Path) -> None:
         batch = [missing.pop(0)]
         while missing and sum(a.bytes for a in [*batch, missing[0]]) <= BATCH:
             batch.append(missing.pop(0))
+        names = batch[0].package
+        if len(batch) > 1:
+            names += f" to {batch[-1].package}"
         print(
-            f"wheels: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB; now "
-            + ", ".join(a.package for a in batch),
+            f"wheels: {done / 1e6:,.0f} of {total / 1e6:,.0f} MB, now {names}",
             flush=True,
         )
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as part:
@@ -345,7 +347,6 @@ def guide(out: Path, facts: dict, cards: list, left_out: dict[str, str]) -> str:
         (CLASSROOM / "README.md")
         .read_text(encoding="utf-8")
         .format(
-            made="一切都在这个文件夹里。Everything is in this folder.",
             python=f"Python {facts['for']['python']}",
             system=f"{facts['for']['system']} {facts['for']['machine']}",
             installed=f"{facts['installed_bytes'] / 1e9:.1f} GB",

@@ -21,6 +21,10 @@ TEXT = """\
 {result}`speed:steps_per_second|.1f` 步/秒，共 {result}`speed:steps` 步，
 FD {result}`speed:runs.0.fd`。{cite:p}`goodfellow2014gan`
 
+```{clone}
+make lab
+```
+
 (sec-sample)=
 ## 一节
 

@@ -1,5 +1,6 @@
 """What the built files say: links, resources, pictures, words."""
 
+import filecmp
 import re
 from collections import Counter
 from html.parser import HTMLParser
@@ -197,6 +198,23 @@ def test_numbers_carry_the_chapter(sample):
 def test_ids_are_unique(pages):
     for path, page in pages.items():
         assert not [i for i, n in Counter(page.every_id).items() if n > 1], path
+
+
+def test_the_download_is_the_readers_notebook(book):
+    twins = [t for t in ROOT.glob("chapters/*/*.ipynb") if ".edited" not in t.name]
+    assert twins
+    for twin in twins:
+        offered = book / twin.relative_to(ROOT)
+        assert filecmp.cmp(offered, twin, shallow=False), twin.name
+        assert f"git+{REPOSITORY}" in offered.read_text("utf-8")  # it installs
+        page = offered.with_suffix(".html").read_text("utf-8")
+        assert f'href="{twin.name}"' in page
+
+
+def test_the_project_is_fetched_from_where_it_lies(sample):
+    words = "".join(Page(sample / "chapters/01_foundations/04_sample.html").text)
+    assert f"git clone {REPOSITORY} && cd" in words
+    assert "\nmake lab" in words
 
 
 def test_run_card(sample):
