@@ -30,6 +30,8 @@ def test_miniature_chapter_keeps_it_all(twins):
     [
         ("# 小章", "小章", "no title"),
         ("学习目标", "目标", "no 学习目标"),
+        (":tags: [parameters]", "---\ntags: [parameters]\n---", "saving it in Jupyter"),
+        ("- 跑起来。", "- 【待写】", "99_tiny.md is marked 【待写】 1 times"),
         ("profile = None", "profile = 'cpu'", "must read `profile = None`"),
         (":tags: [parameters]", ":tags: [other]", "must be tagged `parameters`"),
         ("double(21)", "import os", "all imports"),

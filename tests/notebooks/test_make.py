@@ -113,3 +113,17 @@ def test_unknown_chapter_is_refused(tree, asked, unknown):
     done = make(tree, "book", f"CHAPTER={asked}", "READY=", "JS=")
     assert done.returncode != 0
     assert f"CHAPTER={unknown}: no such chapter" in done.stderr
+
+
+def test_a_pack_holds_the_book_and_the_torch_asked_for(tree):
+    done = make(tree, "--dry-run", "pack", "TORCH=cpu", "READY=", "JS=")
+    assert done.returncode == 0, done.stderr
+    *before, last = [line for line in done.stdout.splitlines() if "python -m" in line]
+    assert "tools.pack --torch cpu --book ./_build/html" in last
+    assert any("tools.table" in line for line in before)  # the end of make book
+
+
+def test_a_chapter_needs_a_name(tree):
+    done = make(tree, "chapter", "READY=", "JS=")
+    assert done.returncode != 0
+    assert "make chapter NAME=13_retail" in done.stderr
