@@ -157,8 +157,9 @@ def fetch(wanted: list[Archive], folder: Path) -> None:
             flush=True,
         )
         with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".part-") as part:
-            command = [sys.executable, "-m", "pip", "wheel", "--no-deps", "--quiet"]
-            command += ["--progress-bar", "on", "--wheel-dir", str(Path(part, "new"))]
+            command = [sys.executable, "-m", "pip", "wheel", "--no-deps"]
+            command += ["--quiet"] if len(batch) > 1 else []  # a large one has a bar
+            command += ["--wheel-dir", str(Path(part, "new"))]
             command += [f"{a.url}#sha256={a.sha256}" for a in batch]
             if subprocess.run(command, env=os.environ | {"TMPDIR": part}).returncode:
                 raise PackFailed("pip did not get them. The same command goes on here.")
