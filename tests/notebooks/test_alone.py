@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-from tools.chapter import ROOT, sources
+from tools.chapter import sources
+from tools.pack import library_wheel
 from tools.sync import twin_path
 
 
@@ -24,16 +25,7 @@ def python(*arguments, **options):
 @pytest.fixture
 def installed(tmp_path):
     """A folder that holds the library as the wheel brings it."""
-    tree = tmp_path / "tree"
-    shutil.copytree(
-        ROOT / "aigc_lib",
-        tree / "aigc_lib",
-        ignore=shutil.ignore_patterns("__pycache__"),
-    )
-    for path in (ROOT / "pyproject.toml", *ROOT.glob("README.md"), *ROOT.glob("LIC*")):
-        shutil.copy(path, tree)
-    python("-m", "build", "--wheel", "--no-isolation", tree)
-    (wheel,) = tree.glob("dist/*.whl")
+    wheel = library_wheel(tmp_path)
     target = tmp_path / "installed"
     python("-m", "pip", "install", "--no-deps", "--no-index", "--target", target, wheel)
     return target
