@@ -12,6 +12,7 @@ from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 import nbformat
+import outside
 import pytest
 from jupyter_server.services.contents.largefilemanager import LargeFileManager
 from jupytext.sync_contentsmanager import build_sync_jupytext_contents_manager_class
@@ -39,6 +40,7 @@ def server():
     lab = subprocess.Popen(
         ["make", "-o", ".venv/.ready", "lab", options],
         cwd=ROOT,
+        env=outside.environment(),
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -78,7 +80,7 @@ def test_root_is_let_in_from_this_machine_alone(tmp_path, user, root):
     done = subprocess.run(
         ["make", "--dry-run", "-o", ".venv/.ready", "lab"],
         cwd=ROOT,
-        env=os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        env=outside.environment() | {"PATH": f"{tmp_path}:{os.environ['PATH']}"},
         capture_output=True,
         text=True,
         check=True,

@@ -1,9 +1,9 @@
 """Which chapters `make` runs again after which change."""
 
-import os
 import shutil
 import subprocess
 
+import outside
 import pytest
 
 from tools.chapter import ROOT
@@ -39,10 +39,12 @@ def tree(tmp_path):
 
 def make(tree, *arguments):
     """Run make as a reader does, though these tests run under a make themselves."""
-    outer = {"MAKEFLAGS", "MFLAGS", "MAKELEVEL", "PROFILE", "CHAPTER", "JOBS"}
-    env = {name: value for name, value in os.environ.items() if name not in outer}
     return subprocess.run(
-        ["make", *arguments], cwd=tree, env=env, capture_output=True, text=True
+        ["make", *arguments],
+        cwd=tree,
+        env=outside.environment(),
+        capture_output=True,
+        text=True,
     )
 
 
