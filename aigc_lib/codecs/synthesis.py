@@ -54,7 +54,7 @@ def harmonic_sound(pitch: Tensor, seconds: float, gain: Gain) -> Tensor:
     x = torch.zeros(cycles.shape)
     for k in range(1, math.ceil(SAMPLE_RATE / 2 / pitch.min().item())):
         passed = gain(k * pitch) / k * (k * pitch < SAMPLE_RATE / 2)
-        angle = 2 * math.pi * (k * cycles % 1).float()
+        angle = 2 * math.pi * (k * cycles).frac().float()
         x += passed.abs() * torch.sin(angle + passed.angle())
     x *= (torch.arange(samples) / (0.01 * SAMPLE_RATE)).clamp(max=1)
     return 0.8 * x / x.abs().amax(1, keepdim=True)

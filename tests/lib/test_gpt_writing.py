@@ -10,6 +10,7 @@ from aigc_lib.models import GPT
 from aigc_lib.models.transformer.gpt import next_token_loss, until
 from aigc_lib.nets.attention import POSITIONS
 
+ONE = torch.ones(1, dtype=torch.long)
 every_position = pytest.mark.parametrize("positions", POSITIONS)
 
 
@@ -61,6 +62,32 @@ def test_a_row_ends_with_its_stop_token():
     always = lambda tokens, logits: logits.index_fill(1, torch.tensor([4]), 1e9)  # noqa: E731
     short = model.generate(some_tokens(6, 2), 30, stop_token=4, constraint=always)
     assert short.shape == (6, 3)
+
+
+@every_position
+@pytest.mark.parametrize("cache", [True, False])
+def test_rows_of_different_lengths_are_written_as_each_alone(positions, cache):
+    model, rows = tiny(positions=positions), some_tokens(4, 9)
+    lengths = torch.tensor([9, 2, 5, 2])
+    options = {"temperature": 0, "cache": cache}
+    both = model.generate(rows, 20, lengths=lengths, **options)  # beyond the context
+    assert both.shape == (4, 29)
+    for row, length, found in zip(rows, lengths, both, strict=True):
+        alone = model.generate(row[None, :length], 29 - int(length), **options)
+        assert torch.equal(alone[0], found)
+
+
+def test_a_stop_token_counts_only_behind_the_prompt():
+    def stop_at_first(tokens, logits):
+        return logits.index_fill(1, torch.tensor([3]), 99.0 * (tokens.shape[1] < 9))
+
+    model, rows = tiny(), some_tokens(2, 9)
+    rows[0, 4] = 3
+    options = {"lengths": torch.tensor([9, 2]), "seed": 0, "stop_token": 3}
+    long, short = model.generate(rows, 6, constraint=stop_at_first, **options)
+    assert torch.equal(long[:9], rows[0])
+    assert (long[9:] != 3).any()
+    assert (short[2:] == 3).all()
 
 
 def test_a_constraint_decides_what_may_come():
@@ -150,6 +177,22 @@ def test_answers_end_with_one_token():
         model.answers(["床"], room=3, end="ab")
 
 
+def test_each_prompt_is_answered_as_it_would_be_alone():
+    """Lengths that differ, a line break within, more characters than the context."""
+    model = tiny(code := Characters.train([TEXT]), vocab_size=len(code))
+    prompts = ["床", "月光\n举头", TEXT[:20], "\n", TEXT[:11], "床"]
+    for room in (1, 7):
+        together = model.answers(prompts, room=room, temperature=0)
+        assert len(set(together)) > 2
+        for prompt, answer in zip(prompts, together, strict=True):
+            alone = model.complete(prompt, room, temperature=0, stop="\n")
+            assert answer == alone
+    assert model.answers([], room=3) == []
+    first, again, other = (model.answers(prompts, room=9, seed=s) for s in (1, 1, 2))
+    assert first == again != other
+    assert first[0] != first[5]  # the same prompt twice, and other noise
+
+
 def test_pieces_are_whole_characters():
     torch.manual_seed(0)
     model = GPT(BytePairs.train(["无关"], vocab_size=257), **SIZES)
@@ -188,6 +231,9 @@ def test_stop_strings(pieces, stops, expected):
         (lambda m: m.generate(torch.zeros(1, 0, dtype=torch.long), 3), "prompt .1, 0."),
         (lambda m: m.generate(torch.zeros(3, dtype=torch.long), 3), "prompt .3,."),
         (lambda m: m.generate(some_tokens(1, 1), 0), "n=0"),
+        (lambda m: m.generate(some_tokens(2, 3), 1, lengths=ONE), "lengths=.1.: give"),
+        (lambda m: m.generate(some_tokens(1, 3), 1, lengths=4 * ONE), "of 1 to 3"),
+        (lambda m: m.generate(some_tokens(1, 3), 1, lengths=0 * ONE), "of 1 to 3"),
         (lambda m: m.generate(torch.zeros(1, 3), 3), "float32: give .B, T. int64"),
         (lambda m: m.generate(torch.tensor([[11]]), 3), "from 0 to 10"),
         (lambda m: m.generate(torch.tensor([[~3]]), 3), "`readable`"),

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
+from torch.nn.utils.rnn import pad_sequence
 from torch.optim import AdamW, Optimizer
 
 from ...arguments import finite
@@ -180,6 +181,7 @@ class GPT(GenerativeModel):
         prompt: Tensor,
         n: int,
         *,
+        lengths: Tensor | None = None,
         seed: int | None = None,
         stop_token: int | None = None,
         constraint: Constraint | None = None,
@@ -188,7 +190,9 @@ class GPT(GenerativeModel):
     ) -> Tensor:
         """Append up to ``n`` tokens to each row of ``prompt`` (B, T) int64.
 
-        The options in ``sampling`` are those of ``Sampling``. A row that has written
+        Where the prompts differ in length, ``lengths`` (B,) tells how much of each row
+        is its prompt: what is behind it is written too. The options in ``sampling``
+        are those of ``Sampling``. A row that has written
         ``stop_token`` goes on with nothing else; when all have, no more is written.
         ``constraint(tokens, logits)`` returns the logits that shall count, such as
         minus infinity for what must not come. Without ``cache`` every step reads the
@@ -197,17 +201,19 @@ class GPT(GenerativeModel):
         When the context is full, its older half is forgotten.
 
         Raises:
-            ValueError: no prompt, tokens that the model does not know, n < 1, or a bad
-                option of ``Sampling``.
+            ValueError: no prompt, tokens that the model does not know, n < 1,
+                ``lengths`` that are not those of the rows, or a bad option of
+                ``Sampling``.
         """
-        writer = Writer(self, prompt, n, seed, constraint, cache, Sampling(**sampling))
+        rule = Sampling(**sampling)
+        writer = Writer(self, prompt, n, seed, constraint, cache, rule, lengths)
         done = torch.zeros(len(prompt), dtype=torch.bool, device=self.device)
         with self._writing() as net:
-            for _ in range(n):
+            while writer.end < writer.tokens.shape[1]:
                 token = writer.step(net)
                 if stop_token is not None:
                     token = token.masked_fill(done, stop_token)
-                    done |= token == stop_token
+                    done |= (token == stop_token) & (writer.end >= writer.lengths)
                 writer.append(token)
                 if stop_token is not None and done.all():
                     break
@@ -261,27 +267,31 @@ class GPT(GenerativeModel):
     ) -> list[str]:
         """Go on from each prompt until ``end``, at most ``room`` tokens.
 
-        Prompts of one length are answered together. ``constraint_for(rows)`` makes the
+        All are answered together, but under a constraint, which counts from where the
+        prompts end: then those of one length. ``constraint_for(rows)`` makes the
         constraint of these rows; ``sampling`` as in ``Sampling``.
         """
         code = self._tokenizer()
-        by_length: dict[int, list[int]] = defaultdict(list)
+        groups: dict[int, list[int]] = defaultdict(list)
         tokens = [code.encode(prompt) for prompt in prompts]
         for i, row in enumerate(tokens):
-            by_length[len(row)].append(i)
+            # what is longer than the context is read from its end
+            apart = constraint_for is not None or len(row) > self.context
+            groups[len(row) if apart else 0].append(i)
         stop, found = code.end_token(end), [""] * len(prompts)
-        for length, rows in sorted(by_length.items()):
+        for group, rows in sorted(groups.items()):
             written = self.generate(
-                torch.stack([tokens[i] for i in rows]),
+                pad_sequence([tokens[i] for i in rows], batch_first=True),
                 room,
-                seed=None if seed is None else seed * 1_000 + length,
+                lengths=torch.tensor([len(tokens[i]) for i in rows]),
+                seed=None if seed is None else seed * 1_000 + group,
                 stop_token=stop,
                 constraint=constraint_for(rows) if constraint_for else None,
                 **sampling,
             )
-            texts = self.texts(written[:, length:].cpu())
-            for i, text in zip(rows, texts, strict=True):
-                found[i] = text.partition(end)[0]
+            for i, row in zip(rows, written.cpu(), strict=True):
+                own = row[len(tokens[i]) :][:room]
+                found[i] = code.decode(own).partition(end)[0]
         return found
 
     def texts(self, tokens: Tensor) -> list[str]:
@@ -323,6 +333,7 @@ class Writer:
         constraint: Constraint | None,
         cache: bool,
         sampling: Sampling,
+        lengths: Tensor | None = None,
     ):
         if prompt.dim() != 2 or not prompt.numel() or prompt.dtype != torch.long:
             raise ValueError(
@@ -338,10 +349,19 @@ class Writer:
             )
         if n < 1:
             raise ValueError(f"n={n}: write at least one token")
-        rows, self.end = prompt.shape
+        rows, self.longest = prompt.shape
+        lengths = prompt.new_full((rows,), self.longest) if lengths is None else lengths
+        if lengths.shape != (rows,) or not 1 <= lengths.min() <= lengths.max() <= (
+            self.longest
+        ):
+            raise ValueError(
+                f"lengths={lengths.tolist()}: give one of 1 to {self.longest} for each "
+                f"of the {rows} rows of prompt"
+            )
+        self.lengths, self.end = lengths.to(model.device), int(lengths.min())
         self.context, self.start = model.context, max(0, self.end - model.context)
-        self.tokens = prompt.new_zeros(rows, self.end + n, device=model.device)
-        self.tokens[:, : self.end] = prompt
+        self.tokens = prompt.new_zeros(rows, self.longest + n, device=model.device)
+        self.tokens[:, : self.longest] = prompt
         with model.for_sampling("net") as net:  # its layers are those that will run
             self.cache = KVCache(net, rows) if cache else None
         self.generator = noise_source(seed)
@@ -367,8 +387,11 @@ class Writer:
         return self.sampling.draw(logits, self.written(), self.generator)
 
     def append(self, token: Tensor) -> None:
-        """Write ``token`` (B,) behind the others."""
-        self.tokens[:, self.end] = token
+        """Write ``token`` (B,) behind the others, but where a prompt still goes on."""
+        here = self.tokens[:, self.end]
+        if self.end < self.longest:
+            token = torch.where(self.end < self.lengths, here, token)
+        here.copy_(token)
         self.end += 1
 
     def written(self) -> Tensor:
