@@ -67,8 +67,6 @@ def start(profile: str | None = None, *, seed: int = 0) -> Run:
         raise ValueError(f"{origin}={profile!r}: choose one of {', '.join(PROFILES)}")
     if not isinstance(seed, int) or seed < 0:
         raise ValueError(f"seed={seed!r}: give a whole number >= 0")
-    global _started
-    _started = profile
     settle_threads()
     keep_memory()
     random.seed(seed)
@@ -76,6 +74,8 @@ def start(profile: str | None = None, *, seed: int = 0) -> Run:
     torch.manual_seed(seed)
     if chosen.type == "cuda":
         torch.set_float32_matmul_precision("high")  # TF32 for what is left in float32
+    global _started
+    _started = profile
     return Run(profile, chosen, has_bf16(chosen), seed, describe_versions())
 
 

@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import nn
 
 
-@torch.no_grad()
-def move_average(average: nn.Module, network: nn.Module, decay: float) -> None:
-    """Move the weights of ``average`` towards those of ``network``, in place.
+def mover(average: nn.Module, network: nn.Module) -> Callable[[float], None]:
+    """Return ``move(decay)``, which takes ``average`` towards ``network``.
 
-    average <- decay * average + (1 - decay) * network. Buffers are copied: a running
-    statistic of a batch normalisation is an average already, and a counter is no
-    weight.
+    average <- decay * average + (1 - decay) * network, in place. Buffers are copied: a
+    running statistic of a batch normalisation is an average already, and a counter is
+    no weight. To find all of them in a network takes longer than to move them, so it
+    is done once.
     """
-    torch._foreach_lerp_(
-        list(average.parameters()), list(network.parameters()), 1 - decay
-    )
-    for mine, theirs in zip(average.buffers(), network.buffers(), strict=True):
-        mine.copy_(theirs)
+    mine, theirs = list(average.parameters()), list(network.parameters())
+    buffers = list(zip(average.buffers(), network.buffers(), strict=True))
+
+    @torch.no_grad()
+    def move(decay: float) -> None:
+        torch._foreach_lerp_(mine, theirs, 1 - decay)
+        for my, their in buffers:
+            my.copy_(their)
+
+    return move
 
 
 def warmed_up(decay: float, step: int) -> float:

@@ -20,7 +20,7 @@ from ..arguments import finite, whole
 from ..models.base import Trainable
 from . import checkpoint as checkpoints
 from . import events as event_files
-from .average import move_average, warmed_up
+from .average import mover, warmed_up
 from .clock import Clock
 from .history import History
 from .interruption import Interruption, how_to_go_on
@@ -201,6 +201,7 @@ def fit(
         bar_format=None if steps else "{l_bar}{bar}| {n:.0f}/{total:.0f} s{postfix}",
     )
     events = event_files.opened(log_dir, step) if log_dir is not None and main else None
+    averages = [mover(kept, getattr(model, k)) for k, kept in model.averages.items()]
     with bar, own_randomness(device), events or nullcontext(), Interruption() as stop:
         look()
         while not finished:
@@ -211,8 +212,8 @@ def fit(
             update.scale_learning_rates(min(1.0, left / cooldown) if cooldown else 1.0)
             with torch.autocast(device.type, torch.bfloat16, enabled=bf16):
                 model.training_step(batches[step], update)
-            for name, average in model.averages.items():
-                move_average(average, getattr(model, name), warmed_up(ema, step))
+            for move in averages:
+                move(warmed_up(ema, step))
             step += 1
             look()
             done = clock.seconds if seconds else step

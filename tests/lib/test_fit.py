@@ -33,7 +33,7 @@ from aigc_lib.models import (
     WaveNet,
 )
 from aigc_lib.train import TrainingDiverged
-from aigc_lib.train.average import move_average, warmed_up
+from aigc_lib.train.average import mover, warmed_up
 from aigc_lib.train.fit import LOG_EVERY
 from aigc_lib.train.randomness import seed_generators
 
@@ -187,14 +187,14 @@ def test_failed_write_keeps_the_old_checkpoint(tmp_path, monkeypatch):
 
 def test_average_follows_the_recursion_and_copies_buffers():
     average, network = nn.BatchNorm1d(3), nn.BatchNorm1d(3)
-    expected = average.weight.detach().clone()
+    expected, move = average.weight.detach().clone(), mover(average, network)
     for step in range(5):
         with torch.no_grad():
             network.weight.normal_()
         network(torch.randn(8, 3) + 4)
         decay = warmed_up(0.9, step)
         expected = decay * expected + (1 - decay) * network.weight.detach()
-        move_average(average, network, decay)
+        move(decay)
     torch.testing.assert_close(average.weight.detach(), expected)
     assert torch.equal(average.running_mean, network.running_mean)
     assert average.num_batches_tracked == 5
