@@ -29,7 +29,7 @@ EXAMPLES = {
   python -m aigc_lib fit gpt product_copy --seconds 120 --set context=128
   python -m aigc_lib fit dcgan ~/pictures --seconds 120 --image-size 64
   python -m aigc_lib fit gpt novel.txt --seconds 120
-  python -m aigc_lib fit table_flow loans.csv --seconds 120 --target repaid
+  python -m aigc_lib fit table_flow loans.csv --seconds 120 --hold-out 0.1
   python -m aigc_lib fit dcgan mnist --steps 20000 --checkpoint run.pt
       (the same again after an interruption goes on where run.pt stops)""",
     "sample": """
@@ -144,6 +144,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--checkpoint", type=Path, help="file to resume from and save to")
     p.add_argument("--save-every", type=int, default=500, help=f"steps {default}")
     p.add_argument("--batch-size", type=int, help="(default: what suits the model)")
+    p.add_argument(
+        "--hold-out",
+        type=_number,
+        metavar="SHARE",
+        help="samples to choose the best weights by, such as 0.1: against learning by "
+        "heart where they are few",
+    )
     p.add_argument("--seed", **seed)
     p.add_argument("--standin", **standin)
     own_files(p)
@@ -209,12 +216,14 @@ def fit(arguments: argparse.Namespace) -> None:
     from . import start
     from .arguments import unknown
     from .data import load
+    from .data.samples import held_out
     from .files import check_writable
     from .kinds import build
     from .models import MODELS
     from .options import options
     from .train import fit
     from .train.fit import RECIPE
+    from .train.samples import as_samples
 
     if arguments.model not in MODELS:
         raise unknown("model", arguments.model, MODELS)
@@ -232,6 +241,12 @@ def fit(arguments: argparse.Namespace) -> None:
     data = load(arguments.data, standin=arguments.standin, **_own(arguments))
     model, samples = build(arguments.model, data, chosen)
     print(run, data, sep="\n", file=sys.stderr)
+    if data.card.kind == "tables":  # to be corrected by --kind and --constraint
+        print(model.codec.schema().to_string(), file=sys.stderr)
+    choice = {}
+    if arguments.hold_out is not None:
+        samples, judges = held_out(as_samples(samples, model), arguments.hold_out)
+        choice = {"validate": judges, "keep_best": True}
     size = arguments.batch_size
     if size is None:  # what suits the model; all samples where there are fewer
         size = min(len(samples), model.recipe.get("batch_size", RECIPE["batch_size"]))
@@ -245,6 +260,7 @@ def fit(arguments: argparse.Namespace) -> None:
             seed=arguments.seed,
             checkpoint=checkpoint,
             save_every=arguments.save_every,
+            **choice,
         )
         if not PartialState().is_main_process:  # under accelerate launch: one file
             return

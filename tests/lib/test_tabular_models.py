@@ -239,7 +239,11 @@ def test_from_a_table_of_ones_own_to_made_rows(name, tmp_path, capsys):
     words += ["--constraint", "begun <= ended", "--kind", "town=category"]
     words += [w for k, v in SMALL[name].items() for w in ("--set", f"{k}={v}")]
     assert run("fit", name, path, *words) == 0
-    assert "loans.csv/train: " in capsys.readouterr().err
+    told = capsys.readouterr().err
+    assert "loans.csv/train: " in told
+    (line,) = [line.split() for line in told.splitlines() if line.startswith("ended")]
+    assert line[1] == "date"
+    assert line[-3:] == ["at", "least", "begun"]
     made = tmp_path / "made.csv"
     asked = ["--where", "town=Oslo|Rome", "--where", "begun=2024-01-01..2024-02-15"]
     assert run("sample", out, "--n", 50, *asked, "--out", made) == 0
@@ -291,3 +295,24 @@ def test_what_the_command_line_refuses(tmp_path, capsys):
     other.write_text("a,b\n1,2\n2,3\n3,4\n")
     assert run("evaluate", out, other) == 2
     assert "lacks the columns ['town'" in capsys.readouterr().err
+
+
+def test_few_rows_are_not_learned_by_heart_when_some_are_held_out(tmp_path, capsys):
+    path, out = tmp_path / "loans.csv", tmp_path / "t.safetensors"
+    loans(120).to_csv(path, index=False)
+    words = ["fit", "table_flow", path, "--steps", 300, "--batch-size", 50]
+    words += ["--set", "width=128", "--set", "learning_rate=0.004", "--out", out]
+    nats = {}
+    test = loans(2_000, seed=5)
+    for share in (None, 0.2):
+        more = [] if share is None else ["--hold-out", share]
+        assert run(*words, *more) == 0
+        model = aigc.models.load(out)
+        codes = model.codec.encode(test)
+        with torch.no_grad(), model.averaged():
+            bound = model.bound(codes, torch.Generator().manual_seed(0))
+        nats[share] = bound.mean().item()
+    assert nats[0.2] < nats[None] - 0.3
+    capsys.readouterr()
+    assert run(*words, "--hold-out", 2) == 2
+    assert "share=2.0" in capsys.readouterr().err

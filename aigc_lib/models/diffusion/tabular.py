@@ -7,9 +7,10 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy, silu
+from torch.nn.functional import cross_entropy, linear, silu
 from torch.optim import Optimizer
 
+from ... import runtime
 from ...arguments import at_least, finite
 from ...codecs.tables import TableCodec
 from ...optim import Muon
@@ -146,14 +147,15 @@ class TableFlow(Tabular, GenerativeModel):
     def _filled(
         self, net: CellNet, n: int, source: Seed, allowed: Mapping[int, Tensor]
     ) -> Tensor:
+        bf16 = self.tolerates_bf16 and runtime.has_bf16(self.device)
         x = net.blanks.expand(n, -1).clone()
         order = torch.randperm(len(self.codec.sizes), generator=source).tolist()
         order.sort(key=lambda k: k not in allowed)
         for k in order:
             start = sum(self.codec.sizes[:k])
             rows = slice(start, start + self.codec.sizes[k])
-            logits = nn.functional.linear(
-                net.hidden(x), net.leave.weight[rows], net.leave.bias[rows]
-            )
-            x[:, k] = draw(logits.float(), source, allowed.get(k))
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
+                h = net.hidden(x)
+            logits = linear(h.float(), net.leave.weight[rows], net.leave.bias[rows])
+            x[:, k] = draw(logits, source, allowed.get(k))
         return x
