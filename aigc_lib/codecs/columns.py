@@ -24,8 +24,9 @@ if TYPE_CHECKING:
 
 OTHER = "(other)"  # what rare categories become
 MOST = 1_000  # categories that get a code of their own
-KNOTS = 9  # quantiles of a bin, with its ends
-PLACES = np.linspace(0, 1, KNOTS)
+# Where the knots of a bin lie among its values: close at its ends, for the tails.
+_LOW = 4.0 ** np.arange(-6, 0)
+PLACES = np.concatenate([[0], _LOW, [0.5], 1 - _LOW[::-1], [1]])
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,10 @@ class Column:
     """What a codec knows of one column.
 
     ``kind`` is "number", "date", "category" or "skip". ``values`` are those of a
-    category; ``knots`` those of each bin of a number: its ``KNOTS`` quantiles, or one
-    number for a bin of a single value. ``missing`` tells whether there is a last code
-    for no value, ``decimals`` how many to keep, None for all; those of dates are whole
-    ``unit``s, "D" or "s". ``note`` says what a reader should know.
+    category; ``knots`` those of each bin of a number: its quantiles at ``PLACES``, or
+    one number for a bin of a single value. ``missing`` tells whether there is a last
+    code for no value, ``decimals`` how many to keep, None for all; those of dates are
+    whole ``unit``s, "D" or "s". ``note`` says what a reader should know.
     """
 
     name: str
@@ -166,24 +167,26 @@ class Column:
     # ---- and back --------------------------------------------------------------------
 
     def drawn(self, codes: np.ndarray, u: np.ndarray) -> np.ndarray:
-        """Return a number for each code, ``u`` in [0, 1] of the way through its bin."""
+        """Return a number for each code, at the quantile ``u`` in [0, 1] of its bin."""
         if not self.knots:
             return np.full(len(codes), np.nan)
-        table = np.array([np.resize(knots, KNOTS) for knots in self.knots])
+        table = np.array([np.resize(knots, len(PLACES)) for knots in self.knots])
         absent = codes >= len(table)
-        knots = table[np.where(absent, 0, codes)]  # (N, KNOTS)
-        place = u * (KNOTS - 1)
-        left = place.astype(int).clip(max=KNOTS - 2)[:, None]
-        low, high = (np.take_along_axis(knots, k, 1)[:, 0] for k in (left, left + 1))
-        return np.where(absent, np.nan, low + (place - left[:, 0]) * (high - low))
+        rows = np.where(absent, 0, codes)
+        left = np.searchsorted(PLACES, u, "right").clip(max=len(PLACES) - 1) - 1
+        way = (u - PLACES[left]) / (PLACES[left + 1] - PLACES[left])
+        low, high = table[rows, left], table[rows, left + 1]
+        return self.rounded(np.where(absent, np.nan, low + way * (high - low)))
+
+    def rounded(self, values: np.ndarray) -> np.ndarray:
+        """Keep as many decimals as the column has."""
+        return values if self.decimals is None else np.round(values, self.decimals)
 
     def cells_of_numbers(self, values: np.ndarray) -> np.ndarray:
         """Return numbers with the column's decimals, or dates."""
         if self.kind == "date":
             return dates_from(values, self.unit)
-        if self.decimals is None:
-            return values
-        values = np.round(values, self.decimals)
+        values = self.rounded(values)
         whole = self.decimals == 0 and not np.isnan(values).any()
         return values.astype(np.int64) if whole else values
 

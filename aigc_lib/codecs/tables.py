@@ -36,7 +36,9 @@ class TableCodec:
     Made by ``TableCodec.fit``; saved with the model that uses it. ``constraints`` are
     pairs (low, high) of columns: the upper one is stored as its distance from the lower
     one, which is never negative, so that every row that is decoded obeys them.
-    ``starts`` are what takes the place of lower ones that are missing.
+    ``starts`` are what takes the place of lower ones that are missing. Categories and
+    the ends of bins, least and greatest values among them, are those of the table: who
+    has a model's file can read them.
     """
 
     columns: tuple[Column, ...]
@@ -269,8 +271,7 @@ class TableCodec:
                 )
             start = np.where(np.isnan(numbers[low]), self.starts[low], numbers[low])
             gap = (numbers[high] - start).clip(min=0)
-            decimals = known[high].decimals
-            stored[high] = gap if decimals is None else np.round(gap, decimals)
+            stored[high] = known[high].rounded(gap)
         return stored
 
     def _checked(self, codes: Tensor) -> np.ndarray:

@@ -41,15 +41,19 @@ class CellNet(nn.Module):
         self.norm = nn.LayerNorm(width)
         self.leave = nn.Linear(width, sum(sizes))
 
-    def hidden(self, x: Tensor) -> Tensor:
-        """Return what the last layer reads: (B, C) -> (B, width)."""
-        h = self.enter(x + self.starts)
+    def hidden(self, total: Tensor) -> Tensor:
+        """Return what the last layer reads, for sums of vectors (B, width)."""
+        h = total
         for block in self.blocks:
             h = block(h)
         return self.norm(h)
 
+    def vectors(self, k: int, codes: Tensor) -> Tensor:
+        """Return the vectors of codes of column ``k``: (B,) -> (B, width)."""
+        return self.enter.weight[self.starts[k] + codes]
+
     def forward(self, x: Tensor) -> Tensor:
-        return self.leave(self.hidden(x)).float()
+        return self.leave(self.hidden(self.enter(x + self.starts))).float()
 
 
 class CellBlock(nn.Module):
@@ -149,13 +153,16 @@ class TableFlow(Tabular, GenerativeModel):
     ) -> Tensor:
         bf16 = self.tolerates_bf16 and runtime.has_bf16(self.device)
         x = net.blanks.expand(n, -1).clone()
+        total = net.enter(x + net.starts)  # of the vectors: few of them change
         order = torch.randperm(len(self.codec.sizes), generator=source).tolist()
         order.sort(key=lambda k: k not in allowed)
         for k in order:
             start = sum(self.codec.sizes[:k])
             rows = slice(start, start + self.codec.sizes[k])
             with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-                h = net.hidden(x)
+                h = net.hidden(total)
             logits = linear(h.float(), net.leave.weight[rows], net.leave.bias[rows])
+            blank = net.vectors(k, net.blanks[k])
             x[:, k] = draw(logits, source, allowed.get(k))
+            total = total + net.vectors(k, x[:, k]) - blank
         return x
