@@ -11,7 +11,7 @@ from torch import Tensor
 from ..arguments import unknown
 from ..codecs.columns import Column
 from ..codecs.tables import TableCodec
-from ..data import Table
+from ..data import Table, load
 from ..data.samples import Samples
 from ..metrics import tables as metrics
 from ..models import MODELS, GenerativeModel
@@ -74,24 +74,37 @@ def write(samples: DataFrame, path: Path, columns: int) -> None:
 def evaluate(model: GenerativeModel, data: Table, n: int, seed: int) -> dict[str, Any]:
     """Compare ``n`` rows that ``model`` makes with the rows of ``data``.
 
-    Half of the real rows judge: classifiers of the target learn from the made rows, and
-    beside them from the other half of the real ones.
+    Classifiers of the target learn from the made rows, and beside them from as many
+    real ones at most. Those are of the split "train", where ``data`` is another split
+    and that one is at hand; then also what the made rows give away is measured. Else
+    they are half of ``data``, and the other half judges.
 
     Raises:
         ValueError: a table without the columns of the model.
     """
-    real = model.codec.typed(data.frame)
     began = time.perf_counter()
     made = model.sample(n, seed=seed)
     sampling = time.perf_counter() - began
-    halves = real.sample(frac=1, random_state=seed)
-    known, judges = halves.iloc[::2], halves.iloc[1::2]
+    real = model.codec.typed(data.frame)
     figures = {"real_rows": len(real), "made_rows": len(made)}
     figures |= metrics.distances(real, made)
-    figures |= metrics.privacy(known, judges, made, seed=seed)
+    known = _training_rows(model, data)
+    if known is None:
+        mixed = real.sample(frac=1, random_state=seed)
+        known, real = mixed.iloc[::2], mixed.iloc[1::2]
+    else:
+        figures |= metrics.privacy(known, real, made, seed=seed)
     if data.target in real.columns:
+        known = known.sample(min(n, len(known)), random_state=seed)
         figures["target"] = data.target
         for label, rows in (("made", made), ("real", known)):
-            scores = metrics.utility(rows, judges, data.target, seed=seed)
+            scores = metrics.utility(rows, real, data.target, seed=seed)
             figures |= {f"{name}_from_{label}": x for name, x in scores.items()}
     return figures | {"seed": seed, "seconds_sampling": round(sampling, 2)}
+
+
+def _training_rows(model: GenerativeModel, data: Table) -> DataFrame | None:
+    if data.split == "train" or "train" not in data.card.splits:
+        return None
+    place = data.name if data.card.reader else data.card.source
+    return model.codec.typed(load(place).frame)

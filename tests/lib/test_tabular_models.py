@@ -259,6 +259,9 @@ def test_from_a_table_of_ones_own_to_made_rows(name, tmp_path, capsys):
     figures = json.loads(capsys.readouterr().out)
     assert (figures["real_rows"], figures["made_rows"]) == (120, 200)
     assert figures["target"] == "repaid"
+    assert "membership" not in figures  # the training rows are not in this file
+    assert run("evaluate", out, path, "--n", 200, "--json") == 0
+    figures = json.loads(capsys.readouterr().out)
     for figure in ("accuracy_from_made", "auc_from_real", "membership"):
         assert 0 <= figures[figure] <= 1
 
