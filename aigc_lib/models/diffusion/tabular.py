@@ -77,8 +77,8 @@ class TableFlow(Tabular, GenerativeModel):
     At time t each cell of a row is filled with probability t and blank else; the net
     guesses the blank ones from the others. The flow fills them one after the other, in
     a random order, which is its limit of many small steps and a model of any order
-    (Hoogeboom et al. 2022). So whatever is known of a row is simply filled in first:
-    ``conditions`` cost nothing, and gaps of a table are filled in the same way.
+    (Hoogeboom et al. 2022). So whatever is known of a row is simply filled in first,
+    and ``conditions`` cost nothing: of one category they are exact.
 
     Trained on ``codec.encode(frame)``; without a ``codec`` on two numbers from 0 to 1.
 
