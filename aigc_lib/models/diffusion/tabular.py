@@ -17,6 +17,7 @@ from ...optim import Muon
 from ..base import GenerativeModel, Seed, Update
 from ..tabular import Tabular, codec_of, draw, parts_of
 from .denoiser import MATRIX_RATE
+from .unet import zeroed
 
 
 class CellNet(nn.Module):
@@ -63,9 +64,7 @@ class CellBlock(nn.Module):
         super().__init__()
         self.norm = nn.LayerNorm(width)
         self.first = nn.Linear(width, 2 * width)
-        self.second = nn.Linear(2 * width, width)
-        nn.init.zeros_(self.second.weight)
-        nn.init.zeros_(self.second.bias)
+        self.second = zeroed(nn.Linear(2 * width, width))
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.second(silu(self.first(self.norm(x))))
@@ -121,8 +120,8 @@ class TableFlow(Tabular, GenerativeModel):
     def bound(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Return a bound on -log p(x) in nats a row: codes (B, C) -> (B,).
 
-        Of C orders' steps one is drawn, k blanks of C: C / k times the cross-entropy of
-        the blank cells (Hoogeboom et al. 2022, equation 5).
+        The number k of blanks is drawn evenly from 1 to C, and where they are: C / k
+        times the cross-entropy of the blank cells (Hoogeboom et al. 2022, equation 5).
         """
         n, columns = x.shape
         place = torch.rand(n, columns, generator=generator, device=x.device).argsort(1)
