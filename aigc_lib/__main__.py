@@ -29,11 +29,13 @@ EXAMPLES = {
   python -m aigc_lib fit gpt product_copy --seconds 120 --set context=128
   python -m aigc_lib fit dcgan ~/pictures --seconds 120 --image-size 64
   python -m aigc_lib fit gpt novel.txt --seconds 120
+  python -m aigc_lib fit table_flow loans.csv --seconds 120 --hold-out 0.1
   python -m aigc_lib fit dcgan mnist --steps 20000 --checkpoint run.pt
       (the same again after an interruption goes on where run.pt stops)""",
     "sample": """
   python -m aigc_lib sample gan.safetensors --n 100 --columns 10 --out samples.png
-  python -m aigc_lib sample writer.safetensors --n 3 --prompt 品类=雨伞；颜色=墨绿→""",
+  python -m aigc_lib sample writer.safetensors --n 3 --prompt 品类=雨伞；颜色=墨绿→
+  python -m aigc_lib sample t.safetensors --n 5000 --where "sex=Male" --out a.csv""",
     "evaluate": """
   python -m aigc_lib evaluate gan.safetensors fashion_mnist --n 10000 --json""",
     "export": """
@@ -53,6 +55,11 @@ OWN = [  # options of aigc_lib.data.load for the reader's own files
     ("image-size", int, "side of the squares that pictures become"),
     ("channels", int, "3 for colour, 1 for grey"),
     ("sound-seconds", float, "length that sounds are cut or padded to"),
+    ("target", str, "column of a table that the others are to tell"),
+]
+OF_TABLES = [
+    ("kind", "COLUMN=KIND", "what a column is: number, date, category or skip"),
+    ("constraint", "LOW<=HIGH", "what holds of two columns in every row"),
 ]
 
 
@@ -110,7 +117,8 @@ def parser() -> argparse.ArgumentParser:
     model_file = {"type": Path, "help": "file that fit wrote"}
     data_name = {
         "help": "name of a data set (see python -m aigc_lib data), or the path of your "
-        "own files: a folder of pictures, WAV files, texts or tunes, a .txt or .jsonl"
+        "own files: a folder of pictures, WAV files, texts or tunes, a .txt or .jsonl, "
+        "a table in .csv or .parquet"
     }
     seed = {"type": _seed, "default": 0, "help": default}
     standin = {"help": "set to use where DATA cannot be had: digits"}
@@ -118,6 +126,13 @@ def parser() -> argparse.ArgumentParser:
     def own_files(p: argparse.ArgumentParser) -> None:
         for name, kind, text in OWN:
             p.add_argument(f"--{name}", type=kind, help=f"of your own files: {text}")
+        for name, form, text in OF_TABLES:
+            p.add_argument(
+                f"--{name}",
+                action="append",
+                metavar=form,
+                help=f"of your own table: {text}; may be repeated",
+            )
 
     p = command(fit)
     p.add_argument("model", help="such as dcgan; an unknown name lists all")
@@ -129,6 +144,13 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--checkpoint", type=Path, help="file to resume from and save to")
     p.add_argument("--save-every", type=int, default=500, help=f"steps {default}")
     p.add_argument("--batch-size", type=int, help="(default: what suits the model)")
+    p.add_argument(
+        "--hold-out",
+        type=_number,
+        metavar="SHARE",
+        help="samples to choose the best weights by, such as 0.1: against learning by "
+        "heart where they are few",
+    )
     p.add_argument("--seed", **seed)
     p.add_argument("--standin", **standin)
     own_files(p)
@@ -145,9 +167,18 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--n", type=int, default=64, help=f"samples {default}")
     p.add_argument("--columns", type=int, default=8, help=default)
     p.add_argument("--seed", **seed)
-    p.add_argument("--out", type=Path, help="(default: samples.png, .txt or .wav)")
+    p.add_argument(
+        "--out", type=Path, help="(default: samples.png, .txt, .wav or .csv)"
+    )
     p.add_argument("--prompt", help="text to go on from, to the end of its line")
     p.add_argument("--temperature", type=_number, help="of texts (default: 1.0)")
+    p.add_argument(
+        "--where",
+        action="append",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="condition of the rows of a table, such as age=30..40; may be repeated",
+    )
 
     p = command(evaluate)
     p.add_argument("model", **model_file)
@@ -185,12 +216,14 @@ def fit(arguments: argparse.Namespace) -> None:
     from . import start
     from .arguments import unknown
     from .data import load
+    from .data.samples import held_out
     from .files import check_writable
     from .kinds import build
     from .models import MODELS
     from .options import options
     from .train import fit
     from .train.fit import RECIPE
+    from .train.samples import as_samples
 
     if arguments.model not in MODELS:
         raise unknown("model", arguments.model, MODELS)
@@ -208,6 +241,12 @@ def fit(arguments: argparse.Namespace) -> None:
     data = load(arguments.data, standin=arguments.standin, **_own(arguments))
     model, samples = build(arguments.model, data, chosen)
     print(run, data, sep="\n", file=sys.stderr)
+    if data.card.kind == "tables":  # to be corrected by --kind and --constraint
+        print(model.codec.schema().to_string(), file=sys.stderr)
+    choice = {}
+    if arguments.hold_out is not None:
+        samples, judges = held_out(as_samples(samples, model), arguments.hold_out)
+        choice = {"validate": judges, "keep_best": True}
     size = arguments.batch_size
     if size is None:  # what suits the model; all samples where there are fewer
         size = min(len(samples), model.recipe.get("batch_size", RECIPE["batch_size"]))
@@ -221,6 +260,7 @@ def fit(arguments: argparse.Namespace) -> None:
             seed=arguments.seed,
             checkpoint=checkpoint,
             save_every=arguments.save_every,
+            **choice,
         )
         if not PartialState().is_main_process:  # under accelerate launch: one file
             return
@@ -233,7 +273,7 @@ def fit(arguments: argparse.Namespace) -> None:
 
 
 def sample(arguments: argparse.Namespace) -> None:
-    """Draw samples from a saved model: a picture, a text file, or one WAV file."""
+    """Draw samples from a saved model: a picture, a text, one WAV file or a table."""
     from . import runtime
     from .files import check_writable
     from .kinds import ENDINGS, draw, write
@@ -248,9 +288,10 @@ def sample(arguments: argparse.Namespace) -> None:
     out = arguments.out or Path(f"samples.{endings[0]}")
     _check_ending(out, endings)
     check_writable(out, "--out")
-    of_text = {"prompt": arguments.prompt, "temperature": arguments.temperature}
-    of_text = {name: value for name, value in of_text.items() if value is not None}
-    samples = draw(model, arguments.n, seed=arguments.seed, **of_text)
+    asked = {"prompt": arguments.prompt, "temperature": arguments.temperature}
+    asked["conditions"] = _pairs("--where", arguments.where) or None
+    asked = {name: value for name, value in asked.items() if value is not None}
+    samples = draw(model, arguments.n, seed=arguments.seed, **asked)
     write(model, samples, out, columns=arguments.columns)
     print(f"saved {out}")
 
@@ -378,7 +419,18 @@ def _own(arguments: argparse.Namespace) -> dict:
         "image_size": arguments.image_size,
         "channels": arguments.channels,
         "seconds": arguments.sound_seconds,
+        "target": arguments.target,
+        "kinds": _pairs("--kind", arguments.kind or ()) or None,
+        "constraints": arguments.constraint,
     }
+
+
+def _pairs(flag: str, texts: list[str]) -> dict[str, str]:
+    """Read ``["a=b", ...]``."""
+    pairs = dict(text.partition("=")[::2] for text in texts)
+    if bad := [name for name, value in pairs.items() if not (name and value)]:
+        raise ValueError(f"{flag} {bad[0]}: write NAME=VALUE")
+    return pairs
 
 
 def _seed(text: str) -> int:

@@ -35,6 +35,7 @@ ALONE = [
     "generation",
     "wavenet",
     "cifar10",
+    "adult",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together
     "product_copy",

@@ -6,6 +6,7 @@ from .catalog import CATALOG, Card, File
 from .dataset import Dataset, load
 from .download import CorruptFile, DataUnavailable
 from .store import cache_dir, find, obtain
+from .table import Table
 from .text import Texts
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "DataUnavailable",
     "Dataset",
     "File",
+    "Table",
     "Texts",
     "Windows",
     "cache_dir",

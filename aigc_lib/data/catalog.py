@@ -33,7 +33,8 @@ class Card:
     ``kind`` says what it holds, as models do by ``modality``; ``reader`` names the
     function that reads it, "module:function" below ``aigc_lib.data``; ``parameters``
     are those of a formula. A set without ``files`` is made on the spot and always at
-    hand. Texts have the shape () and are counted in ``unit``, a Chinese measure word.
+    hand. Texts have the shape () and are counted in ``unit``, a Chinese measure word;
+    that of tables is the number of columns, and ``parameters`` name the target.
     ``requires`` is a package that brings the data, ``chapters`` are those that load it;
     copies may be passed on where it is ``redistributable``.
     The card of the reader's own files is made when they are read: it has no ``reader``,
@@ -83,6 +84,8 @@ class Card:
         """The card as a page for readers."""
         splits = "，".join(f"{name} {n:,}" for name, n in self.splits.items())
         shape = "×".join(map(str, self.shape)) or f"文本，单位：{self.unit}"
+        if self.kind == "tables":
+            shape = f"{shape} 列，单位：{self.unit}"
         rows = {
             "加载": f'`aigc.data.load("{self.name if self.reader else self.source}")`',
             "样本": f"{shape}；{splits}",

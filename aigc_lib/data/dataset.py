@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import os
 import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from importlib import import_module
 
@@ -15,6 +16,7 @@ from .catalog import CATALOG, Card, lookup
 from .download import CorruptFile, DataUnavailable
 from .own import is_own, read_own
 from .store import obtain
+from .table import Table, tabled
 from .text import Texts, collect
 
 
@@ -73,21 +75,28 @@ def load(
     image_size: int | None = None,
     channels: int | None = None,
     seconds: float | None = None,
-) -> Dataset | Texts:
+    target: str | None = None,
+    kinds: Mapping[str, str] | None = None,
+    constraints: Iterable[str] | None = None,
+) -> Dataset | Texts | Table:
     """Load one split of a data set; see ``CATALOG`` for the names, or give a path.
 
     Looks in ``$AIGC_DATA_DIR``, then in the cache, then downloads. If all that fails
     and ``standin`` names a set of the same kind that is always at hand ("digits" for
     images), returns that one in the shape of the set asked for, and says so in a
-    banner. Sets of texts come as ``Texts``, all others as ``Dataset``.
+    banner. Sets of texts come as ``Texts``, of tables as ``Table``, all others as
+    ``Dataset``.
 
-    A path is a folder of your own pictures, WAV files, texts, or tunes in ABC or MIDI
-    files, whose sub-folders are classes; or a file of a text, of JSON lines with the
-    fields text and label, or of tunes. What cannot be used is left out: ``data.card``
-    says what and why. Pictures become squares of ``image_size`` with 1 or 3
-    ``channels``, sounds last ``seconds``; see ``aigc_lib.data.own`` for what is taken
-    where these are not given. About one sample in ten is for the split "test", always
-    the same. A name of the catalogue goes before a folder of that name: "./mnist".
+    A path is a folder of your own pictures, WAV files, texts, tables, or tunes in ABC
+    or MIDI files, whose sub-folders are classes; or a file of a text, of JSON lines
+    with the fields text and label, of tunes, or a table in CSV or Parquet. What cannot
+    be used is left out: ``data.card`` says what and why. Pictures become squares of
+    ``image_size`` with 1 or 3 ``channels``, sounds last ``seconds``; see
+    ``aigc_lib.data.own`` for what is taken where these are not given. In tables the
+    others are to tell the column ``target``, else the last one; ``kinds`` and
+    ``constraints`` correct what ``TableCodec.fit`` infers. About one sample in ten is
+    for the split "test", always the same. A name of the catalogue goes before a folder
+    of that name: "./mnist".
 
     Raises:
         ValueError: unknown ``name``, ``split`` or ``standin``; nothing at a path that
@@ -96,6 +105,7 @@ def load(
         DataUnavailable: not here, not to be downloaded, no ``standin`` (``OSError``).
     """
     options = {"image_size": image_size, "channels": channels, "seconds": seconds}
+    options |= {"target": target, "kinds": kinds, "constraints": constraints}
     if is_own(name):
         if standin is not None:
             raise ValueError(
@@ -134,13 +144,15 @@ def standins(wanted: Card) -> list[str]:
     ]
 
 
-def _read(card: Card, split: str) -> Dataset | Texts:
+def _read(card: Card, split: str) -> Dataset | Texts | Table:
     """Read a split and check it against the card."""
     module, _, function = card.reader.partition(":")
     read = getattr(import_module(f"{__package__}.{module}"), function)
     found = read(card, split, obtain(card, split))
     if card.kind == "text":
         return collect(card, split, found)
+    if card.kind == "tables":
+        return tabled(card, split, found)
     x, y, *modes = found
     shape = (card.splits[split], *card.shape)
     if tuple(x.shape) != shape or tuple(y.shape) != shape[:1]:
@@ -156,7 +168,7 @@ def _read(card: Card, split: str) -> Dataset | Texts:
     return Dataset(x, y, card.name, split, card, *modes)
 
 
-def _announce(data: Dataset | Texts, card: Card) -> None:
+def _announce(data: Dataset | Texts | Table, card: Card) -> None:
     """Tell the reader, in a notebook by a banner, else by a line on stderr."""
     text = (
         f"替身数据：本机没有 {card.title}，也无法下载，以下改用 {data.card.title}"

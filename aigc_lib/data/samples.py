@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import torch
 from torch import Tensor
+
+from ..arguments import finite
 
 
 class Samples:
@@ -52,3 +54,37 @@ class Images(Samples):
         if images.dtype == torch.uint8:
             images = images.float().div_(127.5).sub_(1)
         return (images, *others) if others else images
+
+
+class Part:
+    """Some of the samples of something with a length and an index, by number."""
+
+    def __init__(self, samples: Any, numbers: Tensor):
+        self.samples, self.numbers = samples, numbers
+
+    def to(self, device: torch.device | str) -> Self:
+        """Return the same part on ``device``, where its samples can be moved."""
+        if not hasattr(self.samples, "to"):
+            return self
+        return type(self)(self.samples.to(device), self.numbers.to(device))
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, rows: Tensor | slice) -> Tensor | tuple[Tensor, ...]:
+        return self.samples[self.numbers[rows]]
+
+
+def held_out(samples: Any, share: float, seed: int = 0) -> tuple[Part, Part]:
+    """Divide ``samples`` at random: the larger part to learn from, ``share`` to judge.
+
+    Raises:
+        ValueError: ``share`` outside of (0, 1), or a part that would be empty.
+    """
+    finite("share", share, above=0, below=1)
+    n = len(samples)
+    count = round(share * n)
+    if not 0 < count < n:
+        raise ValueError(f"share={share} of {n} samples: one part would be empty")
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    return Part(samples, order[count:]), Part(samples, order[:count])

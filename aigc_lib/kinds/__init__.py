@@ -1,10 +1,10 @@
-"""What the commands do differently for images, points, texts and sounds.
+"""What the commands do differently for images, points, texts, sounds and tables.
 
 A kind of data, which its card states, has one module here, found when it is asked for.
 It defines
 
 - ``build(name, data, options)``: the model and what ``fit`` takes, ``options`` checked;
-- ``draw(model, n, seed, **of_text)`` and ``write(model, samples, path, columns)``;
+- ``draw(model, n, seed, **asked)`` and ``write(model, samples, path, columns)``;
 - ``evaluate(model, data, n, seed)``: figures by their names.
 """
 
@@ -16,20 +16,24 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from torch import Tensor
-
 from ..arguments import unknown
-from ..data import Dataset, Texts
+from ..data import Dataset, Table, Texts
 from ..files import replacing
 from ..models import MODELS, GenerativeModel, Trainable
 
-# What ``write`` makes of the samples: a picture, a text file, or one WAV file. The
-# first ending is that of a file without one.
+# What ``write`` makes of the samples: a picture, a text file, one WAV file, a table.
+# The first ending is that of a file without one.
 ENDINGS = {
     "images": ("png", "jpg", "jpeg"),
     "points": ("png",),
     "text": ("txt",),
     "sounds": ("wav",),
+    "tables": ("csv", "tsv", "parquet"),
+}
+ASKED = {  # what ``draw`` takes: of which kind, and what the commands call it
+    "prompt": ("text", "--prompt"),
+    "temperature": ("text", "--temperature"),
+    "conditions": ("tables", "--where"),
 }
 
 
@@ -45,7 +49,7 @@ def handler(kind: str) -> ModuleType:
 
 
 def build(
-    name: str, data: Dataset | Texts, options: dict[str, Any]
+    name: str, data: Dataset | Texts | Table, options: dict[str, Any]
 ) -> tuple[Trainable, Any]:
     """Make model ``name`` for samples like those of ``data``; return what it fits too.
 
@@ -60,23 +64,23 @@ def build(
     return handler(kind).build(name, data, options)
 
 
-def draw(
-    model: GenerativeModel, n: int, *, seed: int, **of_text: Any
-) -> Tensor | list[str]:
-    """Draw ``n`` samples; ``of_text`` may hold a ``prompt`` and a ``temperature``.
+def draw(model: GenerativeModel, n: int, *, seed: int, **asked: Any) -> Sequence:
+    """Draw ``n`` samples; ``asked`` may hold what ``ASKED`` says for their kind.
 
     With a prompt each text is one line that begins with it.
 
     Raises:
-        ValueError: ``n`` < 1, ``of_text`` for a model of another kind, or a model that
+        ValueError: ``n`` < 1, ``asked`` for a model of another kind, or a model that
             draws nothing.
     """
     if not isinstance(model, GenerativeModel):
         raise ValueError(f"{type(model).__name__} draws no samples: it reads")
-    if of_text and model.modality != "text":
-        flags = " and ".join(f"--{name}" for name in of_text)
-        raise ValueError(f"{flags}: for texts only, this model makes {model.modality}")
-    return handler(model.modality).draw(model, n, seed, **of_text)
+    foreign = [ASKED[name] for name in asked if ASKED[name][0] != model.modality]
+    if foreign:
+        flags = " and ".join(flag for _, flag in foreign)
+        kind = {"text": "texts"}.get(foreign[0][0], foreign[0][0])
+        raise ValueError(f"{flags}: for {kind} only, this model makes {model.modality}")
+    return handler(model.modality).draw(model, n, seed, **asked)
 
 
 def write(
@@ -88,7 +92,7 @@ def write(
 
 
 def evaluate(
-    model: Trainable, data: Dataset | Texts, *, n: int, seed: int
+    model: Trainable, data: Dataset | Texts | Table, *, n: int, seed: int
 ) -> dict[str, Any]:
     """Compare ``model`` with ``data``, by ``n`` samples or by what it says of the data.
 

@@ -11,10 +11,12 @@ from .base import GenerativeModel, Trainable, load_model
 
 if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .diffusion import DDPM, FlowMatching
+    from .diffusion.tabular import TableFlow
     from .gan import DCGAN, GAN, MLPGAN
     from .gan.conditional import ConditionalGAN, InfoGAN
     from .gan.growing import GrowingGAN
     from .gan.style import StyleGAN
+    from .gan.tabular import CTGAN
     from .transformer.bert import load_bert
     from .transformer.encoder import MaskedLM, TextClassifier
     from .transformer.gpt import GPT
@@ -24,6 +26,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .vae.adversarial import VAEGAN
     from .vae.conditional import ConditionalVAE
     from .vae.flow_prior import FlowPriorVAE
+    from .vae.tabular import TVAE
     from .wavenet import WaveNet
 
 _HOMES = {
@@ -34,13 +37,16 @@ _HOMES = {
     "InfoGAN": "gan.conditional",
     "GrowingGAN": "gan.growing",
     "StyleGAN": "gan.style",
+    "CTGAN": "gan.tabular",
     "VAE": "vae",
     "BetaVAE": "vae",
     "ConditionalVAE": "vae.conditional",
     "FlowPriorVAE": "vae.flow_prior",
     "VAEGAN": "vae.adversarial",
+    "TVAE": "vae.tabular",
     "DDPM": "diffusion",
     "FlowMatching": "diffusion",
+    "TableFlow": "diffusion.tabular",
     "GPT": "transformer.gpt",
     "DPO": "transformer.preference",
     "MaskedLM": "transformer.encoder",
@@ -79,12 +85,15 @@ MODELS = Registry(
         "conditional_vae": "ConditionalVAE",
         "flow_prior_vae": "FlowPriorVAE",
         "vae_gan": "VAEGAN",
+        "tvae": "TVAE",
         "ddpm": "DDPM",
         "flow": "FlowMatching",
+        "table_flow": "TableFlow",
         "conditional_gan": "ConditionalGAN",
         "info_gan": "InfoGAN",
         "growing_gan": "GrowingGAN",
         "style_gan": "StyleGAN",
+        "ctgan": "CTGAN",
         "gpt": "GPT",
         "masked_lm": "MaskedLM",
         "text_classifier": "TextClassifier",
@@ -93,6 +102,7 @@ MODELS = Registry(
 )
 
 __all__ = [
+    "CTGAN",
     "DCGAN",
     "DDPM",
     "DPO",
@@ -100,6 +110,7 @@ __all__ = [
     "GPT",
     "MLPGAN",
     "MODELS",
+    "TVAE",
     "VAE",
     "VAEGAN",
     "BetaVAE",
@@ -112,6 +123,7 @@ __all__ = [
     "InfoGAN",
     "MaskedLM",
     "StyleGAN",
+    "TableFlow",
     "TextClassifier",
     "Trainable",
     "WaveNet",

@@ -65,9 +65,11 @@ OTHER = {
     "skip_channels": 8,
     "stacks": 1,
     "levels": 16,
+    "pac": 2,
 }
 NOT_TOGETHER = {  # options that exclude another, or are no plain value
     *("sample_shape", "encoder", "decoder", "net", "tokenizer", "bert", "vocab_size"),
+    "codec",
     *("importance_samples", "likelihood", "body", "gelu", "bands", "ngrams"),
     *("spectral_norm", "options"),
 }
@@ -109,7 +111,7 @@ def test_only_what_makes_samples_has_sample(name):
     kind = MODELS[name]
     assert issubclass(kind, Trainable)
     assert hasattr(kind, "sample") == issubclass(kind, GenerativeModel)
-    assert kind.modality in ("images", "points", "text", "sounds")
+    assert kind.modality in ("images", "points", "text", "sounds", "tables")
 
 
 def data_for(model):
@@ -121,6 +123,9 @@ def data_for(model):
         x = torch.randn(16, *model.sample_shape, generator=generator)
     elif model.modality == "text":
         x = torch.randint(0, 3, (16, 9), generator=generator)
+    elif model.modality == "tables":
+        shape = (16, *model.sample_shape)
+        return model.samples(torch.randint(0, 10, shape, generator=generator))
     else:
         x = torch.rand(16, 60, generator=generator) - 0.5
     y = torch.arange(16) % 3

@@ -342,15 +342,15 @@ def test_nothing_to_learn_from(tmp_path):
 
 
 def test_files_of_another_kind(tmp_path):
-    (tmp_path / "table.csv").write_text("a,b\n1,2\n")
-    for name in (tmp_path, tmp_path / "table.csv"):
-        assert "tables (CSV, Parquet, Excel), which cannot be loaded" in refused(name)
+    (tmp_path / "table.xlsx").write_text("PK")
+    for name in (tmp_path, tmp_path / "table.xlsx"):
+        assert "sheets of Excel, which cannot be loaded" in refused(name)
     (tmp_path / "photo.heic").touch()
-    assert "tables" in refused(tmp_path)
+    assert "sheets" in refused(tmp_path)
     message = refused(tmp_path / "photo.heic")
     assert "photo.heic: .heic is none of .jpg, .jpeg, .png" in message
     (tmp_path / "novel.txt").write_text("once upon a time")
-    assert "as many texts as tables" in refused(tmp_path)
+    assert "as many texts as sheets" in refused(tmp_path)
 
 
 def test_sub_folders_that_are_splits_are_the_splits(tmp_path):

@@ -1,5 +1,6 @@
 """What ``fit`` trains on: batches of any kind, checked and remembered."""
 
+import math
 import os
 import signal
 import subprocess
@@ -11,7 +12,8 @@ import torch
 from torch import nn
 
 import aigc_lib as aigc
-from aigc_lib.data.samples import Images, Samples
+from aigc_lib.data import Windows
+from aigc_lib.data.samples import Images, Samples, held_out
 from aigc_lib.models import DCGAN, MLPGAN, VAE, FlowMatching, Trainable
 from aigc_lib.train import TrainingDiverged
 from aigc_lib.train.samples import as_samples, fingerprint
@@ -464,3 +466,30 @@ def test_losses_go_into_event_files(tmp_path):
     looks = {event.step: event.value for event in events.Scalars("validation/loss")}
     assert looks == pytest.approx(history.validation["loss"])
     assert list(looks) == [60, 120]
+
+
+# ---- samples that are held out -------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", ["tensor", "pairs", "windows"])
+def test_held_out_samples_are_no_others_and_none_twice(kind):
+    x = torch.arange(50)[:, None].repeat(1, 3)
+    data = {"tensor": x, "pairs": Samples(x, x[:, 0]), "windows": Windows(x[:, 0], 1)}
+    train, judges = held_out(data[kind], 0.2, seed=1)
+    assert (len(train), len(judges)) == (40, 10)
+
+    def rows(part):
+        batch = part[torch.arange(len(part))]
+        return (batch[0] if isinstance(batch, tuple) else batch)[:, 0].tolist()
+
+    assert sorted(rows(train) + rows(judges)) == list(range(50))
+    assert rows(train) != sorted(rows(train))
+    again = held_out(data[kind], 0.2, seed=1)
+    assert rows(again[1]) == rows(judges)
+    assert rows(held_out(data[kind], 0.2, seed=2)[1]) != rows(judges)
+
+
+@pytest.mark.parametrize("share", [0, 1, -0.1, 0.001, math.nan, "some"])
+def test_shares_that_cannot_be_held_out(share):
+    with pytest.raises(ValueError, match="share="):
+        held_out(torch.zeros(20, 2), share)

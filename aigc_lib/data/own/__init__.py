@@ -16,6 +16,7 @@ from .folder import Files
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
+    from ..table import Table
     from ..text import Texts
 
 # The modules of this package, by the endings of the files that they read.
@@ -24,10 +25,15 @@ ENDINGS = {
     "sounds": (".wav",),
     "melodies": (".abc", ".mid", ".midi"),
     "texts": (".txt", ".jsonl"),
+    "tables": (".csv", ".tsv", ".parquet"),
 }
-TABLES = (".csv", ".tsv", ".parquet", ".xlsx", ".xls")  # known, and not read yet
+SHEETS = (".xlsx", ".xls")  # known, and not read
 READ = tuple(ending for endings in ENDINGS.values() for ending in endings)
-OPTIONS = {"pictures": ("image_size", "channels"), "sounds": ("seconds",)}
+OPTIONS = {
+    "pictures": ("image_size", "channels"),
+    "sounds": ("seconds",),
+    "tables": ("target", "kinds", "constraints"),
+}
 
 
 def is_own(name: object) -> bool:
@@ -41,17 +47,19 @@ def is_own(name: object) -> bool:
     if not isinstance(name, str) or not name or name in CATALOG:
         return False
     marked = name[0] in "~." or os.sep in name or (os.altsep or os.sep) in name
-    return marked or name.lower().endswith(READ + TABLES) or os.path.exists(name)
+    return marked or name.lower().endswith(READ + SHEETS) or os.path.exists(name)
 
 
-def read_own(name: str | os.PathLike, split: str, **options: Any) -> Dataset | Texts:
+def read_own(
+    name: str | os.PathLike, split: str, **options: Any
+) -> Dataset | Texts | Table:
     """Read one split of the files at ``name``; what they are, most endings say.
 
     ``options`` that are None are not given.
 
     Raises:
-        ValueError: nothing there, nothing that can be used, too much, tables, or
-            options for files of another kind.
+        ValueError: nothing there, nothing that can be used, too much, sheets of Excel,
+            or options for files of another kind.
     """
     files = Files.at(name)
     kind = _kind(files)
@@ -70,22 +78,21 @@ def _kind(files: Files) -> str:
     """Return the kind of most of the files.
 
     Raises:
-        ValueError: none of a known ending, more tables, or as many of two kinds.
+        ValueError: none of a known ending, more sheets, or as many of two kinds.
     """
     counts = {
         kind: sum(file.path.suffix.lower() in endings for file in files.found)
-        for kind, endings in (ENDINGS | {"tables": TABLES}).items()
+        for kind, endings in (ENDINGS | {"sheets": SHEETS}).items()
     }
     most = max(counts.values())
     best = [kind for kind, count in counts.items() if count == most]
     if not most:
         files.keep(READ)
         raise files.nothing()
-    if best == ["tables"]:
+    if best == ["sheets"]:
         raise ValueError(
-            f"name={files.name!r} holds tables (CSV, Parquet, Excel), which cannot be "
-            "loaded: for texts with classes write JSONL, one object with the fields "
-            "text and label a line"
+            f"name={files.name!r} holds sheets of Excel, which cannot be loaded: save "
+            "one as CSV in UTF-8"
         )
     if len(best) > 1:
         raise ValueError(
