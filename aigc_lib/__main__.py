@@ -29,6 +29,7 @@ EXAMPLES = {
   python -m aigc_lib fit gpt product_copy --seconds 120 --set context=128
   python -m aigc_lib fit dcgan ~/pictures --seconds 120 --image-size 64
   python -m aigc_lib fit gpt novel.txt --seconds 120
+  python -m aigc_lib fit mult_vae clicks.csv --seconds 60
   python -m aigc_lib fit dcgan mnist --steps 20000 --checkpoint run.pt
       (the same again after an interruption goes on where run.pt stops)""",
     "sample": """
@@ -110,7 +111,8 @@ def parser() -> argparse.ArgumentParser:
     model_file = {"type": Path, "help": "file that fit wrote"}
     data_name = {
         "help": "name of a data set (see python -m aigc_lib data), or the path of your "
-        "own files: a folder of pictures, WAV files, texts or tunes, a .txt or .jsonl"
+        "own files: a folder of pictures, WAV files, texts or tunes, a .txt or .jsonl, "
+        "for models that recommend a .csv of users and items"
     }
     seed = {"type": _seed, "default": 0, "help": default}
     standin = {"help": "set to use where DATA cannot be had: digits"}
@@ -145,7 +147,9 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--n", type=int, default=64, help=f"samples {default}")
     p.add_argument("--columns", type=int, default=8, help=default)
     p.add_argument("--seed", **seed)
-    p.add_argument("--out", type=Path, help="(default: samples.png, .txt or .wav)")
+    p.add_argument(
+        "--out", type=Path, help="(default: samples.png, .txt, .wav or .csv)"
+    )
     p.add_argument("--prompt", help="text to go on from, to the end of its line")
     p.add_argument("--temperature", type=_number, help="of texts (default: 1.0)")
 
@@ -205,7 +209,8 @@ def fit(arguments: argparse.Namespace) -> None:
                 f"--checkpoint {checkpoint}: the model goes there, by --out"
             )
     run = start(seed=arguments.seed)
-    data = load(arguments.data, standin=arguments.standin, **_own(arguments))
+    own = _own(arguments, MODELS[arguments.model])
+    data = load(arguments.data, standin=arguments.standin, **own)
     model, samples = build(arguments.model, data, chosen)
     print(run, data, sep="\n", file=sys.stderr)
     size = arguments.batch_size
@@ -263,7 +268,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     from .models import load as load_model
 
     model = load_model(arguments.model).to(runtime.pick_device())
-    own = _own(arguments)
+    own = _own(arguments, type(model))
     data = load(arguments.data, split=arguments.split, standin=arguments.standin, **own)
     began = time.perf_counter()
     figures = evaluate(model, data, n=arguments.n, seed=arguments.seed)
@@ -372,9 +377,12 @@ def _number(text: str) -> float:
     return number
 
 
-def _own(arguments: argparse.Namespace) -> dict:
+def _own(arguments: argparse.Namespace, model: type) -> dict:
     """The options of ``aigc_lib.data.load`` for the reader's own files."""
+    from .data.own import is_own
+
     return {
+        "ratings": model.modality == "ratings" and is_own(arguments.data),
         "image_size": arguments.image_size,
         "channels": arguments.channels,
         "seconds": arguments.sound_seconds,

@@ -35,6 +35,7 @@ ALONE = [
     "generation",
     "wavenet",
     "cifar10",
+    "ranking",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together
     "product_copy",
@@ -42,6 +43,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "gan_remedies",
     "text_classification",
     "ring8",
+    "bandit",
     "metric_floor",
 ]
 # Collected from executed chapters, `make book JOBS=1`, not measured here.

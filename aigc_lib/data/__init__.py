@@ -5,6 +5,7 @@ from ..codecs.tokens import Windows, prompted
 from .catalog import CATALOG, Card, File
 from .dataset import Dataset, load
 from .download import CorruptFile, DataUnavailable
+from .ratings import Ratings
 from .store import cache_dir, find, obtain
 from .text import Texts
 
@@ -17,6 +18,7 @@ __all__ = [
     "DataUnavailable",
     "Dataset",
     "File",
+    "Ratings",
     "Texts",
     "Windows",
     "cache_dir",

@@ -14,6 +14,8 @@ from ..arguments import unknown
 from .catalog import CATALOG, Card, lookup
 from .download import CorruptFile, DataUnavailable
 from .own import is_own, read_own
+from .ratings import Ratings
+from .ratings import collect as collect_ratings
 from .store import obtain
 from .text import Texts, collect
 
@@ -73,21 +75,25 @@ def load(
     image_size: int | None = None,
     channels: int | None = None,
     seconds: float | None = None,
-) -> Dataset | Texts:
+    ratings: bool | None = None,
+) -> Dataset | Texts | Ratings:
     """Load one split of a data set; see ``CATALOG`` for the names, or give a path.
 
     Looks in ``$AIGC_DATA_DIR``, then in the cache, then downloads. If all that fails
     and ``standin`` names a set of the same kind that is always at hand ("digits" for
     images), returns that one in the shape of the set asked for, and says so in a
-    banner. Sets of texts come as ``Texts``, all others as ``Dataset``.
+    banner. Sets of texts come as ``Texts``, of who took what as ``Ratings``, all others
+    as ``Dataset``.
 
     A path is a folder of your own pictures, WAV files, texts, or tunes in ABC or MIDI
     files, whose sub-folders are classes; or a file of a text, of JSON lines with the
     fields text and label, or of tunes. What cannot be used is left out: ``data.card``
     says what and why. Pictures become squares of ``image_size`` with 1 or 3
     ``channels``, sounds last ``seconds``; see ``aigc_lib.data.own`` for what is taken
-    where these are not given. About one sample in ten is for the split "test", always
-    the same. A name of the catalogue goes before a folder of that name: "./mnist".
+    where these are not given. With ``ratings`` a table of your own says who took what:
+    rows of user, item and, if known, time. About one sample in ten is for the split
+    "test", always the same, of ratings one user in five. A name of the catalogue goes
+    before a folder of that name: "./mnist".
 
     Raises:
         ValueError: unknown ``name``, ``split`` or ``standin``; nothing at a path that
@@ -96,6 +102,7 @@ def load(
         DataUnavailable: not here, not to be downloaded, no ``standin`` (``OSError``).
     """
     options = {"image_size": image_size, "channels": channels, "seconds": seconds}
+    options["ratings"] = ratings or None
     if is_own(name):
         if standin is not None:
             raise ValueError(
@@ -134,13 +141,15 @@ def standins(wanted: Card) -> list[str]:
     ]
 
 
-def _read(card: Card, split: str) -> Dataset | Texts:
+def _read(card: Card, split: str) -> Dataset | Texts | Ratings:
     """Read a split and check it against the card."""
     module, _, function = card.reader.partition(":")
     read = getattr(import_module(f"{__package__}.{module}"), function)
     found = read(card, split, obtain(card, split))
     if card.kind == "text":
         return collect(card, split, found)
+    if card.kind == "ratings":
+        return collect_ratings(card, split, found)
     x, y, *modes = found
     shape = (card.splits[split], *card.shape)
     if tuple(x.shape) != shape or tuple(y.shape) != shape[:1]:

@@ -1,4 +1,4 @@
-"""What the commands do differently for images, points, texts and sounds.
+"""What the commands do differently for images, points, texts, sounds and ratings.
 
 A kind of data, which its card states, has one module here, found when it is asked for.
 It defines
@@ -19,17 +19,18 @@ from typing import Any
 from torch import Tensor
 
 from ..arguments import unknown
-from ..data import Dataset, Texts
+from ..data import Dataset, Ratings, Texts
 from ..files import replacing
 from ..models import MODELS, GenerativeModel, Trainable
 
-# What ``write`` makes of the samples: a picture, a text file, or one WAV file. The
-# first ending is that of a file without one.
+# What ``write`` makes of the samples: a picture, a text file, one WAV file, or a table.
+# The first ending is that of a file without one.
 ENDINGS = {
     "images": ("png", "jpg", "jpeg"),
     "points": ("png",),
     "text": ("txt",),
     "sounds": ("wav",),
+    "ratings": ("csv",),
 }
 
 
@@ -45,7 +46,7 @@ def handler(kind: str) -> ModuleType:
 
 
 def build(
-    name: str, data: Dataset | Texts, options: dict[str, Any]
+    name: str, data: Dataset | Texts | Ratings, options: dict[str, Any]
 ) -> tuple[Trainable, Any]:
     """Make model ``name`` for samples like those of ``data``; return what it fits too.
 
@@ -88,7 +89,7 @@ def write(
 
 
 def evaluate(
-    model: Trainable, data: Dataset | Texts, *, n: int, seed: int
+    model: Trainable, data: Dataset | Texts | Ratings, *, n: int, seed: int
 ) -> dict[str, Any]:
     """Compare ``model`` with ``data``, by ``n`` samples or by what it says of the data.
 

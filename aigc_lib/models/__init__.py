@@ -20,10 +20,12 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .transformer.gpt import GPT
     from .transformer.gpt2 import load_gpt2
     from .transformer.preference import DPO
+    from .transformer.ranking import SASRec
     from .vae import VAE, BetaVAE
     from .vae.adversarial import VAEGAN
     from .vae.conditional import ConditionalVAE
     from .vae.flow_prior import FlowPriorVAE
+    from .vae.ranking import MultVAE
     from .wavenet import WaveNet
 
 _HOMES = {
@@ -39,12 +41,14 @@ _HOMES = {
     "ConditionalVAE": "vae.conditional",
     "FlowPriorVAE": "vae.flow_prior",
     "VAEGAN": "vae.adversarial",
+    "MultVAE": "vae.ranking",
     "DDPM": "diffusion",
     "FlowMatching": "diffusion",
     "GPT": "transformer.gpt",
     "DPO": "transformer.preference",
     "MaskedLM": "transformer.encoder",
     "TextClassifier": "transformer.encoder",
+    "SASRec": "transformer.ranking",
     "load_bert": "transformer.bert",
     "load_gpt2": "transformer.gpt2",
     "WaveNet": "wavenet",
@@ -79,6 +83,7 @@ MODELS = Registry(
         "conditional_vae": "ConditionalVAE",
         "flow_prior_vae": "FlowPriorVAE",
         "vae_gan": "VAEGAN",
+        "mult_vae": "MultVAE",
         "ddpm": "DDPM",
         "flow": "FlowMatching",
         "conditional_gan": "ConditionalGAN",
@@ -88,6 +93,7 @@ MODELS = Registry(
         "gpt": "GPT",
         "masked_lm": "MaskedLM",
         "text_classifier": "TextClassifier",
+        "sasrec": "SASRec",
         "wavenet": "WaveNet",
     }
 )
@@ -111,6 +117,8 @@ __all__ = [
     "GrowingGAN",
     "InfoGAN",
     "MaskedLM",
+    "MultVAE",
+    "SASRec",
     "StyleGAN",
     "TextClassifier",
     "Trainable",

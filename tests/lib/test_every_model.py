@@ -65,6 +65,9 @@ OTHER = {
     "skip_channels": 8,
     "stacks": 1,
     "levels": 16,
+    "items": tuple("abcde"),
+    "anneal_steps": 7,
+    "negatives": 3,
 }
 NOT_TOGETHER = {  # options that exclude another, or are no plain value
     *("sample_shape", "encoder", "decoder", "net", "tokenizer", "bert", "vocab_size"),
@@ -109,7 +112,7 @@ def test_only_what_makes_samples_has_sample(name):
     kind = MODELS[name]
     assert issubclass(kind, Trainable)
     assert hasattr(kind, "sample") == issubclass(kind, GenerativeModel)
-    assert kind.modality in ("images", "points", "text", "sounds")
+    assert kind.modality in ("images", "points", "text", "sounds", "ratings")
 
 
 def data_for(model):
@@ -119,7 +122,7 @@ def data_for(model):
         x = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     elif model.modality == "points":
         x = torch.randn(16, *model.sample_shape, generator=generator)
-    elif model.modality == "text":
+    elif model.modality in ("text", "ratings"):
         x = torch.randint(0, 3, (16, 9), generator=generator)
     else:
         x = torch.rand(16, 60, generator=generator) - 0.5

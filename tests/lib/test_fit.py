@@ -29,6 +29,8 @@ from aigc_lib.models import (
     GrowingGAN,
     InfoGAN,
     MaskedLM,
+    MultVAE,
+    SASRec,
     TextClassifier,
     WaveNet,
 )
@@ -259,11 +261,14 @@ WAITLESS = {
         Characters("abc\n"), width=8, heads=2, depth=1, hidden=0.1
     ),
     "wavenet": lambda: WaveNet(channels=4, skip_channels=8, depth=2, stacks=1),
+    "mult_vae": lambda: MultVAE(4, latent_dim=2, hidden=4),
+    "sasrec": lambda: SASRec(4, width=8),
 }
 EXAMPLES = {
     "images": IMAGES[:, :, :8, :8],
     "points": POINTS[:40],
     "text": torch.arange(40 * 8).view(40, 8) % 4,
+    "ratings": torch.arange(40 * 8).view(40, 8) % 4,
     "sounds": 0.5 * torch.sin(torch.arange(40 * 50.0)).view(40, 50),
 }
 

@@ -16,6 +16,7 @@ from .folder import Files
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
+    from ..ratings import Ratings
     from ..text import Texts
 
 # The modules of this package, by the endings of the files that they read.
@@ -27,6 +28,7 @@ ENDINGS = {
 }
 TABLES = (".csv", ".tsv", ".parquet", ".xlsx", ".xls")  # known, and not read yet
 READ = tuple(ending for endings in ENDINGS.values() for ending in endings)
+PAIRS = (".csv", ".tsv")  # tables that can say who took what, where that is asked for
 OPTIONS = {"pictures": ("image_size", "channels"), "sounds": ("seconds",)}
 
 
@@ -44,17 +46,20 @@ def is_own(name: object) -> bool:
     return marked or name.lower().endswith(READ + TABLES) or os.path.exists(name)
 
 
-def read_own(name: str | os.PathLike, split: str, **options: Any) -> Dataset | Texts:
+def read_own(
+    name: str | os.PathLike, split: str, ratings: bool | None = None, **options: Any
+) -> Dataset | Texts | Ratings:
     """Read one split of the files at ``name``; what they are, most endings say.
 
-    ``options`` that are None are not given.
+    With ``ratings`` they are tables of who took what. ``options`` that are None are not
+    given.
 
     Raises:
         ValueError: nothing there, nothing that can be used, too much, tables, or
             options for files of another kind.
     """
     files = Files.at(name)
-    kind = _kind(files)
+    kind = "ratings" if ratings else _kind(files)
     options = {key: value for key, value in options.items() if value is not None}
     for key, value in options.items():
         if key not in OPTIONS.get(kind, ()):
@@ -62,7 +67,7 @@ def read_own(name: str | os.PathLike, split: str, **options: Any) -> Dataset | T
                 f"{key}={value}: name={files.name!r} holds {kind}, which "
                 f"take no {key}: leave it out"
             )
-    files.keep(ENDINGS[kind])
+    files.keep(PAIRS if ratings else ENDINGS[kind])
     return import_module(f".{kind}", __name__).read(files, split, **options)
 
 
@@ -84,8 +89,8 @@ def _kind(files: Files) -> str:
     if best == ["tables"]:
         raise ValueError(
             f"name={files.name!r} holds tables (CSV, Parquet, Excel), which cannot be "
-            "loaded: for texts with classes write JSONL, one object with the fields "
-            "text and label a line"
+            "loaded: give ratings=True for a CSV of users and items; for texts with "
+            "classes write JSONL, one object with the fields text and label a line"
         )
     if len(best) > 1:
         raise ValueError(
