@@ -167,10 +167,10 @@ def measure(name: str) -> dict:
     """Choose settings for one data set, then measure all folds."""
     log, began = log_of(CATALOG[name]), time.perf_counter()
     workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 2
-    # fork: a lambda cannot be sent, and the rows need not be
-    with ProcessPoolExecutor(workers, get_context("fork"), alone) as pool:
-        tuned = dict(zip(METHODS, pool.map(partial(chosen, log=log), METHODS)))
-        settings = {method: found["settings"] for method, found in tuned.items()}
+    with ProcessPoolExecutor(workers, get_context("spawn"), alone) as pool:
+        found = pool.map(partial(chosen, log=log), METHODS)
+        tuned = dict(zip(METHODS, found, strict=True))
+        settings = {method: best["settings"] for method, best in tuned.items()}
         for variant, change in ABLATION.items():
             settings[variant] = settings[OURS] | change
         job = partial(measured, log=log, settings=settings)
