@@ -209,8 +209,8 @@ def fit(arguments: argparse.Namespace) -> None:
                 f"--checkpoint {checkpoint}: the model goes there, by --out"
             )
     run = start(seed=arguments.seed)
-    own = _own(arguments, MODELS[arguments.model])
-    data = load(arguments.data, standin=arguments.standin, **own)
+    modality = MODELS[arguments.model].modality
+    data = load(arguments.data, standin=arguments.standin, **_own(arguments, modality))
     model, samples = build(arguments.model, data, chosen)
     print(run, data, sep="\n", file=sys.stderr)
     size = arguments.batch_size
@@ -268,7 +268,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     from .models import load as load_model
 
     model = load_model(arguments.model).to(runtime.pick_device())
-    own = _own(arguments, type(model))
+    own = _own(arguments, model.modality)
     data = load(arguments.data, split=arguments.split, standin=arguments.standin, **own)
     began = time.perf_counter()
     figures = evaluate(model, data, n=arguments.n, seed=arguments.seed)
@@ -377,12 +377,12 @@ def _number(text: str) -> float:
     return number
 
 
-def _own(arguments: argparse.Namespace, model: type) -> dict:
+def _own(arguments: argparse.Namespace, modality: str) -> dict:
     """The options of ``aigc_lib.data.load`` for the reader's own files."""
     from .data.own import is_own
 
     return {
-        "ratings": model.modality == "ratings" and is_own(arguments.data),
+        "ratings": (modality == "ratings" and is_own(arguments.data)) or None,
         "image_size": arguments.image_size,
         "channels": arguments.channels,
         "seconds": arguments.sound_seconds,

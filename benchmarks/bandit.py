@@ -17,7 +17,11 @@ import numpy as np
 
 from aigc_lib.decisions.bandit import UCB1, EpsilonGreedy, Thompson, play
 from aigc_lib.decisions.experiment import ABTest, sample_size
-from aigc_lib.metrics.intervals import bootstrap_interval, proportion_interval
+from aigc_lib.metrics.intervals import (
+    bootstrap_interval,
+    paired_gain,
+    proportion_interval,
+)
 from aigc_lib.simulators.clicks import Creatives
 from benchmarks.record import record
 
@@ -85,8 +89,9 @@ def main() -> None:
                 proportion_interval(wrong, REPLICATIONS)
             )
             if name != REFERENCE:
-                row["saved_against_reference"] = (base - regret).mean()
-                row["saved_interval"] = mean_interval(base - regret)
+                saved = paired_gain(base, regret)
+                row["saved_against_reference"] = saved.mean
+                row["saved_interval"] = [saved.low, saved.high]
             row["seconds_all_worlds"] = seconds[name]
             row["path"] = game.path[:, own].mean(1).round(2).tolist()
             rows.append(row)

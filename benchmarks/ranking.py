@@ -28,7 +28,7 @@ from aigc_lib.data.catalog import CATALOG
 from aigc_lib.data.ratings import Log, Ratings, divided
 from aigc_lib.data.readers.ratings import log_of
 from aigc_lib.metrics import ranking
-from aigc_lib.metrics.intervals import bootstrap_interval
+from aigc_lib.metrics.intervals import bootstrap_interval, paired_gain
 from aigc_lib.models import MultVAE, SASRec
 from aigc_lib.models.ranking import EASE, ItemKNN, Popularity, Recommender, judged
 from benchmarks.record import kept, record, seeds
@@ -206,14 +206,11 @@ def rows_of_set(name: str, answer: dict) -> list[dict]:
             row[figure] = users[method, figure].mean().item()
         for figure in ("coverage", "novelty", "lift", "seconds"):
             row[figure] = float(np.mean([f[method][figure] for f in answer["folds"]]))
-        if method != OURS:
-            gain = users[OURS, main] - values
-            row["ours_minus_this"] = gain.mean().item()
-            row["ours_minus_this_interval"] = interval(gain)
-        if method != best:
-            gap = users[best, main] - values
-            row["best_minus_this"] = gap.mean().item()
-            row["best_minus_this_interval"] = interval(gap)
+        for label, other in (("ours", OURS), ("best", best)):
+            if method != other:
+                gain = paired_gain(users[other, main], values)
+                row[f"{label}_minus_this"] = gain.mean
+                row[f"{label}_minus_this_interval"] = [gain.low, gain.high]
         row["settings"] = settings
         rows.append(row)
         print(name, method, f"{mean[method]:.4f}", settings, flush=True)

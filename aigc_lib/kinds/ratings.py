@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..data.ratings import Histories, Ratings, known_to
 from ..metrics import ranking
-from ..metrics.intervals import bootstrap_interval
+from ..metrics.intervals import bootstrap_interval, paired_gain
 from ..models import MODELS, GenerativeModel, Trainable
 from ..models.ranking import Popularity, judged
 
@@ -54,17 +54,17 @@ def evaluate(model: Trainable, data: Ratings, n: int, seed: int) -> dict[str, An
     }
     for name, values in figures.items():
         result[name] = values.mean().item()
-    for label, values in (
-        (f"ndcg_at_{k}", figures[f"ndcg_at_{k}"]),
-        (
-            f"gain_over_popularity_at_{k}",
-            figures[f"ndcg_at_{k}"] - base[f"ndcg_at_{k}"],
-        ),
-    ):
-        result[label] = values.mean().item()
-        if len(values) > 1:
-            low, high = bootstrap_interval(values, lambda v: v.mean(), seed=seed)
-            result |= {f"{label}_from": low, f"{label}_to": high}
+    main = f"ndcg_at_{k}"
+    if len(some) > 1:  # one user has no interval
+        low, high = bootstrap_interval(figures[main], lambda v: v.mean(), seed=seed)
+        result |= {f"{main}_from": low, f"{main}_to": high}
+        gain = paired_gain(figures[main], base[main], seed=seed)
+        label = f"gain_over_popularity_at_{k}"
+        result |= {
+            label: gain.mean,
+            f"{label}_from": gain.low,
+            f"{label}_to": gain.high,
+        }
     shown = ranked[:, :LIST]
     result[f"coverage_at_{LIST}"] = ranking.coverage(shown, len(some.items))
     result[f"popularity_lift_at_{LIST}"] = ranking.popularity_lift(

@@ -131,7 +131,6 @@ def test_what_cannot_be_used(tmp_path):
     assert "times as numbers and as dates" in text
     assert "leave nobody for split='train'" in refused(path, "a,x,1\nb,y,2\n")
     assert "split='val'" in refused(path, "\n".join(map(",".join, rows())), split="val")
-    assert "ratings=True for a CSV" in refused(path, "a,b\n", ratings=None)
     with pytest.raises(ValueError, match="ratings=True: for files of your own only"):
         aigc.data.load("digits", ratings=True)
 

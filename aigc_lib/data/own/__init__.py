@@ -89,8 +89,8 @@ def _kind(files: Files) -> str:
     if best == ["tables"]:
         raise ValueError(
             f"name={files.name!r} holds tables (CSV, Parquet, Excel), which cannot be "
-            "loaded: give ratings=True for a CSV of users and items; for texts with "
-            "classes write JSONL, one object with the fields text and label a line"
+            "loaded: for texts with classes write JSONL, one object with the fields "
+            "text and label a line"
         )
     if len(best) > 1:
         raise ValueError(
