@@ -201,7 +201,7 @@ def rows_of_set(name: str, answer: dict) -> list[dict]:
     for method, settings in answer["settings"].items():
         values = users[method, main]
         row = {"data": name, "method": method, "users": len(values)}
-        row |= {"ndcg_at_100": mean[method], "ndcg_at_100_interval": interval(values)}
+        row |= {main: mean[method], f"{main}_interval": interval(values)}
         for figure in ("ndcg_at_10", "recall_at_20"):
             row[figure] = users[method, figure].mean().item()
         for figure in ("coverage", "novelty", "lift", "seconds"):
