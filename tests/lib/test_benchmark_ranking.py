@@ -41,6 +41,7 @@ def test_all_methods_are_judged_by_the_same_users(log, monkeypatch):
     for name in settings:
         if "steps" in settings[name]:
             settings[name] = settings[name] | {"steps": 2}
+    settings |= dict.fromkeys(ranking.LATELY, ranking.SHIFTS[1])
     settings["implicit, ALS"] = {"factors": 4, "alpha": 1.0}
     folds = [measured(fold, log, settings) for fold in (1, 2)]
     rows = rows_of_set("made", {"settings": settings, "folds": folds})

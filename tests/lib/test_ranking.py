@@ -198,6 +198,24 @@ def test_what_is_popular_lately():
         Popularity(divided(log._replace(times=None), least_items=1)["train"], 0.1)
 
 
+def test_a_model_that_knows_popularity_only_becomes_what_is_popular_lately(world):
+    train = world["train"]
+
+    class Shares(Popularity):
+        def scores(self, batch):
+            return (super().scores(batch) + 1).log()
+
+    now = Popularity(train, recent=0.2).counts.round() + 1
+    mine = recommenders.Lately(Shares(train), train, recent=0.2).scores(train[:2])
+    torch.testing.assert_close(mine.softmax(1), (now / now.sum()).expand(2, -1))
+    none = recommenders.Lately(Shares(train), train, recent=0.2, weight=0)
+    assert torch.equal(none.scores(train[:2]), Shares(train).scores(train[:2]))
+    with pytest.raises(ValueError, match="the model was made for 3"):
+        recommenders.Lately(MultVAE(3, 2, 4), train)
+    with pytest.raises(ValueError, match="weight=-1"):
+        recommenders.Lately(Shares(train), train, weight=-1)
+
+
 def test_better_than_chance_where_taste_decides(world):
     """Of 28 items that are left, the 8 of one's own taste come before the other 20."""
     figures = {
