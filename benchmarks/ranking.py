@@ -132,7 +132,7 @@ METHODS: dict[str, tuple[Callable[..., Recommender], list[Settings]]] = {
     ),
     "SASRec": (sasrec, grid(steps=(150, 450))),
 }
-SHIFTS = grid(recent=(0.03, 0.1, 0.3), weight=(0.0, 0.5, 1.0))
+SHIFTS = grid(recent=(0.03, 0.1, 0.3), weight=(0.0, 0.5, 1.0, 1.5))
 ABLATION = {  # of OURS, with its steps
     "Mult-VAE, the same weight at once": {"anneal_steps": 0},
     "Mult-VAE, KL term 1 at once": {"anneal_steps": 0, "beta": 1.0},

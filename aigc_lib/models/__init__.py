@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .gan.conditional import ConditionalGAN, InfoGAN
     from .gan.growing import GrowingGAN
     from .gan.style import StyleGAN
+    from .ranking import EASE, ItemKNN, Lately, Popularity
     from .transformer.bert import load_bert
     from .transformer.encoder import MaskedLM, TextClassifier
     from .transformer.gpt import GPT
@@ -49,6 +50,10 @@ _HOMES = {
     "MaskedLM": "transformer.encoder",
     "TextClassifier": "transformer.encoder",
     "SASRec": "transformer.ranking",
+    "EASE": "ranking",
+    "ItemKNN": "ranking",
+    "Lately": "ranking",
+    "Popularity": "ranking",
     "load_bert": "transformer.bert",
     "load_gpt2": "transformer.gpt2",
     "WaveNet": "wavenet",
@@ -102,6 +107,7 @@ __all__ = [
     "DCGAN",
     "DDPM",
     "DPO",
+    "EASE",
     "GAN",
     "GPT",
     "MLPGAN",
@@ -116,8 +122,11 @@ __all__ = [
     "GenerativeModel",
     "GrowingGAN",
     "InfoGAN",
+    "ItemKNN",
+    "Lately",
     "MaskedLM",
     "MultVAE",
+    "Popularity",
     "SASRec",
     "StyleGAN",
     "TextClassifier",
