@@ -59,7 +59,7 @@ def evaluate(model: Trainable, data: Ratings, n: int, seed: int) -> dict[str, An
         low, high = bootstrap_interval(figures[main], lambda v: v.mean(), seed=seed)
         result |= {f"{main}_from": low, f"{main}_to": high}
         gain = paired_gain(figures[main], base[main], seed=seed)
-        label = f"gain_over_popularity_at_{k}"
+        label = "gain_over_popularity"
         result |= {
             label: gain.mean,
             f"{label}_from": gain.low,
