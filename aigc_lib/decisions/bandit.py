@@ -7,6 +7,7 @@ same game at once: ``choose()`` gives one number for each, (R,) int64, and
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple, Protocol
 
 import numpy as np
@@ -36,6 +37,7 @@ class Counting:
     def __init__(self, arms: int, *, replications: int = 1, seed: int = 0):
         shape = whole("replications", replications, 1), whole("arms", arms, 2)
         self.tried, self.paid = np.zeros(shape), np.zeros(shape)
+        self.visitors = 0  # of each replication: what came of them was learned
         self.rows = np.arange(shape[0])
         self.rng = np.random.default_rng(whole("seed", seed, 0))
 
@@ -47,13 +49,15 @@ class Counting:
         """
         if not ((reward >= 0) & (reward <= 1)).all():
             raise ValueError(f"reward={reward}: give numbers in [0, 1]")
+        self.visitors += 1
         self.tried[self.rows, choice] += 1
         self.paid[self.rows, choice] += reward
 
     def means(self, untried: float) -> np.ndarray:
         """The mean reward of each arm, (R, K); ``untried`` where nobody knows."""
-        known = self.tried > 0
-        return np.where(known, self.paid / np.maximum(self.tried, 1), untried)
+        means = self.paid / np.maximum(self.tried, 1)
+        means[self.tried == 0] = untried
+        return means
 
     def winner(self) -> np.ndarray:
         """The arm of the highest mean, (R,); equals by lot."""
@@ -61,8 +65,13 @@ class Counting:
 
     def highest(self, values: np.ndarray) -> np.ndarray:
         """The place of the greatest of each row, (R,); equals by lot."""
-        top = values == values.max(1, keepdims=True)
-        return (top * self.rng.random(values.shape)).argmax(1)
+        best = values.argmax(1)
+        top = values == values[self.rows, best][:, None]
+        shared = np.flatnonzero(top.sum(1) > 1)
+        if len(shared):
+            lots = self.rng.random((len(shared), values.shape[1]))
+            best[shared] = (top[shared] * lots).argmax(1)
+        return best
 
 
 class EpsilonGreedy(Counting):
@@ -106,9 +115,9 @@ class UCB1(Counting):
 
     def choose(self) -> np.ndarray:
         """One choice for each replication, (R,)."""
-        log = np.log(np.maximum(self.tried.sum(1, keepdims=True), 1))
+        log = math.log(max(self.visitors, 1))
         reach = self.width * np.sqrt(2 * log / np.maximum(self.tried, 1))
-        return self.highest(np.where(self.tried > 0, self.means(0) + reach, np.inf))
+        return self.highest(self.means(np.inf) + reach)
 
 
 class Thompson(Counting):

@@ -105,7 +105,7 @@ class ABTest(Counting):
         self.control = whole("control", control, 0)
         if self.control >= arms:
             raise ValueError(f"control={control}: arms are 0 to {arms - 1}")
-        self.visitors, self.decided = 0, None
+        self.decided = None
 
     def choose(self) -> np.ndarray:
         """One choice for each replication, (R,): in turn, then what was decided."""
@@ -114,11 +114,6 @@ class ABTest(Counting):
         if self.decided is not None:
             return self.decided
         return np.full(len(self.rows), self.visitors % self.tried.shape[1])
-
-    def learn(self, choice: np.ndarray, reward: np.ndarray) -> None:
-        """Count, as long as the test lasts and after it."""
-        super().learn(choice, reward)
-        self.visitors += 1
 
     def verdict(self) -> np.ndarray:
         """What the counts so far decide, (R,)."""

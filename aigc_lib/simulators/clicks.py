@@ -190,6 +190,7 @@ class Creatives:
             )
         self.rates = np.broadcast_to(rates, (replications, rates.shape[-1]))
         self.best = self.rates.argmax(1)
+        self._gaps = self.rates.max(1, keepdims=True) - self.rates
         self._rows = np.arange(replications)
         self._rng = np.random.default_rng(whole("seed", seed, 0))
 
@@ -199,5 +200,4 @@ class Creatives:
 
     def regret(self, choice: np.ndarray) -> np.ndarray:
         """What a choice (R,) costs in expected clicks, against the best: (R,)."""
-        best = self.rates[self._rows, self.best]
-        return best - self.rates[self._rows, choice]
+        return self._gaps[self._rows, choice]
