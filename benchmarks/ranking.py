@@ -127,10 +127,10 @@ METHODS: dict[str, tuple[Callable[..., Recommender], list[Settings]]] = {
         [
             {"beta": beta, "steps": steps, "anneal_steps": steps // 2}
             for beta in (0.1, 0.5)
-            for steps in (150, 450)
+            for steps in (150, 400)
         ],
     ),
-    "SASRec": (sasrec, grid(steps=(150, 450))),
+    "SASRec": (sasrec, grid(steps=(300,))),
 }
 SHIFTS = grid(recent=(0.03, 0.1, 0.3), weight=(0.0, 0.5, 1.0, 1.5))
 ABLATION = {  # of OURS, with its steps
