@@ -30,6 +30,7 @@ EXAMPLES = {
   python -m aigc_lib fit dcgan ~/pictures --seconds 120 --image-size 64
   python -m aigc_lib fit gpt novel.txt --seconds 120
   python -m aigc_lib fit table_flow loans.csv --seconds 120 --hold-out 0.1
+  python -m aigc_lib fit mult_vae clicks.csv --seconds 60
   python -m aigc_lib fit dcgan mnist --steps 20000 --checkpoint run.pt
       (the same again after an interruption goes on where run.pt stops)""",
     "sample": """
@@ -118,7 +119,7 @@ def parser() -> argparse.ArgumentParser:
     data_name = {
         "help": "name of a data set (see python -m aigc_lib data), or the path of your "
         "own files: a folder of pictures, WAV files, texts or tunes, a .txt or .jsonl, "
-        "a table in .csv or .parquet"
+        "a table in .csv or .parquet, for models that recommend one of users and items"
     }
     seed = {"type": _seed, "default": 0, "help": default}
     standin = {"help": "set to use where DATA cannot be had: digits"}
@@ -238,7 +239,8 @@ def fit(arguments: argparse.Namespace) -> None:
                 f"--checkpoint {checkpoint}: the model goes there, by --out"
             )
     run = start(seed=arguments.seed)
-    data = load(arguments.data, standin=arguments.standin, **_own(arguments))
+    modality = MODELS[arguments.model].modality
+    data = load(arguments.data, standin=arguments.standin, **_own(arguments, modality))
     model, samples = build(arguments.model, data, chosen)
     print(run, data, sep="\n", file=sys.stderr)
     if data.card.kind == "tables":  # to be corrected by --kind and --constraint
@@ -304,7 +306,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     from .models import load as load_model
 
     model = load_model(arguments.model).to(runtime.pick_device())
-    own = _own(arguments)
+    own = _own(arguments, model.modality)
     data = load(arguments.data, split=arguments.split, standin=arguments.standin, **own)
     began = time.perf_counter()
     figures = evaluate(model, data, n=arguments.n, seed=arguments.seed)
@@ -413,9 +415,12 @@ def _number(text: str) -> float:
     return number
 
 
-def _own(arguments: argparse.Namespace) -> dict:
+def _own(arguments: argparse.Namespace, modality: str) -> dict:
     """The options of ``aigc_lib.data.load`` for the reader's own files."""
+    from .data.own import is_own
+
     return {
+        "ratings": (modality == "ratings" and is_own(arguments.data)) or None,
         "image_size": arguments.image_size,
         "channels": arguments.channels,
         "seconds": arguments.sound_seconds,

@@ -36,6 +36,7 @@ ALONE = [
     "wavenet",
     "cifar10",
     "adult",
+    "ranking",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together
     "product_copy",
@@ -43,6 +44,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "gan_remedies",
     "text_classification",
     "ring8",
+    "bandit",
     "metric_floor",
 ]
 # Collected from executed chapters, `make book JOBS=1`, not measured here.

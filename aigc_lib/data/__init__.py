@@ -5,6 +5,7 @@ from ..codecs.tokens import Windows, prompted
 from .catalog import CATALOG, Card, File
 from .dataset import Dataset, load
 from .download import CorruptFile, DataUnavailable
+from .ratings import Ratings
 from .store import cache_dir, find, obtain
 from .table import Table
 from .text import Texts
@@ -18,6 +19,7 @@ __all__ = [
     "DataUnavailable",
     "Dataset",
     "File",
+    "Ratings",
     "Table",
     "Texts",
     "Windows",

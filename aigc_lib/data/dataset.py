@@ -15,6 +15,8 @@ from ..arguments import unknown
 from .catalog import CATALOG, Card, lookup
 from .download import CorruptFile, DataUnavailable
 from .own import is_own, read_own
+from .ratings import Ratings
+from .ratings import collect as collect_ratings
 from .store import obtain
 from .table import Table, tabled
 from .text import Texts, collect
@@ -78,14 +80,15 @@ def load(
     target: str | None = None,
     kinds: Mapping[str, str] | None = None,
     constraints: Iterable[str] | None = None,
-) -> Dataset | Texts | Table:
+    ratings: bool | None = None,
+) -> Dataset | Texts | Table | Ratings:
     """Load one split of a data set; see ``CATALOG`` for the names, or give a path.
 
     Looks in ``$AIGC_DATA_DIR``, then in the cache, then downloads. If all that fails
     and ``standin`` names a set of the same kind that is always at hand ("digits" for
     images), returns that one in the shape of the set asked for, and says so in a
-    banner. Sets of texts come as ``Texts``, of tables as ``Table``, all others as
-    ``Dataset``.
+    banner. Sets of texts come as ``Texts``, of tables as ``Table``, of who took what
+    as ``Ratings``, all others as ``Dataset``.
 
     A path is a folder of your own pictures, WAV files, texts, tables, or tunes in ABC
     or MIDI files, whose sub-folders are classes; or a file of a text, of JSON lines
@@ -94,9 +97,10 @@ def load(
     ``image_size`` with 1 or 3 ``channels``, sounds last ``seconds``; see
     ``aigc_lib.data.own`` for what is taken where these are not given. In tables the
     others are to tell the column ``target``, else the last one; ``kinds`` and
-    ``constraints`` correct what ``TableCodec.fit`` infers. About one sample in ten is
-    for the split "test", always the same. A name of the catalogue goes before a folder
-    of that name: "./mnist".
+    ``constraints`` correct what ``TableCodec.fit`` infers. With ``ratings`` a table
+    says who took what: rows of user, item and, if known, time. About one sample in ten
+    is for the split "test", always the same, of ratings one user in five. A name of the
+    catalogue goes before a folder of that name: "./mnist".
 
     Raises:
         ValueError: unknown ``name``, ``split`` or ``standin``; nothing at a path that
@@ -106,6 +110,7 @@ def load(
     """
     options = {"image_size": image_size, "channels": channels, "seconds": seconds}
     options |= {"target": target, "kinds": kinds, "constraints": constraints}
+    options["ratings"] = ratings or None
     if is_own(name):
         if standin is not None:
             raise ValueError(
@@ -144,7 +149,7 @@ def standins(wanted: Card) -> list[str]:
     ]
 
 
-def _read(card: Card, split: str) -> Dataset | Texts | Table:
+def _read(card: Card, split: str) -> Dataset | Texts | Table | Ratings:
     """Read a split and check it against the card."""
     module, _, function = card.reader.partition(":")
     read = getattr(import_module(f"{__package__}.{module}"), function)
@@ -153,6 +158,8 @@ def _read(card: Card, split: str) -> Dataset | Texts | Table:
         return collect(card, split, found)
     if card.kind == "tables":
         return tabled(card, split, found)
+    if card.kind == "ratings":
+        return collect_ratings(card, split, found)
     x, y, *modes = found
     shape = (card.splits[split], *card.shape)
     if tuple(x.shape) != shape or tuple(y.shape) != shape[:1]:

@@ -1,4 +1,4 @@
-"""What the commands do differently for images, points, texts, sounds and tables.
+"""What the commands do differently for each kind of data.
 
 A kind of data, which its card states, has one module here, found when it is asked for.
 It defines
@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from ..arguments import unknown
-from ..data import Dataset, Table, Texts
+from ..data import Dataset, Ratings, Table, Texts
 from ..files import replacing
 from ..models import MODELS, GenerativeModel, Trainable
 
@@ -29,6 +29,7 @@ ENDINGS = {
     "text": ("txt",),
     "sounds": ("wav",),
     "tables": ("csv", "tsv", "parquet"),
+    "ratings": ("csv",),
 }
 ASKED = {  # what ``draw`` takes: of which kind, and what the commands call it
     "prompt": ("text", "--prompt"),
@@ -49,7 +50,7 @@ def handler(kind: str) -> ModuleType:
 
 
 def build(
-    name: str, data: Dataset | Texts | Table, options: dict[str, Any]
+    name: str, data: Dataset | Texts | Table | Ratings, options: dict[str, Any]
 ) -> tuple[Trainable, Any]:
     """Make model ``name`` for samples like those of ``data``; return what it fits too.
 
@@ -92,7 +93,7 @@ def write(
 
 
 def evaluate(
-    model: Trainable, data: Dataset | Texts | Table, *, n: int, seed: int
+    model: Trainable, data: Dataset | Texts | Table | Ratings, *, n: int, seed: int
 ) -> dict[str, Any]:
     """Compare ``model`` with ``data``, by ``n`` samples or by what it says of the data.
 

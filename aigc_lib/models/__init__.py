@@ -17,15 +17,18 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .gan.growing import GrowingGAN
     from .gan.style import StyleGAN
     from .gan.tabular import CTGAN
+    from .ranking import EASE, ItemKNN, Lately, Popularity
     from .transformer.bert import load_bert
     from .transformer.encoder import MaskedLM, TextClassifier
     from .transformer.gpt import GPT
     from .transformer.gpt2 import load_gpt2
     from .transformer.preference import DPO
+    from .transformer.ranking import SASRec
     from .vae import VAE, BetaVAE
     from .vae.adversarial import VAEGAN
     from .vae.conditional import ConditionalVAE
     from .vae.flow_prior import FlowPriorVAE
+    from .vae.ranking import MultVAE
     from .vae.tabular import TVAE
     from .wavenet import WaveNet
 
@@ -44,6 +47,7 @@ _HOMES = {
     "FlowPriorVAE": "vae.flow_prior",
     "VAEGAN": "vae.adversarial",
     "TVAE": "vae.tabular",
+    "MultVAE": "vae.ranking",
     "DDPM": "diffusion",
     "FlowMatching": "diffusion",
     "TableFlow": "diffusion.tabular",
@@ -51,6 +55,11 @@ _HOMES = {
     "DPO": "transformer.preference",
     "MaskedLM": "transformer.encoder",
     "TextClassifier": "transformer.encoder",
+    "SASRec": "transformer.ranking",
+    "EASE": "ranking",
+    "ItemKNN": "ranking",
+    "Lately": "ranking",
+    "Popularity": "ranking",
     "load_bert": "transformer.bert",
     "load_gpt2": "transformer.gpt2",
     "WaveNet": "wavenet",
@@ -86,6 +95,7 @@ MODELS = Registry(
         "flow_prior_vae": "FlowPriorVAE",
         "vae_gan": "VAEGAN",
         "tvae": "TVAE",
+        "mult_vae": "MultVAE",
         "ddpm": "DDPM",
         "flow": "FlowMatching",
         "table_flow": "TableFlow",
@@ -97,6 +107,7 @@ MODELS = Registry(
         "gpt": "GPT",
         "masked_lm": "MaskedLM",
         "text_classifier": "TextClassifier",
+        "sasrec": "SASRec",
         "wavenet": "WaveNet",
     }
 )
@@ -106,6 +117,7 @@ __all__ = [
     "DCGAN",
     "DDPM",
     "DPO",
+    "EASE",
     "GAN",
     "GPT",
     "MLPGAN",
@@ -121,7 +133,12 @@ __all__ = [
     "GenerativeModel",
     "GrowingGAN",
     "InfoGAN",
+    "ItemKNN",
+    "Lately",
     "MaskedLM",
+    "MultVAE",
+    "Popularity",
+    "SASRec",
     "StyleGAN",
     "TableFlow",
     "TextClassifier",

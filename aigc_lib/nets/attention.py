@@ -108,6 +108,10 @@ class Transformer(nn.Module):
                 nn.init.normal_(layer.weight, std=0.02 / math.sqrt(2 * depth))
 
     def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        return linear(self.states(tokens, cache), self.token.weight).float()
+
+    def states(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        """Tokens (B, T) -> what is known at each place (B, T, C), before any logits."""
         start = cache.length if cache else 0
         end = start + tokens.shape[1]
         if end > self.context:
@@ -123,7 +127,7 @@ class Transformer(nn.Module):
             x = block(x, turns, cache.pairs[i] if cache else None, start)
         if cache:
             cache.length = end
-        return linear(self.norm(x), self.token.weight).float()
+        return self.norm(x)
 
     def step(self, token: Tensor, cache: KVCache) -> Tensor:
         """Token (B,) -> logits (B, vocab_size) of the next, as ``forward`` computes.

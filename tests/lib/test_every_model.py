@@ -9,6 +9,7 @@ from torch import nn
 
 import aigc_lib as aigc
 from aigc_lib.data import Characters
+from aigc_lib.kinds import ENDINGS
 from aigc_lib.models import (
     MODELS,
     VAE,
@@ -66,6 +67,9 @@ OTHER = {
     "stacks": 1,
     "levels": 16,
     "pac": 2,
+    "items": tuple("abcde"),
+    "anneal_steps": 7,
+    "negatives": 3,
 }
 NOT_TOGETHER = {  # options that exclude another, or are no plain value
     *("sample_shape", "encoder", "decoder", "net", "tokenizer", "bert", "vocab_size"),
@@ -111,7 +115,7 @@ def test_only_what_makes_samples_has_sample(name):
     kind = MODELS[name]
     assert issubclass(kind, Trainable)
     assert hasattr(kind, "sample") == issubclass(kind, GenerativeModel)
-    assert kind.modality in ("images", "points", "text", "sounds", "tables")
+    assert kind.modality in ENDINGS
 
 
 def data_for(model):
@@ -121,7 +125,7 @@ def data_for(model):
         x = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
     elif model.modality == "points":
         x = torch.randn(16, *model.sample_shape, generator=generator)
-    elif model.modality == "text":
+    elif model.modality in ("text", "ratings"):
         x = torch.randint(0, 3, (16, 9), generator=generator)
     elif model.modality == "tables":
         shape = (16, *model.sample_shape)

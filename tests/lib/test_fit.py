@@ -31,6 +31,8 @@ from aigc_lib.models import (
     GrowingGAN,
     InfoGAN,
     MaskedLM,
+    MultVAE,
+    SASRec,
     TableFlow,
     TextClassifier,
     WaveNet,
@@ -265,11 +267,14 @@ WAITLESS = {
     "tvae": lambda: TVAE(hidden=8),
     "ctgan": lambda: CTGAN(hidden=8, pac=2),
     "table_flow": lambda: TableFlow(width=8, depth=1),
+    "mult_vae": lambda: MultVAE(4, latent_dim=2, hidden=4),
+    "sasrec": lambda: SASRec(4, width=8),
 }
 EXAMPLES = {
     "images": IMAGES[:, :, :8, :8],
     "points": POINTS[:40],
     "text": torch.arange(40 * 8).view(40, 8) % 4,
+    "ratings": torch.arange(40 * 8).view(40, 8) % 4,
     "sounds": 0.5 * torch.sin(torch.arange(40 * 50.0)).view(40, 50),
     "tables": torch.arange(40 * 2).view(40, 2) % 10,
 }

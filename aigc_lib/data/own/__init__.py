@@ -16,6 +16,7 @@ from .folder import Files
 
 if TYPE_CHECKING:
     from ..dataset import Dataset
+    from ..ratings import Ratings
     from ..table import Table
     from ..text import Texts
 
@@ -29,6 +30,7 @@ ENDINGS = {
 }
 SHEETS = (".xlsx", ".xls")  # known, and not read
 READ = tuple(ending for endings in ENDINGS.values() for ending in endings)
+PAIRS = (".csv", ".tsv")  # tables that can say who took what, where that is asked for
 OPTIONS = {
     "pictures": ("image_size", "channels"),
     "sounds": ("seconds",),
@@ -51,18 +53,19 @@ def is_own(name: object) -> bool:
 
 
 def read_own(
-    name: str | os.PathLike, split: str, **options: Any
-) -> Dataset | Texts | Table:
+    name: str | os.PathLike, split: str, ratings: bool | None = None, **options: Any
+) -> Dataset | Texts | Table | Ratings:
     """Read one split of the files at ``name``; what they are, most endings say.
 
-    ``options`` that are None are not given.
+    With ``ratings`` they are tables of who took what. ``options`` that are None are not
+    given.
 
     Raises:
         ValueError: nothing there, nothing that can be used, too much, sheets of Excel,
             or options for files of another kind.
     """
     files = Files.at(name)
-    kind = _kind(files)
+    kind = "ratings" if ratings else _kind(files)
     options = {key: value for key, value in options.items() if value is not None}
     for key, value in options.items():
         if key not in OPTIONS.get(kind, ()):
@@ -70,7 +73,7 @@ def read_own(
                 f"{key}={value}: name={files.name!r} holds {kind}, which "
                 f"take no {key}: leave it out"
             )
-    files.keep(ENDINGS[kind])
+    files.keep(PAIRS if ratings else ENDINGS[kind])
     return import_module(f".{kind}", __name__).read(files, split, **options)
 
 

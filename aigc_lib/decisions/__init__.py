@@ -1,0 +1,1 @@
+"""What is chosen with what models say: policies, tests and alarms."""

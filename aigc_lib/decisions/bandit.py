@@ -1,0 +1,183 @@
+"""Bandits: choose one of several, learn from what comes of it, and lose little.
+
+A policy is an object with ``choose`` and ``learn``. It plays many replications of the
+same game at once: ``choose()`` gives one number for each, (R,) int64, and
+``learn(choice, reward)`` takes these and what they brought, (R,) of 0 and 1.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from ..arguments import finite, whole
+from ..simulators.clicks import Creatives
+
+
+class Policy(Protocol):
+    """What ``play`` needs."""
+
+    def choose(self) -> np.ndarray: ...
+
+    def learn(self, choice: np.ndarray, reward: np.ndarray) -> None: ...
+
+    def winner(self) -> np.ndarray:
+        """The choice of which it thinks best now, (R,)."""
+
+
+class Counting:
+    """Counts how often each of ``arms`` was tried and how often it paid: (R, K).
+
+    Raises:
+        ValueError: fewer than two arms, or no replication.
+    """
+
+    def __init__(self, arms: int, *, replications: int = 1, seed: int = 0):
+        shape = whole("replications", replications, 1), whole("arms", arms, 2)
+        self.tried, self.paid = np.zeros(shape), np.zeros(shape)
+        self.visitors = 0  # of each replication: what came of them was learned
+        self.rows = np.arange(shape[0])
+        self.rng = np.random.default_rng(whole("seed", seed, 0))
+
+    def learn(self, choice: np.ndarray, reward: np.ndarray) -> None:
+        """Count one more try in each replication.
+
+        Raises:
+            ValueError: rewards that are not within [0, 1], such as NaN.
+        """
+        if not ((reward >= 0) & (reward <= 1)).all():
+            raise ValueError(f"reward={reward}: give numbers in [0, 1]")
+        self.visitors += 1
+        self.tried[self.rows, choice] += 1
+        self.paid[self.rows, choice] += reward
+
+    def means(self, untried: float) -> np.ndarray:
+        """The mean reward of each arm, (R, K); ``untried`` where nobody knows."""
+        means = self.paid / np.maximum(self.tried, 1)
+        means[self.tried == 0] = untried
+        return means
+
+    def winner(self) -> np.ndarray:
+        """The arm of the highest mean, (R,); equals by lot."""
+        return self.highest(self.means(-np.inf))
+
+    def highest(self, values: np.ndarray) -> np.ndarray:
+        """The place of the greatest of each row, (R,); equals by lot."""
+        best = values.argmax(1)
+        top = values == values[self.rows, best][:, None]
+        shared = np.flatnonzero(top.sum(1) > 1)
+        if len(shared):
+            lots = self.rng.random((len(shared), values.shape[1]))
+            best[shared] = (top[shared] * lots).argmax(1)
+        return best
+
+
+class EpsilonGreedy(Counting):
+    """The best so far, but with probability ``epsilon`` any.
+
+    Arms that nobody has tried come first. What it loses grows for ever, by a share
+    ``epsilon`` of what any choice loses.
+
+    Raises:
+        ValueError: ``epsilon`` outside [0, 1].
+    """
+
+    def __init__(self, arms: int, epsilon: float = 0.1, **options):
+        super().__init__(arms, **options)
+        self.epsilon = finite("epsilon", epsilon, least=0, most=1)
+
+    def choose(self) -> np.ndarray:
+        """One choice for each replication, (R,)."""
+        greedy = self.highest(self.means(np.inf))
+        anything = self.rng.integers(self.tried.shape[1], size=len(self.rows))
+        return np.where(
+            self.rng.random(len(self.rows)) < self.epsilon, anything, greedy
+        )
+
+
+class UCB1(Counting):
+    """The arm that could be the best: mean + ``width`` sqrt(2 ln t / tries).
+
+    Each arm is tried once at first. ``width`` = 1 is UCB1, whose bound holds for any
+    reward in [0, 1] and is generous where clicks are rare.
+
+    Source: Auer, Cesa-Bianchi and Fischer 2002, figure 1.
+
+    Raises:
+        ValueError: a ``width`` that is not above 0.
+    """
+
+    def __init__(self, arms: int, width: float = 1.0, **options):
+        super().__init__(arms, **options)
+        self.width = finite("width", width, above=0)
+
+    def choose(self) -> np.ndarray:
+        """One choice for each replication, (R,)."""
+        log = math.log(max(self.visitors, 1))
+        reach = self.width * np.sqrt(2 * log / np.maximum(self.tried, 1))
+        return self.highest(self.means(np.inf) + reach)
+
+
+class Thompson(Counting):
+    """An arm as often as it is believed to be the best: one draw of each belief.
+
+    The belief in an arm's rate is Beta(``paid`` + 1, ``failed`` + 1): any rate was as
+    likely before.
+
+    Source: Thompson 1933; Chapelle and Li 2011, algorithm 2.
+    """
+
+    def choose(self) -> np.ndarray:
+        """One choice for each replication, (R,)."""
+        failed = self.tried - self.paid
+        return self.rng.beta(self.paid + 1, failed + 1).argmax(1)
+
+    def winner(self) -> np.ndarray:
+        """The arm of the highest expected rate, (R,)."""
+        return self.highest((self.paid + 1) / (self.tried + 2))
+
+
+class Played(NamedTuple):
+    """What came of a game: ``regret`` (R,) in expected clicks, and over time.
+
+    ``path`` (points, R) is the regret after the ``at`` (points,) first visitors;
+    ``winner`` (R,) what the policy would choose from now on, and ``wrong`` (R,) bool
+    whether a better one exists.
+    """
+
+    regret: np.ndarray
+    path: np.ndarray
+    at: np.ndarray
+    winner: np.ndarray
+    wrong: np.ndarray
+
+
+def play(
+    policy: Policy, world: Creatives, visitors: int, *, points: int = 100
+) -> Played:
+    """Let ``visitors`` come, one after the other, in all replications.
+
+    Raises:
+        ValueError: no visitor, or a policy for another number of replications.
+    """
+    visitors = whole("visitors", visitors, 1)
+    points = min(whole("points", points, 1), visitors)
+    at = np.linspace(visitors / points, visitors, points).round().astype(int)
+    lost, path = np.zeros(len(world.rates)), []
+    marks = set(at.tolist())
+    for visitor in range(1, visitors + 1):
+        choice = policy.choose()
+        if len(choice) != len(lost):
+            raise ValueError(
+                f"policy has {len(choice)} replications, the world {len(lost)}: give "
+                "both the same"
+            )
+        policy.learn(choice, world.visit(choice))
+        lost += world.regret(choice)
+        if visitor in marks:
+            path.append(lost.copy())
+    winner = policy.winner()
+    wrong = world.regret(winner) > 0
+    return Played(lost, np.stack(path), at, winner, wrong)
