@@ -338,7 +338,7 @@ def run(arguments: argparse.Namespace) -> int:
     from .pipeline import read
 
     pipeline = read(arguments.config)
-    print(start(seed=pipeline.seed), file=sys.stderr)
+    start(seed=pipeline.seed)
     outcome = pipeline.run(arguments.folder)
     print(outcome, f"record {outcome.folder / 'record.json'}", sep="\n")
     return int(not outcome.passed)

@@ -40,7 +40,9 @@ def caught(answer):
         "D": "学的和评的错得一样，还有什么与它们对照？",
     }
     for letter, said in answer.items():
-        require(said == _found(letter), f"{letter} 不是“{said}”。想一想：{hints[letter]}")
+        require(
+            said == _found(letter), f"{letter} 不是“{said}”。想一想：{hints[letter]}"
+        )
 
 
 def _found(letter):
@@ -114,7 +116,7 @@ def retried(answer):
         found = float(answer(p_good, p_bad, share, tries))
         case = f"一次过的机会 {p_good:g} 与 {p_bad:g}、坏的占 {share:g}、{tries} 次时"
         require(
-            tries == 1 or abs(found - passed["bad"]) > 1e-9,
+            abs(found - passed["bad"]) > 1e-9 or abs(right - passed["bad"]) < 1e-9,
             f"{case}你给出的是全部候选里的，还要除以上线的总数",
         )
         once = share * p_bad / (share * p_bad + (1 - share) * p_good)
@@ -213,9 +215,7 @@ def leaky_gate(answer, lines=None):
         not passes({"fd": float("nan"), "loss": 0.2}, most),
         "fd 是 NaN，还是放行了：NaN 与任何数比都是 False",
     )
-    require(
-        not passes({"loss": 0.2}, most), "没有量 fd，还是放行了：缺的数不能当成 0"
-    )
+    require(not passes({"loss": 0.2}, most), "没有量 fd，还是放行了：缺的数不能当成 0")
     require(
         not passes({"fd": 12.0, "loss": 0.2}, {}), "一条规则也没有的关卡，什么都放行"
     )
@@ -313,7 +313,7 @@ def doubled(answer):
 
 @checker()
 def open_gate(answer):
-    """`answer(hits, tried)`: "deploy", "reject" or "more", asked after every 25 samples.
+    """`answer(hits, tried)`: "deploy", "reject" or "more", asked every 25 samples.
 
     Score: mean cost of 10,000 candidates of the chapter's world; at most 400 samples
     each. Floor: 0.34; no fixed number of samples gets below 0.39.
@@ -326,7 +326,7 @@ def open_gate(answer):
             said = answer(hits, tried)
             require(
                 said in ("deploy", "reject", "more"),
-                f'hits={hits}、tried={tried} 时返回了 {said!r}；'
+                f"hits={hits}、tried={tried} 时返回了 {said!r}；"
                 '只能是 "deploy"、"reject"、"more"',
             )
             known[hits, tried] = said

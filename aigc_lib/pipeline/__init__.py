@@ -162,7 +162,8 @@ class Pipeline:
                 with _within(section, record, place):
                     known |= self._follow(section, known)
                     if section == "model":
-                        record["before"] = self._rehearse(known)
+                        with _naming("evaluation"):
+                            record["before"] = self._rehearse(known)
                     if section == "evaluation":
                         record["figures"] = dict(known["figures"])
                         record["gate"] = [
@@ -195,7 +196,7 @@ class Pipeline:
         figures = self._follow("evaluation", known)["figures"]
         if all(rule.passed for rule in self.gate.judge(figures)):
             raise ValueError(
-                f"[evaluation] gate={list(self.gate.rules)}: the untrained model "
+                f"gate={list(self.gate.rules)}: the untrained model "
                 "passes it, so that it would let anything through: ask for more"
             )
         return dict(figures)

@@ -6,6 +6,8 @@ import tomllib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -251,7 +253,7 @@ def test_a_bad_configuration_is_refused_by_section_key_and_value(bad, said):
         (changed("model", name="vae", hidden=8), r"\[model\] model='vae' is not made"),
         (
             changed("evaluation", gate=["recal >= 1"]),
-            r"\[model\] gate='recal': did you mean 'recall'",
+            r"\[evaluation\] gate='recal': did you mean 'recall'",
         ),
         (
             changed("evaluation", gate=["precision >= 0"]),
@@ -323,6 +325,14 @@ def test_an_open_gate_deploys_what_was_trained():
     same = zip(again.parameters(), outcome.model.parameters(), strict=True)
     assert all(torch.equal(a, b.cpu()) for a, b in same)
     assert (outcome.folder / "samples.png").exists()
+
+
+def test_what_is_drawn_leaves_the_figures_of_a_notebook_alone():
+    backend = matplotlib.get_backend()
+    open_before = plt.get_fignums()
+    assert passing().run().passed
+    assert matplotlib.get_backend() == backend
+    assert plt.get_fignums() == open_before
 
 
 def test_notebook_and_command_line_give_the_same(tmp_path, capsys):
