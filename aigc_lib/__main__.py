@@ -40,7 +40,18 @@ EXAMPLES = {
   python -m aigc_lib evaluate gan.safetensors fashion_mnist --n 10000 --json""",
     "run": """
   python -m aigc_lib run clothes.toml
-      (exit status 0: deployed, 1: the gate held it back; the record is a JSON file)""",
+      (exit status 0: deployed, 1: the gate held it back; the record is a JSON file)
+what it may hold:
+  [data]
+  name = "fashion_mnist"
+  [model]
+  name = "vae"
+  [optimisation]
+  steps = 6000
+  [evaluation]
+  gate = ["frechet_distance <= 60", "recall >= 0.1"]
+  [application]
+  to = "served/clothes.safetensors\"""",
     "export": """
   python -m aigc_lib export gan.safetensors gan.onnx""",
     "check": """

@@ -69,8 +69,9 @@ def _labels(
     """Return the labels of ``found`` as numbers of ``classes``."""
     foreign = sorted(set(found.classes) - set(classes))
     if foreign or found.y is None:
+        found_here = foreign[:5] or "none"
         raise ValueError(
-            f"feedback={os.fspath(more)!r} has the classes {foreign[:5]}: name its "
+            f"feedback={os.fspath(more)!r} has the classes {found_here}: name its "
             f"sub-folders or labels as the data do: {', '.join(classes[:10])}"
         )
     return torch.tensor([classes.index(name) for name in found.classes])[found.y]

@@ -10,7 +10,7 @@ A run is one TOML file with a section for each module::
     name = "vae"
     hidden = 256
     [optimisation]
-    steps = 2000
+    steps = 6000
     [evaluation]
     n = 1000
     gate = ["frechet_distance <= 60", "recall >= 0.1"]

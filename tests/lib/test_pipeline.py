@@ -456,7 +456,7 @@ def test_other_kinds_of_data(name, data):
             "perplexity",
         )
     else:
-        options, rule = {"hidden": 8}, "frechet_distance"
+        options, rule = {"hidden": 16}, "frechet_distance"
     made = configured(
         {
             "data": {"name": data, "held_out": 100},
@@ -505,12 +505,19 @@ def test_nothing_has_come_back_yet():
 
 
 def test_texts_that_came_back():
-    texts = "\n".join(json.dumps({"text": f"第{k}条"}) for k in range(30))
-    Path("back.jsonl").write_text(texts, "utf-8")
     before = aigc.data.load("product_copy")
+    rows = [{"text": f"第{k}条", "label": before.classes[k % 2]} for k in range(30)]
+    lines = "\n".join(map(json.dumps, rows))
+    Path("back.jsonl").write_text(lines, "utf-8")
     after = joined(before, "back.jsonl")
     assert after.texts[: len(before)] == before.texts
-    assert len(after) > len(before)
+    for text, label in zip(after.texts, after.y.tolist(), strict=True):
+        if text.startswith("第"):
+            assert label == int(text[1:-1]) % 2
+    assert len(before) < len(after) == len(after.y) == len(after.facts)
+    Path("back.jsonl").write_text('{"text": "甲"}\n{"text": "乙"}\n' * 20, "utf-8")
+    with pytest.raises(ValueError, match="has the classes none: name"):
+        joined(before, "back.jsonl")
 
 
 def test_what_cannot_come_back():
