@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -35,8 +36,7 @@ def joined(data: Dataset | Texts, more: str | os.PathLike) -> Dataset | Texts:
     Raises:
         ValueError: another kind of data, or a class that ``data`` does not have.
     """
-    place = Path(more)
-    if not place.is_file() and not any(file.is_file() for file in place.rglob("*")):
+    if not digest(more):
         return data
     kind = data.card.kind
     if kind not in ("images", "text"):
@@ -61,6 +61,18 @@ def joined(data: Dataset | Texts, more: str | os.PathLike) -> Dataset | Texts:
     return replace(
         data, texts=data.texts + found.texts, facts=data.facts + found.facts, y=y
     )
+
+
+def digest(place: str | os.PathLike) -> str:
+    """Return a SHA-256 of the files at ``place``, their names included; "" for none."""
+    files = [Path(place)] if Path(place).is_file() else sorted(Path(place).rglob("*"))
+    files = [file for file in files if file.is_file()]
+    told = hashlib.sha256()
+    for file in files:
+        told.update(file.relative_to(place).as_posix().encode() + b"\0")
+        with file.open("rb") as content:
+            told.update(hashlib.file_digest(content, "sha256").digest())
+    return told.hexdigest() if files else ""
 
 
 def _labels(

@@ -40,6 +40,7 @@ from typing import Any
 
 from .. import runtime
 from ..arguments import unknown, whole
+from ..data.parts import digest
 from ..files import replacing
 from ..options import typed
 from .contracts import CONTRACTS, Contract, diagram, flows
@@ -112,8 +113,11 @@ class Pipeline:
 
     @property
     def id(self) -> str:
-        """The name of the run and a digest of its configuration."""
-        text = json.dumps(self.config, sort_keys=True)
+        """The name of the run, and a digest of its configuration and what came back."""
+        text, feedback = json.dumps(self.config, sort_keys=True), self.application
+        feedback = getattr(feedback, "feedback", None)
+        if isinstance(feedback, str | os.PathLike):
+            text += digest(feedback)
         return f"{self.name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
     def check(self) -> None:
@@ -141,7 +145,7 @@ class Pipeline:
         self.check()
         place = Path(folder) / self.id
         record = {
-            "run": self.id,
+            "run": place.name,
             "outcome": "running",
             "config": self.config,
             "started": datetime.now(UTC).isoformat(timespec="seconds"),

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 import aigc_lib as aigc
 from aigc_lib.__main__ import main
-from aigc_lib.data.parts import joined, spread
+from aigc_lib.data.parts import digest, joined, spread
 from aigc_lib.pipeline import (
     CONTRACTS,
     Application,
@@ -497,6 +497,37 @@ def test_pictures_that_came_back_are_learned_from():
     assert len(held_out) == len(aigc.data.load("digits", split="test"))
 
 
+def test_what_comes_back_makes_a_run_of_its_own():
+    class Returned:
+        def load(self, feedback):
+            train, held_out = Data("ring8", held_out=200).load()
+            if Path(feedback).exists():
+                more = torch.from_numpy(np.load(feedback))
+                train = replace(train, x=torch.cat([train.x, more]))
+            return train, held_out
+
+    made = pipeline(data=Returned(), application=Application("a.safetensors"))
+    made.application = replace(made.application, feedback="back.npy")
+    first = made.run()
+    np.save("back.npy", np.zeros((500, 2), np.float32))
+    second = made.run()
+    assert first.record["run"] != second.record["run"]
+    assert len(list(Path("runs").rglob("record.json"))) == 2
+    assert made.run().folder == second.folder
+
+
+def test_the_digest_of_files_knows_names_and_contents():
+    assert digest("nowhere") == ""
+    pictures("returned", ["a", "b"], per_class=2)
+    before = digest("returned")
+    assert before == digest("returned") != ""
+    Path("returned/a/0.png").rename("returned/a/9.png")
+    renamed = digest("returned")
+    assert renamed != before
+    Path("returned/a/9.png").write_bytes(b"other")
+    assert digest("returned") not in (before, renamed)
+
+
 def test_nothing_has_come_back_yet():
     Path("empty").mkdir()
     for feedback in (None, "nowhere", "empty"):
@@ -512,7 +543,7 @@ def test_texts_that_came_back():
     after = joined(before, "back.jsonl")
     assert after.texts[: len(before)] == before.texts
     for text, label in zip(after.texts, after.y.tolist(), strict=True):
-        if text.startswith("第"):
+        if text in {row["text"] for row in rows}:
             assert label == int(text[1:-1]) % 2
     assert len(before) < len(after) == len(after.y) == len(after.facts)
     Path("back.jsonl").write_text('{"text": "甲"}\n{"text": "乙"}\n' * 20, "utf-8")
