@@ -28,6 +28,7 @@ __all__ = [
     "fit",
     "metrics",
     "models",
+    "pipeline",
     "plots",
     "runtime",
     "show",
@@ -37,7 +38,7 @@ __all__ = [
 _HOMES = {"start": "runtime", "fit": "train"}  # functions, by module
 
 if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
-    from . import check, data, metrics, models, plots, runtime, show, train
+    from . import check, data, metrics, models, pipeline, plots, runtime, show, train
     from .runtime import start
     from .train import fit
 

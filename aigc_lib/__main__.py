@@ -39,6 +39,20 @@ EXAMPLES = {
   python -m aigc_lib sample t.safetensors --n 5000 --where "sex=Male" --out a.csv""",
     "evaluate": """
   python -m aigc_lib evaluate gan.safetensors fashion_mnist --n 10000 --json""",
+    "run": """
+  python -m aigc_lib run clothes.toml
+      (exit status 0: deployed, 1: the gate held it back; the record is a JSON file)
+what it may hold:
+  [data]
+  name = "fashion_mnist"
+  [model]
+  name = "vae"
+  [optimisation]
+  steps = 6000
+  [evaluation]
+  gate = ["frechet_distance <= 60", "recall >= 0.1"]
+  [application]
+  to = "served/clothes.safetensors\"""",
     "export": """
   python -m aigc_lib export gan.safetensors gan.onnx""",
     "check": """
@@ -67,8 +81,8 @@ OF_TABLES = [
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    0; 1: something is missing (doctor) or not passed (check); 2: bad input, or a file
-    that cannot be written; 130: interrupted; 141: nobody reads the output any more.
+    0; 1: something is missing (doctor) or not passed (check, run); 2: bad input, or a
+    file that cannot be written; 130: interrupted; 141: nobody reads the output.
     """
     for stream in (sys.stdout, sys.stderr):
         # A console of another encoding shows some signs as \\u4e2d: better than to fail
@@ -191,6 +205,10 @@ def parser() -> argparse.ArgumentParser:
     own_files(p)
     p.add_argument("--json", action="store_true", help="print one JSON object")
 
+    p = command(run)
+    p.add_argument("config", type=Path, help="TOML file, a section for each module")
+    p.add_argument("--folder", type=Path, default="runs", help=f"of records {default}")
+
     p = command(export)
     p.add_argument("model", **model_file)
     p.add_argument("out", type=Path, help="ONNX file to write")
@@ -222,8 +240,8 @@ def fit(arguments: argparse.Namespace) -> None:
     from .kinds import build
     from .models import MODELS
     from .options import options
+    from .pipeline.modules import batch_for
     from .train import fit
-    from .train.fit import RECIPE
     from .train.samples import as_samples
 
     if arguments.model not in MODELS:
@@ -250,8 +268,8 @@ def fit(arguments: argparse.Namespace) -> None:
         samples, judges = held_out(as_samples(samples, model), arguments.hold_out)
         choice = {"validate": judges, "keep_best": True}
     size = arguments.batch_size
-    if size is None:  # what suits the model; all samples where there are fewer
-        size = min(len(samples), model.recipe.get("batch_size", RECIPE["batch_size"]))
+    if size is None:
+        size = batch_for(model, samples)
     try:
         history = fit(
             model,
@@ -325,6 +343,18 @@ def evaluate(arguments: argparse.Namespace) -> None:
     for name, value in result.items():
         text = f"{value:.4g}" if isinstance(value, float) else value
         print(f"{name.replace('_', ' '):32}{text}")
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Follow a configuration: train, evaluate, and deploy what passes the gate."""
+    from . import start
+    from .pipeline import read
+
+    pipeline = read(arguments.config)
+    start(seed=pipeline.seed)
+    outcome = pipeline.run(arguments.folder)
+    print(outcome, f"record {outcome.folder / 'record.json'}", sep="\n")
+    return int(not outcome.passed)
 
 
 def export(arguments: argparse.Namespace) -> None:

@@ -1,11 +1,11 @@
-"""Options of a model from the command line, in the types that its constructor names."""
+"""Options from a command line or a file, in the types that a constructor names."""
 
 from __future__ import annotations
 
 import inspect
 import math
 import types
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from .arguments import unknown
@@ -40,17 +40,34 @@ def options(model: type, pairs: Collection[str]) -> dict[str, Any]:
     Raises:
         ValueError: no pair, an unknown name, or a value that is not of its type.
     """
-    known, found = accepted(model), {}
+    found = {}
     for pair in pairs:
         name, equals, text = pair.partition("=")
         if not (name and equals):
             raise ValueError(f"--set {pair}: write NAME=VALUE, such as loss=hinge")
+        found |= typed(model, {name: text.strip()}, "--set ")
+    return found
+
+
+def typed(model: type, values: Mapping[str, Any], said: str = "") -> dict[str, Any]:
+    """Check ``values``, as text or of TOML, against the constructor of ``model``.
+
+    ``said`` comes before the name in messages.
+
+    Raises:
+        ValueError: an unknown name, or a value that is not of its type.
+    """
+    known, found = accepted(model), {}
+    for name, value in values.items():
         if name not in known:
-            raise unknown("--set", name, known)
+            raise unknown(said.strip() or "key", name, known)
+        text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
         try:
-            found[name] = convert(text.strip(), known[name])
+            found[name] = convert(text, known[name])
         except ValueError:
-            raise ValueError(f"--set {pair}: give {wanted(known[name])}") from None
+            raise ValueError(
+                f"{said}{name}={text}: give {wanted(known[name])}"
+            ) from None
     return found
 
 

@@ -307,6 +307,7 @@ class Reader:
         return f"$$\n{body}{tag}\n$$"
 
     def on_mermaid(self, argument, options, body):
+        body = diagrams.content(options, body)
         alt = options.get("alt") or options.get("caption") or diagrams.labels(body)
         svg = flowchart.draw(body, alt).encode()
         picture = embedded(alt, svg, "image/svg+xml")

@@ -1,6 +1,7 @@
 """The `mermaid` directive: a figure whose flowchart is drawn when the book is built."""
 
 import re
+from importlib import import_module
 from typing import ClassVar
 
 from docutils import nodes
@@ -15,18 +16,24 @@ class diagram(nodes.General, nodes.Element):
 
 
 class Mermaid(SphinxDirective):
-    """A diagram; `alt` says what it shows to readers who cannot see it."""
+    """A diagram; `alt` says what it shows to readers who cannot see it.
+
+    Its lines stand in the page, or `from` names a function of the library that returns
+    them: `aigc_lib.pipeline.diagram`.
+    """
 
     has_content = True
     option_spec: ClassVar = {
         "alt": directives.unchanged,
         "caption": directives.unchanged,
+        "from": directives.unchanged_required,
         "name": directives.unchanged,
     }
 
     def run(self):
-        self.assert_has_content()
-        code = "\n".join(self.content)
+        if "from" not in self.options:
+            self.assert_has_content()
+        code = content(self.options, "\n".join(self.content))
         alt = self.options.get("alt") or self.options.get("caption") or labels(code)
         try:
             svg = draw(code, alt)
@@ -41,6 +48,14 @@ class Mermaid(SphinxDirective):
         self.set_source_info(figure)
         self.add_name(figure)
         return [figure]
+
+
+def content(options, body):
+    """Return the lines of a diagram: what `from` in the library says, or `body`."""
+    if "from" not in options:
+        return body
+    module, _, function = options["from"].rpartition(".")
+    return getattr(import_module(module), function)()
 
 
 def labels(code):

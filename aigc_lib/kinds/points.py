@@ -23,13 +23,15 @@ def build(
 
 def write(samples: Tensor, path: Path, columns: int) -> None:
     """Write a PNG file with all points."""
-    import matplotlib
+    from matplotlib.figure import Figure
 
-    matplotlib.use("agg")
     from .. import plots
 
+    # No window and no figure of pyplot: a notebook goes on showing its own.
+    figure = Figure(figsize=(2.8, 2.8))
     limit = 1.1 * samples.abs().max().item()
-    plots.points(fake=samples, limit=limit).figure.savefig(path, format="png")
+    plots.points(fake=samples, limit=limit, ax=figure.subplots())
+    figure.savefig(path, format="png")
 
 
 def evaluate(

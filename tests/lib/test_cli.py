@@ -21,7 +21,7 @@ import aigc_lib as aigc
 from aigc_lib.__main__ import main
 from aigc_lib.files import DiskFull
 
-COMMANDS = ["fit", "sample", "evaluate", "export", "check", "data", "doctor"]
+COMMANDS = ["fit", "sample", "evaluate", "run", "export", "check", "data", "doctor"]
 ROOT = Path(__file__).parents[2]
 
 

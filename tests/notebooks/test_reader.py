@@ -1,10 +1,12 @@
 """The reader's twin: Markdown that Colab shows, empty answers, folded solutions."""
 
+import base64
 import re
 
 import nbformat
 import pytest
 
+from aigc_lib.pipeline import CONTRACTS
 from tools import chapter, labels, sync
 from tools.reader import Reader, Unreadable
 
@@ -135,6 +137,13 @@ def test_diagram_is_a_picture_with_its_words(render):
     text = render('```{mermaid}\n:alt: 甲到乙\nflowchart LR\n a["甲"] --> b["乙"]\n```')
     assert text.startswith("![甲到乙](data:image/svg+xml;base64,")
     assert f"[甲到乙]({PAGE})" in text
+
+
+def test_diagram_of_the_library_is_drawn_from_it(render):
+    text = render("```{mermaid}\n:alt: 五个模块\n:from: aigc_lib.pipeline.diagram\n```")
+    picture = re.search(r"data:image/svg\+xml;base64,([^)]+)\)", text)[1]
+    svg = base64.b64decode(picture).decode()
+    assert all(f">{section}<" in svg for section in CONTRACTS)
 
 
 @pytest.mark.parametrize(
