@@ -5,6 +5,7 @@ import torch
 
 from aigc_lib.models.transformer.sampling import (
     Sampling,
+    drawn_from,
     keep_top_k,
     keep_top_p,
     penalized,
@@ -99,6 +100,15 @@ def test_draws_follow_the_probabilities():
     expected = torch.tensor([5 / 9, 2.5 / 9, 1.5 / 9, 0])
     torch.testing.assert_close(shares, expected, atol=0.015, rtol=0)
     assert (Sampling(temperature=0).draw(logits) == 0).all()
+
+
+def test_what_has_no_probability_is_never_drawn():
+    p = torch.tensor([[0.0, 0.3, 0.0, 0.7, 0.0], [0.0, 0.0, 1.0, 0.0, 0.0]])
+    rows = p.repeat_interleave(50_000, 0)
+    drawn = drawn_from(rows, torch.Generator().manual_seed(0)).view(2, -1)
+    assert set(drawn[0].tolist()) == {1, 3}
+    assert (drawn[1] == 2).all()
+    assert abs((drawn[0] == 3).double().mean().item() - 0.7) < 0.01
 
 
 @pytest.mark.parametrize(

@@ -71,13 +71,26 @@ class Sampling:
             return token
         probabilities = self.probabilities(logits, seen).cpu()
         _check_possible(~probabilities.isnan())
-        drawn = torch.multinomial(probabilities, 1, generator=generator)
-        return drawn[:, 0].to(logits.device)
+        return drawn_from(probabilities, generator).to(logits.device)
 
     def _penalized(self, logits: Tensor, seen: Tensor | None) -> Tensor:
         if seen is None or self.repetition_penalty == 1:
             return logits
         return penalized(logits, seen, self.repetition_penalty)
+
+
+def drawn_from(
+    probabilities: Tensor, generator: torch.Generator | None = None
+) -> Tensor:
+    """Draw a token (B,) from each row of ``probabilities`` (B, V), all on the CPU.
+
+    Added up from the first, they exceed a uniform number at the token drawn: one random
+    number for a row, where ``torch.multinomial`` takes V of them, most of its time.
+    """
+    ends = probabilities.double().cumsum(1)
+    uniform = torch.rand(len(ends), 1, generator=generator, dtype=ends.dtype)
+    drawn = torch.searchsorted(ends, uniform * ends[:, -1:], right=True)[:, 0]
+    return drawn.clamp(max=ends.shape[1] - 1)  # where rounding made it all of the sum
 
 
 def _check_possible(possible: Tensor) -> None:
