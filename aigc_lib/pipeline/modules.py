@@ -36,6 +36,7 @@ class Data:
     image_size: int | None = None
     channels: int | None = None
     seconds: float | None = None
+    target: str | None = None
 
     def __post_init__(self):
         if self.split == "train":
@@ -55,7 +56,7 @@ class Data:
         return train, spread(held_out, self.held_out)
 
 
-OWN = ("image_size", "channels", "seconds")
+OWN = ("image_size", "channels", "seconds", "target")
 
 
 @dataclass(frozen=True)

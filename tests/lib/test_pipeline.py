@@ -250,6 +250,7 @@ def test_a_bad_configuration_is_refused_by_section_key_and_value(bad, said):
     ("bad", "said"),
     [
         (changed("data", name="ring9"), r"\[data\] name='ring9': did you mean 'ring8'"),
+        (changed("data", target="income"), r"\[data\] target='?income"),
         (changed("model", name="vae", hidden=8), r"\[model\] model='vae' is not made"),
         (
             changed("evaluation", gate=["recal >= 1"]),
