@@ -112,15 +112,15 @@ METHODS: dict[str, tuple[Callable[..., Recommender], list[Settings]]] = {
     ),
     "item-kNN": (
         lambda data, seed, **s: ItemKNN(data, **s),
-        grid(neighbours=(50, 500), shrink=(0.0, 20.0)),
+        grid(neighbours=(50, 500), shrink=(0.0, 20.0, 100.0)),
     ),
     "EASE": (
         lambda data, seed, **s: EASE(data, **s),
-        grid(penalty=(50.0, 200.0, 800.0, 3200.0)),
+        grid(penalty=(50.0, 200.0, 800.0, 3200.0, 12_800.0)),
     ),
     "implicit, ALS": (
         lambda data, seed, **s: ALS(data, seed=seed, **s),
-        grid(factors=(16, 64), alpha=(1.0, 10.0)),
+        grid(factors=(8, 16, 64), alpha=(1.0, 10.0, 40.0)),
     ),
     OURS: (
         mult_vae,
