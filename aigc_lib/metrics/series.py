@@ -17,11 +17,14 @@ from ..arguments import finite, whole
 def autocorrelation(x: ArrayLike, lags: int = 20) -> np.ndarray:
     """Correlation of ``x`` (T,) with itself 1 ... ``lags`` steps before, (lags,).
 
+    Or of windows (R, T), each pair within one window.
+
     Sums of products over the sum of squares, as in Box and Jenkins: |.| < 1.96/√T is
     what independent values give 95 times in 100.
 
     Raises:
-        ValueError: ``x`` not (T,) finite, constant, or not longer than ``lags``.
+        ValueError: another shape, values not finite or all the same, or no more of
+            them than ``lags``.
     """
     return _lagged(_series("x", x, lags), None, lags)
 
@@ -41,6 +44,8 @@ def leverage(returns: ArrayLike, lags: int = 20) -> np.ndarray:
 def stylised_facts(returns: ArrayLike, lags: int = 20) -> dict[str, float]:
     """The facts that nearly all series of returns (T,) share (Cont 2001), as numbers.
 
+    Or those of windows (R, T), taken together.
+
     ``excess_kurtosis`` is 0 for a normal; ``acf_returns`` and ``acf_squares`` are the
     mean autocorrelation of returns and of their squares over ``lags`` lags: near 0 and
     clearly positive in markets; ``leverage`` is the mean of ``leverage``.
@@ -52,8 +57,8 @@ def stylised_facts(returns: ArrayLike, lags: int = 20) -> dict[str, float]:
     return {
         "mean": float(r.mean()),
         "std": float(r.std()),
-        "skewness": float(skew(r)),
-        "excess_kurtosis": float(kurtosis(r)),
+        "skewness": float(skew(r, None)),
+        "excess_kurtosis": float(kurtosis(r, None)),
         "acf_returns": float(autocorrelation(r, lags).mean()),
         "acf_squares": float(autocorrelation(r**2, lags).mean()),
         "leverage": float(leverage(r, lags).mean()),
@@ -130,18 +135,19 @@ def _lagged(x: np.ndarray, later: np.ndarray | None, lags: int) -> np.ndarray:
     a = x - x.mean()
     b = a if later is None else later - later.mean()
     scale = np.sqrt((a**2).sum() * (b**2).sum())
-    return np.array([(a[:-k] * b[k:]).sum() for k in range(1, lags + 1)]) / scale
+    found = [(a[..., :-k] * b[..., k:]).sum() for k in range(1, lags + 1)]
+    return np.array(found) / scale
 
 
 def _series(name: str, values: ArrayLike, lags: int) -> np.ndarray:
     x = finite_array(name, values)
     lags = whole("lags", lags, 1)
-    if x.ndim != 1 or len(x) <= lags:
+    if x.ndim not in (1, 2) or x.shape[-1] <= lags:
         raise ValueError(
-            f"{name} has shape {x.shape}: give one series longer than lags={lags}"
+            f"{name} has shape {x.shape}: give series longer than lags={lags}"
         )
     if np.ptp(x) == 0:
-        raise ValueError(f"{name} is constant, {x[0]}: it correlates with nothing")
+        raise ValueError(f"{name} is constant, {x.flat[0]}: it correlates with nothing")
     return x
 
 

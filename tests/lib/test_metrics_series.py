@@ -50,6 +50,17 @@ def test_a_normal_has_no_stylised_facts_and_a_mixture_has():
     assert wild["excess_kurtosis"] == pytest.approx(1.92, abs=0.15)
 
 
+def test_pairs_of_windows_stay_within_one():
+    apart = np.array([[1.0, -1.0, 0.0], [5.0, 3.0, -8.0]])
+    a = apart - apart.mean()
+    by_hand = (a[:, :-1] * a[:, 1:]).sum() / (a**2).sum()
+    assert series.autocorrelation(apart, 1) == pytest.approx(by_hand)
+    one = np.random.default_rng(0).standard_normal(400)
+    np.testing.assert_allclose(
+        series.autocorrelation(one[None], 5), series.autocorrelation(one, 5)
+    )
+
+
 def test_the_crps_of_a_normal_by_its_samples():
     x = np.random.default_rng(0).normal(1, 2, (3, 100_000))
     y = [1.0, -3.0, 8.0]
@@ -115,7 +126,7 @@ def test_the_true_distribution_scores_best_on_average():
         (lambda: series.autocorrelation([], 1), "x is empty"),
         (lambda: series.autocorrelation([2.0] * 30), "x is constant"),
         (lambda: series.autocorrelation([1, 2, 3], 3), "longer than lags=3"),
-        (lambda: series.leverage([[1, 2], [3, 4]], 1), r"returns has shape \(2, 2\)"),
+        (lambda: series.leverage([[1, 2], [3, 4]], 2), r"returns has shape \(2, 2\)"),
         (lambda: series.autocorrelation(["a", "b"], 1), "give numbers"),
         (lambda: series.pinball(0, 1, 1), "level=1"),
         (lambda: series.crps([[1.0]], [1.0]), r"give \(N, M\) with M >= 2, and \(N,\)"),
