@@ -27,11 +27,16 @@ def build(
 ) -> tuple[GenerativeModel, Tensor]:
     """Make a model for these columns; it learns from all windows of its length.
 
+    The card may name a ``transform``: a price that is once below 0 has no log returns.
+
     Raises:
         ValueError: a series shorter than a window, or one that the codec refuses.
     """
     codec = SeriesCodec.train(
-        data.x, data.columns, recent=int(options.get("past", 0)) + 1
+        data.x,
+        data.columns,
+        transform=data.card.parameters.get("transform"),
+        recent=int(options.get("past", 0)) + 1,
     )
     model = MODELS[name](columns=len(data.columns), codec=codec, **options)
     return model, codec.windows(data.x, model.past + model.horizon)

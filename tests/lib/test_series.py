@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aigc_lib as aigc
+from aigc_lib import kinds
 from aigc_lib.codecs.series import SeriesCodec
 from aigc_lib.data import CATALOG, DataUnavailable, Series
 
@@ -117,6 +118,10 @@ def test_known_values_of_the_oil_price():
         pytest.skip("wti is not at hand")
     assert test.x.min() == -36.98
     assert str(test.times[test.x[:, 0].argmin()])[:10] == "2020-04-20"
+    train = aigc.data.load("wti")
+    model, _ = kinds.build("series_flow", train, {"width": 8, "horizon": 2})
+    assert model.codec.transform == "difference"
+    assert len(model.codec.windows(test.x, 2)) == len(test) - 2
 
 
 def test_the_gap_of_natural_gas_is_spanned():
