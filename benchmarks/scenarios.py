@@ -4,9 +4,9 @@ Every forecast sees the days before its own only. Historical simulation looks at
 last 500 or 1,000 days; GARCH(1, 1) is fitted anew every 250 days on all days before,
 with Student's t or with the tail of its own residuals (filtered historical simulation).
 Our flow is trained once, on the years before the test, and never again; its sizes and
-steps were chosen on the last 1,200 days of those years. Brent is judged
-in log returns, WTI, whose price was once negative, in dollars. The made-up market is
-there because its true value at risk is known.
+steps were chosen on the last 1,200 days of those years. Brent is
+judged in log returns, WTI, whose price was once negative, in dollars. The made-up
+market is there because its true value at risk is known.
 
 Coverage is judged by Kupiec and Christoffersen, the shortfall by McNeil and Frey's test
 and by the joint score, whose difference to GARCH-t has an interval from a stationary
@@ -51,7 +51,7 @@ CLASSIC = {
         r, start, tail="empirical"
     ),
 }
-OURS, BASE = "scenarios of a flow", "GARCH-t (arch)"
+OURS, BASE, TRUTH = "scenarios of a flow", "GARCH-t (arch)", "the truth"
 BLOCK = 20  # days that the bootstrap of a difference keeps together
 
 
@@ -99,8 +99,12 @@ def measure(key: str, seed: int) -> dict:
     codec, _, steps, start = series(name)
     returns = codec.increments(steps)[:, 0].numpy()
     began = time.perf_counter()
-    ours = method == OURS
-    risk = by_flow(name, seed) if ours else CLASSIC[method](returns, start)
+    if method == OURS:
+        risk = by_flow(name, seed)
+    elif method == TRUTH:
+        risk = truth(len(returns) - start)
+    else:
+        risk = CLASSIC[method](returns, start)
     seconds = time.perf_counter() - began
     test = returns[start:]
     scores = shortfall_score(test, risk.var, risk.shortfall, LEVEL)
@@ -110,13 +114,23 @@ def measure(key: str, seed: int) -> dict:
     return answer | {"scores": scores.tolist()}
 
 
+def truth(days: int) -> TailRisk:
+    """The tail risk of the last days of the made-up market, as its volatility says.
+
+    Its returns are in percent, those of its prices are logarithms: a hundredth.
+    """
+    card = aigc.data.CATALOG["made_market"]
+    market, whole = Market(), sum(card.splits.values())
+    volatility = market.simulate(whole, card.parameters["seed"]).volatility[-days:]
+    return TailRisk(
+        market.value_at_risk(volatility, LEVEL) / 100,
+        market.expected_shortfall(volatility, LEVEL) / 100,
+    )
+
+
 def error_of_var(risk: TailRisk) -> float:
     """Mean distance to the true value at risk of the made-up market, as a share."""
-    card = aigc.data.CATALOG["made_market"]
-    days, market = sum(card.splits.values()), Market()
-    volatility = market.simulate(days, card.parameters["seed"]).volatility
-    truth = market.value_at_risk(volatility[-len(risk.var) :], LEVEL) / 100
-    return float(np.abs(risk.var / truth - 1).mean())
+    return float(np.abs(risk.var / truth(len(risk.var)).var - 1).mean())
 
 
 def difference(theirs: np.ndarray, ours: np.ndarray) -> list[float]:
@@ -133,7 +147,8 @@ def difference(theirs: np.ndarray, ours: np.ndarray) -> list[float]:
 def main() -> None:
     rows = []
     for name in DATA:
-        classic = [f"{name}: {method}" for method in CLASSIC]
+        known = [TRUTH] if name == "made_market" else []
+        classic = [f"{name}: {method}" for method in (*CLASSIC, *known)]
         runs = in_turns("scenarios", classic, [0], measure)
         ours = f"{name}: {OURS}"
         runs |= in_turns("scenarios", [ours], SEEDS, measure)

@@ -21,12 +21,14 @@ def test_a_difference_of_scores_has_its_interval():
     assert low < mean < high
 
 
-def test_the_true_value_at_risk_has_no_error():
-    market = scenarios.Market()
-    days = market.simulate(6_500, 0).volatility[-2_500:]
-    truth = market.value_at_risk(days) / 100
-    assert scenarios.error_of_var(TAIL(truth, truth)) < 1e-9
-    assert scenarios.error_of_var(TAIL(1.1 * truth, truth)) == pytest.approx(0.1)
+def test_the_truth_holds_on_the_made_up_market():
+    risk = scenarios.truth(2_500)
+    prices = scenarios.aigc.data.load("made_market", split="test").x[:, 0].numpy()
+    hits = np.diff(np.log(prices)) < risk.var[1:]
+    assert scenarios.kupiec(hits).p_value > 0.01
+    assert scenarios.error_of_var(risk) == 0
+    wide = TAIL(1.1 * risk.var, risk.shortfall)
+    assert scenarios.error_of_var(wide) == pytest.approx(0.1)
 
 
 def test_what_is_judged_by_hand():
