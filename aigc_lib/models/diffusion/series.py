@@ -32,7 +32,9 @@ class SeriesFlow(FlowMatching):
     ``SeriesCodec.windows`` gives them. With ``past`` = 0 it makes windows as they come.
     Else it makes what may follow a past: all is measured by the volatility of that
     past, a weighted mean of its squares (and of 1, the square of a common step), so
-    that a calm and a restless week look alike; the net is told the volatility too.
+    that a calm and a restless week look alike; the net is told the volatility too. The
+    flow runs in asinh of that: what is rare and far out comes near, and the way back
+    gives tails heavier than those of the normal noise that it starts from.
 
     ``codec`` brings samples back to values, and is saved with the model; without one
     the samples are steps and begin at 0.
@@ -79,7 +81,7 @@ class SeriesFlow(FlowMatching):
         """One regression, as ``FlowMatching``'s, in units of the volatility."""
         known, future = batch.split([self.past, self.horizon], 2)
         scale = self.volatility(known)
-        data = future / scale
+        data = (future / scale).asinh()
         noise = torch.randn_like(data)
         t = torch.randn(len(data), device=data.device).sigmoid()
         guess = self.net(self.path.at(data, noise, t), t, known / scale, scale)
@@ -183,7 +185,7 @@ class SeriesFlow(FlowMatching):
             def velocity(x: Tensor, t: Tensor) -> Tensor:
                 return net(x, t, known / scale, scale)
 
-            return (scale * SOLVERS[solver](velocity, noise, times)).cpu()
+            return (scale * SOLVERS[solver](velocity, noise, times).sinh()).cpu()
 
         with self.for_sampling("net") as net:
             return in_parts(some, known, noise)
