@@ -135,8 +135,8 @@ def parser() -> argparse.ArgumentParser:
     data_name = {
         "help": "name of a data set (see python -m aigc_lib data), or the path of your "
         "own files: a folder of pictures, WAV files, texts or tunes, a .txt or .jsonl, "
-        "a table in .csv or .parquet: for models that recommend one of users and items, "
-        "for those of series one with times"
+        "a table in .csv or .parquet; of users and items for models that recommend, "
+        "with times for those of series"
     }
     seed = {"type": _seed, "default": 0, "help": default}
     standin = {"help": "set to use where DATA cannot be had: digits"}

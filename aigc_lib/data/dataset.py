@@ -183,7 +183,7 @@ def _read(card: Card, split: str) -> Dataset | Texts | Table | Ratings | Series:
     return Dataset(x, y, card.name, split, card, *modes)
 
 
-def _announce(data: Dataset | Texts | Table | Series, card: Card) -> None:
+def _announce(data: Dataset | Texts | Table | Ratings | Series, card: Card) -> None:
     """Tell the reader, in a notebook by a banner, else by a line on stderr."""
     text = (
         f"替身数据：本机没有 {card.title}，也无法下载，以下改用 {data.card.title}"
