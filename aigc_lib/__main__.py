@@ -31,9 +31,11 @@ EXAMPLES = {
   python -m aigc_lib fit gpt novel.txt --seconds 120
   python -m aigc_lib fit table_flow loans.csv --seconds 120 --hold-out 0.1
   python -m aigc_lib fit mult_vae clicks.csv --seconds 60
+  python -m aigc_lib fit series_flow brent --seconds 60 --set past=20 --set horizon=5
   python -m aigc_lib fit dcgan mnist --steps 20000 --checkpoint run.pt
       (the same again after an interruption goes on where run.pt stops)""",
     "sample": """
+  python -m aigc_lib sample oil.safetensors --n 1000 --out scenarios.csv
   python -m aigc_lib sample gan.safetensors --n 100 --columns 10 --out samples.png
   python -m aigc_lib sample writer.safetensors --n 3 --prompt 品类=雨伞；颜色=墨绿→
   python -m aigc_lib sample t.safetensors --n 5000 --where "sex=Male" --out a.csv""",
@@ -133,7 +135,8 @@ def parser() -> argparse.ArgumentParser:
     data_name = {
         "help": "name of a data set (see python -m aigc_lib data), or the path of your "
         "own files: a folder of pictures, WAV files, texts or tunes, a .txt or .jsonl, "
-        "a table in .csv or .parquet, for models that recommend one of users and items"
+        "a table in .csv or .parquet; of users and items for models that recommend, "
+        "with times for those of series"
     }
     seed = {"type": _seed, "default": 0, "help": default}
     standin = {"help": "set to use where DATA cannot be had: digits"}
@@ -451,6 +454,7 @@ def _own(arguments: argparse.Namespace, modality: str) -> dict:
 
     return {
         "ratings": (modality == "ratings" and is_own(arguments.data)) or None,
+        "series": (modality == "series" and is_own(arguments.data)) or None,
         "image_size": arguments.image_size,
         "channels": arguments.channels,
         "seconds": arguments.sound_seconds,

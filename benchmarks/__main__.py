@@ -43,6 +43,8 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "infogan",
     "gan_remedies",
     "text_classification",
+    "scenarios",
+    "opinion_alarm",
     "ring8",
     "bandit",
     "metric_floor",

@@ -6,6 +6,7 @@ from .catalog import CATALOG, Card, File
 from .dataset import Dataset, load
 from .download import CorruptFile, DataUnavailable
 from .ratings import Ratings
+from .series import Series
 from .store import cache_dir, find, obtain
 from .table import Table
 from .text import Texts
@@ -20,6 +21,7 @@ __all__ = [
     "Dataset",
     "File",
     "Ratings",
+    "Series",
     "Table",
     "Texts",
     "Windows",

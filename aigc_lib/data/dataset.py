@@ -17,6 +17,8 @@ from .download import CorruptFile, DataUnavailable
 from .own import is_own, read_own
 from .ratings import Ratings
 from .ratings import collect as collect_ratings
+from .series import Series
+from .series import collect as collect_series
 from .store import obtain
 from .table import Table, tabled
 from .text import Texts, collect
@@ -81,14 +83,16 @@ def load(
     kinds: Mapping[str, str] | None = None,
     constraints: Iterable[str] | None = None,
     ratings: bool | None = None,
-) -> Dataset | Texts | Table | Ratings:
+    series: bool | None = None,
+) -> Dataset | Texts | Table | Ratings | Series:
     """Load one split of a data set; see ``CATALOG`` for the names, or give a path.
 
     Looks in ``$AIGC_DATA_DIR``, then in the cache, then downloads. If all that fails
     and ``standin`` names a set of the same kind that is always at hand ("digits" for
     images), returns that one in the shape of the set asked for, and says so in a
     banner. Sets of texts come as ``Texts``, of tables as ``Table``, of who took what
-    as ``Ratings``, all others as ``Dataset``.
+    as ``Ratings``, numbers in the course of time as ``Series``, all others as
+    ``Dataset``.
 
     A path is a folder of your own pictures, WAV files, texts, tables, or tunes in ABC
     or MIDI files, whose sub-folders are classes; or a file of a text, of JSON lines
@@ -98,9 +102,10 @@ def load(
     ``aigc_lib.data.own`` for what is taken where these are not given. In tables the
     others are to tell the column ``target``, else the last one; ``kinds`` and
     ``constraints`` correct what ``TableCodec.fit`` infers. With ``ratings`` a table
-    says who took what: rows of user, item and, if known, time. About one sample in ten
-    is for the split "test", always the same, of ratings one user in five. A name of the
-    catalogue goes before a folder of that name: "./mnist".
+    says who took what: rows of user, item and, if known, time; with ``series`` it holds
+    times and numbers. About one sample in ten is for the split "test", always the same,
+    of ratings one user in five, of a series the last tenth. A name of the catalogue
+    goes before a folder of that name: "./mnist".
 
     Raises:
         ValueError: unknown ``name``, ``split`` or ``standin``; nothing at a path that
@@ -111,6 +116,7 @@ def load(
     options = {"image_size": image_size, "channels": channels, "seconds": seconds}
     options |= {"target": target, "kinds": kinds, "constraints": constraints}
     options["ratings"] = ratings or None
+    options["series"] = series or None
     if is_own(name):
         if standin is not None:
             raise ValueError(
@@ -149,7 +155,7 @@ def standins(wanted: Card) -> list[str]:
     ]
 
 
-def _read(card: Card, split: str) -> Dataset | Texts | Table | Ratings:
+def _read(card: Card, split: str) -> Dataset | Texts | Table | Ratings | Series:
     """Read a split and check it against the card."""
     module, _, function = card.reader.partition(":")
     read = getattr(import_module(f"{__package__}.{module}"), function)
@@ -160,6 +166,8 @@ def _read(card: Card, split: str) -> Dataset | Texts | Table | Ratings:
         return tabled(card, split, found)
     if card.kind == "ratings":
         return collect_ratings(card, split, found)
+    if card.kind == "series":
+        return collect_series(card, split, found)
     x, y, *modes = found
     shape = (card.splits[split], *card.shape)
     if tuple(x.shape) != shape or tuple(y.shape) != shape[:1]:
@@ -175,7 +183,7 @@ def _read(card: Card, split: str) -> Dataset | Texts | Table | Ratings:
     return Dataset(x, y, card.name, split, card, *modes)
 
 
-def _announce(data: Dataset | Texts | Table, card: Card) -> None:
+def _announce(data: Dataset | Texts | Table | Ratings | Series, card: Card) -> None:
     """Tell the reader, in a notebook by a banner, else by a line on stderr."""
     text = (
         f"替身数据：本机没有 {card.title}，也无法下载，以下改用 {data.card.title}"

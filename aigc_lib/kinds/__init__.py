@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from ..arguments import unknown
-from ..data import Dataset, Ratings, Table, Texts
+from ..data import Dataset, Ratings, Series, Table, Texts
 from ..files import replacing
 from ..models import MODELS, GenerativeModel, Trainable
 
@@ -30,6 +30,7 @@ ENDINGS = {
     "sounds": ("wav",),
     "tables": ("csv", "tsv", "parquet"),
     "ratings": ("csv",),
+    "series": ("csv",),
 }
 ASKED = {  # what ``draw`` takes: of which kind, and what the commands call it
     "prompt": ("text", "--prompt"),
@@ -50,7 +51,7 @@ def handler(kind: str) -> ModuleType:
 
 
 def build(
-    name: str, data: Dataset | Texts | Table | Ratings, options: dict[str, Any]
+    name: str, data: Dataset | Texts | Table | Ratings | Series, options: dict[str, Any]
 ) -> tuple[Trainable, Any]:
     """Make model ``name`` for samples like those of ``data``; return what it fits too.
 
@@ -93,7 +94,11 @@ def write(
 
 
 def evaluate(
-    model: Trainable, data: Dataset | Texts | Table | Ratings, *, n: int, seed: int
+    model: Trainable,
+    data: Dataset | Texts | Table | Ratings | Series,
+    *,
+    n: int,
+    seed: int,
 ) -> dict[str, Any]:
     """Compare ``model`` with ``data``, by ``n`` samples or by what it says of the data.
 

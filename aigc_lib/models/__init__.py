@@ -11,6 +11,7 @@ from .base import GenerativeModel, Trainable, load_model
 
 if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .diffusion import DDPM, FlowMatching
+    from .diffusion.series import SeriesFlow
     from .diffusion.tabular import TableFlow
     from .gan import DCGAN, GAN, MLPGAN
     from .gan.conditional import ConditionalGAN, InfoGAN
@@ -51,6 +52,7 @@ _HOMES = {
     "DDPM": "diffusion",
     "FlowMatching": "diffusion",
     "TableFlow": "diffusion.tabular",
+    "SeriesFlow": "diffusion.series",
     "GPT": "transformer.gpt",
     "DPO": "transformer.preference",
     "MaskedLM": "transformer.encoder",
@@ -99,6 +101,7 @@ MODELS = Registry(
         "ddpm": "DDPM",
         "flow": "FlowMatching",
         "table_flow": "TableFlow",
+        "series_flow": "SeriesFlow",
         "conditional_gan": "ConditionalGAN",
         "info_gan": "InfoGAN",
         "growing_gan": "GrowingGAN",
@@ -139,6 +142,7 @@ __all__ = [
     "MultVAE",
     "Popularity",
     "SASRec",
+    "SeriesFlow",
     "StyleGAN",
     "TableFlow",
     "TextClassifier",

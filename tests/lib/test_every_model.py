@@ -70,12 +70,14 @@ OTHER = {
     "items": tuple("abcde"),
     "anneal_steps": 7,
     "negatives": 3,
+    "columns": 2,
+    "horizon": 3,
+    "past": 2,
 }
 NOT_TOGETHER = {  # options that exclude another, or are no plain value
     *("sample_shape", "encoder", "decoder", "net", "tokenizer", "bert", "vocab_size"),
-    "codec",
     *("importance_samples", "likelihood", "body", "gelu", "bands", "ngrams"),
-    *("spectral_norm", "options"),
+    *("spectral_norm", "options", "codec"),
 }
 every_model = pytest.mark.parametrize("name", MODELS)
 
@@ -123,7 +125,7 @@ def data_for(model):
     if model.modality == "images":
         shape = (16, *model.sample_shape)
         x = torch.randint(0, 256, shape, dtype=torch.uint8, generator=generator)
-    elif model.modality == "points":
+    elif model.modality in ("points", "series"):
         x = torch.randn(16, *model.sample_shape, generator=generator)
     elif model.modality in ("text", "ratings"):
         x = torch.randint(0, 3, (16, 9), generator=generator)
@@ -157,7 +159,7 @@ def test_weights_of_another_precision_are_refused_in_our_words():
 def test_data_in_double_precision_are_brought_to_that_of_the_weights(name):
     model = built(name)
     data = data_for(model)
-    if model.modality in ("points", "sounds"):
+    if model.modality in ("points", "sounds", "series"):
         x = data[0] if isinstance(data, tuple) else data
         data = (x.double(), *data[1:]) if isinstance(data, tuple) else x.double()
     aigc.fit(model, data, steps=1, batch_size=8)

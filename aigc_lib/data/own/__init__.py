@@ -17,6 +17,7 @@ from .folder import Files
 if TYPE_CHECKING:
     from ..dataset import Dataset
     from ..ratings import Ratings
+    from ..series import Series
     from ..table import Table
     from ..text import Texts
 
@@ -31,6 +32,7 @@ ENDINGS = {
 SHEETS = (".xlsx", ".xls")  # known, and not read
 READ = tuple(ending for endings in ENDINGS.values() for ending in endings)
 PAIRS = (".csv", ".tsv")  # tables that can say who took what, where that is asked for
+SERIES = (".csv", ".tsv", ".txt")  # tables of times and numbers, where asked for
 OPTIONS = {
     "pictures": ("image_size", "channels"),
     "sounds": ("seconds",),
@@ -53,19 +55,24 @@ def is_own(name: object) -> bool:
 
 
 def read_own(
-    name: str | os.PathLike, split: str, ratings: bool | None = None, **options: Any
-) -> Dataset | Texts | Table | Ratings:
+    name: str | os.PathLike,
+    split: str,
+    ratings: bool | None = None,
+    series: bool | None = None,
+    **options: Any,
+) -> Dataset | Texts | Table | Ratings | Series:
     """Read one split of the files at ``name``; what they are, most endings say.
 
-    With ``ratings`` they are tables of who took what. ``options`` that are None are not
-    given.
+    With ``ratings`` they are tables of who took what, with ``series`` one of times and
+    numbers. ``options`` that are None are not given.
 
     Raises:
         ValueError: nothing there, nothing that can be used, too much, sheets of Excel,
             or options for files of another kind.
     """
     files = Files.at(name)
-    kind = "ratings" if ratings else _kind(files)
+    asked = {"ratings": PAIRS} if ratings else {"series": SERIES} if series else {}
+    kind = next(iter(asked), None) or _kind(files)
     options = {key: value for key, value in options.items() if value is not None}
     for key, value in options.items():
         if key not in OPTIONS.get(kind, ()):
@@ -73,7 +80,7 @@ def read_own(
                 f"{key}={value}: name={files.name!r} holds {kind}, which "
                 f"take no {key}: leave it out"
             )
-    files.keep(PAIRS if ratings else ENDINGS[kind])
+    files.keep(asked.get(kind) or ENDINGS[kind])
     return import_module(f".{kind}", __name__).read(files, split, **options)
 
 

@@ -1,0 +1,206 @@
+"""The monitor at work: feeds bring headlines, one thread reads them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+from .headlines import Headline, checked
+from .reader import Reading
+from .store import Flooded, Store
+from .trend import Point, alarms, trend
+
+AT_ONCE = 256  # headlines that are stored or read together
+LONGEST_LINE = 64 * 1024  # bytes of a line in a file
+log = logging.getLogger(__name__)
+
+
+class Reads(Protocol):
+    """Whoever reads headlines and knows all topics."""
+
+    @property
+    def topics(self) -> Sequence[str]: ...
+
+    def read(self, texts: Sequence[str]) -> Sequence[Reading]: ...
+
+
+class Answer(NamedTuple):
+    """What became of headlines that were sent."""
+
+    new: int
+    known: int
+    refused: list[dict[str, Any]]  # {"index": place among those sent, "reason": ...}
+
+
+class Monitor:
+    """Takes headlines, reads what waits, and says what the counts show."""
+
+    def __init__(self, store: Store, reader: Reads):
+        self.store, self.reader = store, reader
+        self._work, self._stop = threading.Event(), threading.Event()
+
+    def accept(self, items: Sequence[Any]) -> Answer:
+        """Check headlines and store the good ones; the others get a reason each.
+
+        Raises:
+            Flooded: too many wait already; nothing was stored.
+        """
+        good, refused = [], []
+        for index, item in enumerate(items):
+            try:
+                good.append(checked(item))
+            except ValueError as error:
+                refused.append({"index": index, "reason": str(error)})
+        new = self.store.accept(good)
+        self._work.set()
+        return Answer(new, len(good) - new, refused)
+
+    def read_waiting(self) -> int:
+        """Read the headlines that wait, the oldest first; return how many.
+
+        A stop in between leaves them waiting, and the next call reads them.
+        """
+        total = 0
+        while waiting := self.store.unread(AT_ONCE):
+            readings = self.reader.read([text for _, text in waiting])
+            self.store.read(
+                [
+                    {"id": number, **reading._asdict()}
+                    for (number, _), reading in zip(waiting, readings, strict=True)
+                ]
+            )
+            total += len(waiting)
+            if self._stop.is_set():
+                break
+        return total
+
+    def trend(self, topic: str | None = None, last: int | None = None) -> list[Point]:
+        """The days of a topic, or of all, with intervals and alarms."""
+        return trend(self.store.days(topic), last=last)
+
+    def alarms(self) -> list[dict[str, Any]]:
+        """All alarms of all topics, the newest first."""
+        found = [
+            {"day": day.day, "topic": topic, "share": day.negative / day.n, "n": day.n}
+            for topic in self.reader.topics
+            for day in alarms(self.store.days(topic))
+        ]
+        return sorted(found, key=lambda alarm: alarm["day"], reverse=True)
+
+    # ---- threads ---------------------------------------------------------------------
+
+    def start(self, feed: Feed | None = None) -> list[threading.Thread]:
+        """Read in a thread of its own, and follow ``feed`` in another."""
+        jobs = [self._read_on] + ([lambda: self._follow(feed)] if feed else [])
+        threads = [threading.Thread(target=job, daemon=True) for job in jobs]
+        for thread in threads:
+            thread.start()
+        return threads
+
+    def stop(self) -> None:
+        """Ask the threads to end after what they have at hand."""
+        self._stop.set()
+        self._work.set()
+
+    def _read_on(self) -> None:
+        while not self._stop.is_set():
+            self._work.wait(timeout=5.0)  # another process may have stored some
+            self._work.clear()
+            try:
+                self.read_waiting()
+            except Exception:  # such as a database that is away for a while
+                log.exception("reading failed, trying again in a second")
+                self._stop.wait(1.0)
+                self._work.set()
+
+    def _follow(self, feed: Feed) -> None:
+        while not self._stop.is_set():
+            try:
+                some = self.take(feed)
+                self._work.set()
+            except Flooded:
+                some = 0  # the feed keeps what it has
+            except Exception:
+                log.exception("feed %s failed, trying again", feed.name)
+                some = 0
+            if not some:
+                self._stop.wait(feed.pause)
+
+    def take(self, feed: Feed) -> int:
+        """Store the next headlines of ``feed`` and how far it is, together.
+
+        Raises:
+            Flooded: too many wait already; the feed stands where it stood.
+        """
+        batch = list(islice(feed.after(self.store.position(feed.name)), AT_ONCE))
+        if batch:
+            headlines = [headline for headline, _ in batch if headline]
+            self.store.accept(headlines, feed=feed.name, position=batch[-1][1])
+        return len(batch)
+
+
+class Feed(Protocol):
+    """Headlines in an order that stays, each with the position after it.
+
+    ``after(position)`` yields those behind a position that it gave before, 0 for the
+    beginning; None stands for something that is no headline.
+    """
+
+    name: str
+    pause: float  # seconds to wait where nothing new is there
+
+    def after(self, position: int) -> Iterator[tuple[Headline | None, int]]: ...
+
+
+class FileFeed:
+    """The lines of a file that grows: JSON objects, or headlines as they are.
+
+    Positions are bytes. A last line without its end is left until it has one. A line
+    is the same headline as an equal line of that day. Lines that are no headline are
+    logged and passed over.
+
+    Raises:
+        FileNotFoundError: no file at ``path``.
+    """
+
+    pause = 1.0
+
+    def __init__(self, path: Path):
+        self.path = path.resolve(strict=True)
+        self.name = f"file:{self.path}"[-200:]
+
+    def after(self, position: int) -> Iterator[tuple[Headline | None, int]]:
+        """Yield the whole lines behind byte ``position``.
+
+        Raises:
+            ValueError: the file is shorter than that: another one lies there now.
+        """
+        if self.path.stat().st_size < position:
+            raise ValueError(
+                f"{self.path} is shorter than before: give a new file another name"
+            )
+        with self.path.open("rb") as file:
+            file.seek(position)
+            while line := file.readline():
+                if not line.endswith(b"\n"):
+                    return
+                position += len(line)
+                yield self._headline(line, position), position
+
+    def _headline(self, line: bytes, position: int) -> Headline | None:
+        try:
+            if len(line) > LONGEST_LINE:
+                raise ValueError(f"a line of {len(line):,} bytes")
+            text = line.decode("utf-8-sig").strip()
+            if not text:
+                return None
+            item = json.loads(text) if text.startswith("{") else {"text": text}
+            return checked({"source": self.path.name[:80]} | item)
+        except (ValueError, RecursionError) as error:
+            log.warning("%s, before byte %d: %s", self.path.name, position, error)
+            return None

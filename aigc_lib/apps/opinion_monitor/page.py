@@ -1,0 +1,94 @@
+"""The page of the monitor: the trend of a topic, its alarms, the latest headlines."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from ...runtime import optional
+from .monitor import Monitor
+from .trend import Point
+
+ALL = "全部主题"
+REFRESH = 5.0  # seconds
+SHOWN, DAYS = 20, 120  # headlines, and days of the trend
+
+
+def figure(points: Sequence[Point]) -> Any:
+    """Draw the share of bad headlines with its 95% interval, and where alarms rang."""
+    from matplotlib.figure import Figure
+
+    drawn = Figure(figsize=(8, 3), layout="constrained")
+    axes = drawn.subplots()
+    days = [point.day for point in points]
+    low, high = [point.low for point in points], [point.high for point in points]
+    axes.fill_between(days, low, high, alpha=0.25, label="95% interval")
+    axes.plot(days, [point.share for point in points], label="negative share")
+    for point in filter(lambda point: point.alarm, points):
+        axes.axvline(point.day, color="C3", linestyle="--")
+    axes.set_ylim(0, 1)
+    axes.set_ylabel("negative share")
+    axes.legend(loc="upper left")
+    drawn.autofmt_xdate()
+    return drawn
+
+
+def shown(monitor: Monitor, choice: str) -> tuple[Any, list, list, str]:
+    """What the page shows of a topic: figure, alarms, headlines, the counts."""
+    topic = None if choice == ALL else choice
+    rung = [
+        [str(alarm["day"]), alarm["topic"], f"{alarm['share']:.0%}", alarm["n"]]
+        for alarm in monitor.alarms()
+        if topic in (None, alarm["topic"])
+    ]
+    rows = [
+        [
+            str(row["day"]),
+            row["topic"],
+            row["sentiment"],
+            f"{row['sure']:.2f}",
+            row["text"],
+        ]
+        for row in monitor.store.latest(SHOWN, topic)
+    ]
+    counts = monitor.store.counts()
+    told = f"共收到 {counts['headlines']:,} 条，{counts['unread']:,} 条等待读取。"
+    return figure(monitor.trend(topic, DAYS)), rung, rows, told
+
+
+def page(monitor: Monitor, note: str = "") -> Any:
+    """Return the page as ``gradio.Blocks``; ``note`` says where the headlines are from.
+
+    Raises:
+        ModuleNotFoundError: gradio is missing.
+    """
+    gr = optional("gradio")
+    with gr.Blocks(title="舆情监测") as blocks:
+        gr.Markdown(
+            "# 舆情监测\n"
+            f"{note}主题与情感由模型判断，会出错；报警只说负面比平常多，不说为什么。"
+        )
+        topic = gr.Dropdown([ALL, *monitor.reader.topics], value=ALL, label="主题")
+        told = gr.Markdown()
+        plot = gr.Plot(label="每日负面占比（阴影为 95% 区间，竖线为报警）")
+        rung = gr.Dataframe(
+            headers=["日期", "主题", "负面占比", "条数"],
+            label="报警",
+            interactive=False,
+        )
+        latest = gr.Dataframe(
+            headers=["日期", "主题", "情感", "把握", "标题"],
+            datatype="str",
+            label="最近的标题",
+            interactive=False,
+            wrap=True,
+        )
+
+        def show(choice: str) -> tuple:
+            return shown(monitor, choice)
+
+        outputs = [plot, rung, latest, told]
+        topic.change(show, topic, outputs)
+        gr.Timer(REFRESH).tick(show, topic, outputs)
+        blocks.load(show, topic, outputs)
+    return blocks

@@ -1,0 +1,192 @@
+"""What the monitor has accepted: one table of headlines, one of how far feeds are.
+
+A headline is stored before it is read, in the transaction that also moves its feed on:
+so a stop at any moment loses nothing, and nothing comes twice. SQLite in a file, or
+PostgreSQL by another URL.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from importlib import import_module
+from typing import Any, NamedTuple
+
+from ...runtime import optional
+from .headlines import Headline
+
+sql = optional("sqlalchemy")
+
+TABLES = sql.MetaData()
+HEADLINES = sql.Table(
+    "headlines",
+    TABLES,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("key", sql.String(64), nullable=False, unique=True),
+    sql.Column("text", sql.Text, nullable=False),
+    sql.Column("source", sql.Text, nullable=False),
+    sql.Column("day", sql.Date, nullable=False),
+    sql.Column("topic", sql.Text),  # NULL: not read yet
+    sql.Column("sentiment", sql.Text),
+    sql.Column("sure", sql.Float),
+    sql.Index("unread", "topic"),
+)
+FEEDS = sql.Table(
+    "feeds",
+    TABLES,
+    sql.Column("name", sql.String(200), primary_key=True),
+    sql.Column("position", sql.BigInteger, nullable=False),
+)
+MOST_UNREAD = 20_000
+SENTIMENTS = ("负面", "中性", "正面")
+
+
+class Flooded(RuntimeError):
+    """So many headlines wait to be read that no more are taken; nothing was stored."""
+
+
+class Day(NamedTuple):
+    """How many headlines a day had, all and of each sentiment."""
+
+    day: date
+    n: int
+    negative: int
+    neutral: int
+    positive: int
+
+
+class Store:
+    """The tables at ``url``, made where there are none.
+
+    Raises:
+        ValueError: a URL that names no database.
+    """
+
+    def __init__(self, url: str, *, most_unread: int = MOST_UNREAD):
+        try:
+            self.engine = sql.create_engine(url)
+        except (sql.exc.ArgumentError, sql.exc.NoSuchModuleError) as error:
+            raise ValueError(
+                f"url={url!r}: {error}; give sqlite:///FILE, or "
+                "postgresql+psycopg://USER:PASSWORD@HOST/NAME"
+            ) from None
+        self.most_unread = most_unread
+        if self.engine.dialect.name == "sqlite":
+            sql.event.listen(self.engine, "connect", _for_many_threads)
+        TABLES.create_all(self.engine)
+
+    def accept(
+        self,
+        headlines: Sequence[Headline],
+        *,
+        feed: str | None = None,
+        position: int = 0,
+    ) -> int:
+        """Store headlines that are not known yet, and how far their feed is.
+
+        Returns how many were new. All or nothing: it returns when they are on disk.
+
+        Raises:
+            Flooded: too many would wait to be read.
+        """
+        rows = [headline._asdict() for headline in headlines]
+        with self.engine.begin() as connection:
+            if self._unread(connection) + len(rows) > self.most_unread:
+                raise Flooded(f"more than {self.most_unread:,} headlines wait")
+            new = 0
+            if rows:
+                insert = self._insert(HEADLINES).on_conflict_do_nothing()
+                before = self._count(connection)
+                connection.execute(insert, rows)
+                new = self._count(connection) - before
+            if feed is not None:
+                insert = self._insert(FEEDS).values(name=feed, position=position)
+                change = {"position": insert.excluded.position}
+                insert = insert.on_conflict_do_update(
+                    index_elements=["name"], set_=change
+                )
+                connection.execute(insert)
+        return new
+
+    def position(self, feed: str) -> int:
+        """How far ``feed`` has been accepted; 0 for one that is new."""
+        wanted = sql.select(FEEDS.c.position).where(FEEDS.c.name == feed)
+        with self.engine.connect() as connection:
+            return connection.scalar(wanted) or 0
+
+    def unread(self, most: int) -> list[tuple[int, str]]:
+        """The oldest headlines that wait to be read: numbers and texts."""
+        table = HEADLINES.c
+        wanted = sql.select(table.id, table.text).where(table.topic.is_(None))
+        with self.engine.connect() as connection:
+            rows = connection.execute(wanted.order_by(table.id).limit(most))
+            return [tuple(row) for row in rows]
+
+    def read(self, readings: Sequence[dict[str, Any]]) -> None:
+        """Note ``topic``, ``sentiment`` and ``sure`` of headlines, by their ``id``."""
+        if not readings:
+            return
+        rows = [{**reading, "number": reading["id"]} for reading in readings]
+        for row in rows:
+            del row["id"]
+        names = ("topic", "sentiment", "sure")
+        change = (
+            sql.update(HEADLINES)
+            .where(HEADLINES.c.id == sql.bindparam("number"))
+            .values({name: sql.bindparam(name) for name in names})
+        )
+        with self.engine.begin() as connection:
+            connection.execute(change, rows)
+
+    def days(self, topic: str | None = None) -> list[Day]:
+        """Count what was read, one row a day that had any, in the order of time."""
+        table = HEADLINES.c
+        counts = [
+            sql.func.sum(sql.case((table.sentiment == name, 1), else_=0))
+            for name in SENTIMENTS
+        ]
+        wanted = sql.select(table.day, sql.func.count(), *counts)
+        wanted = wanted.where(table.topic.is_not(None))
+        if topic is not None:
+            wanted = wanted.where(table.topic == topic)
+        with self.engine.connect() as connection:
+            rows = connection.execute(wanted.group_by(table.day).order_by(table.day))
+            return [Day(day, *map(int, numbers)) for day, *numbers in rows]
+
+    def latest(self, most: int, topic: str | None = None) -> list[dict[str, Any]]:
+        """The headlines of the latest days, newest first."""
+        wanted = sql.select(HEADLINES).where(HEADLINES.c.topic.is_not(None))
+        if topic is not None:
+            wanted = wanted.where(HEADLINES.c.topic == topic)
+        order = HEADLINES.c.day.desc(), HEADLINES.c.id.desc()
+        with self.engine.connect() as connection:
+            rows = connection.execute(wanted.order_by(*order).limit(most))
+            return [dict(row._mapping) for row in rows]
+
+    def counts(self) -> dict[str, int]:
+        """How many headlines there are, and how many of them wait to be read."""
+        with self.engine.connect() as connection:
+            return {
+                "headlines": self._count(connection),
+                "unread": self._unread(connection),
+            }
+
+    def _count(self, connection: Any) -> int:
+        return connection.scalar(sql.select(sql.func.count()).select_from(HEADLINES))
+
+    def _unread(self, connection: Any) -> int:
+        wanted = sql.select(sql.func.count()).select_from(HEADLINES)
+        return connection.scalar(wanted.where(HEADLINES.c.topic.is_(None)))
+
+    def _insert(self, table: Any) -> Any:
+        """The INSERT of this database that can say ON CONFLICT."""
+        name = self.engine.dialect.name
+        if name not in ("sqlite", "postgresql"):
+            raise ValueError(f"url of {name}: choose SQLite or PostgreSQL")
+        return import_module(f"sqlalchemy.dialects.{name}").insert(table)
+
+
+def _for_many_threads(connection: Any, _: Any) -> None:
+    """Let one thread write while others read, and wait for one another."""
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
+        connection.execute(f"PRAGMA {pragma}")

@@ -1,0 +1,180 @@
+"""Value at risk 99% of oil, a day ahead for ten years: our scenarios and the classics.
+
+Every forecast sees the days before its own only. Historical simulation looks at the
+last 500 or 1,000 days; GARCH(1, 1) is fitted anew every 250 days on all days before,
+with Student's t or with the tail of its own residuals (filtered historical simulation).
+Our flow is trained once, on the years before the test, and never again; its sizes and
+steps were chosen on the last 1,200 days of those years. Brent is
+judged in log returns, WTI, whose price was once negative, in dollars. The made-up
+market is there because its true value at risk is known.
+
+Coverage is judged by Kupiec and Christoffersen, the shortfall by McNeil and Frey's test
+and by the joint score, whose difference to GARCH-t has an interval from a stationary
+bootstrap over days. ``STEPS=20`` is a quick try.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+import numpy as np
+import torch
+
+import aigc_lib as aigc
+from aigc_lib.codecs.series import SeriesCodec
+from aigc_lib.decisions import tail_risk
+from aigc_lib.decisions.tail_risk import TailRisk
+from aigc_lib.metrics.risk import (
+    christoffersen,
+    kupiec,
+    shortfall_score,
+    shortfall_test,
+)
+from aigc_lib.metrics.series import pinball
+from aigc_lib.models import SeriesFlow
+from aigc_lib.simulators.market import Market
+from benchmarks.record import in_turns, record, seeds, summary
+
+STEPS, SEEDS = int(os.environ.get("STEPS", 800)), seeds(5)
+LEVEL, PAST = 0.99, 20
+DATA = ("brent", "wti", "made_market")
+FLOW = {"horizon": 1, "past": PAST, "width": 16, "learning_rate": 1e-3}
+TRAINING = {"batch_size": 256, "ema": 0.99, "cooldown": 0.5}
+CLASSIC = {
+    "historical simulation, 500 days": lambda r, start: tail_risk.historical(r, start),
+    "historical simulation, 1,000 days": lambda r, start: tail_risk.historical(
+        r, start, window=1_000
+    ),
+    "GARCH-t (arch)": lambda r, start: tail_risk.garch(r, start),
+    "GARCH, empirical tail (arch)": lambda r, start: tail_risk.garch(
+        r, start, tail="empirical"
+    ),
+}
+OURS, BASE, TRUTH = "scenarios of a flow", "GARCH-t (arch)", "the truth"
+BLOCK = 20  # days that the bootstrap of a difference keeps together
+
+
+def series(name: str) -> tuple[SeriesCodec, torch.Tensor, torch.Tensor, int]:
+    """Return codec, training values, all steps, and the first step of the test."""
+    train, test = (aigc.data.load(name, split=split) for split in ("train", "test"))
+    transform = train.card.parameters.get("transform")
+    codec = SeriesCodec.train(
+        train.x, train.columns, transform=transform, recent=PAST + 1
+    )
+    steps = codec.encode(torch.cat([train.x, test.x]))
+    return codec, train.x, steps, len(train) - 1
+
+
+def by_flow(name: str, seed: int) -> TailRisk:
+    """Train on the years before the test and follow it to the end."""
+    codec, values, steps, start = series(name)
+    aigc.start(seed=seed)
+    model = SeriesFlow(codec=codec, **FLOW)
+    windows = codec.windows(values, PAST + 1)
+    aigc.fit(model, windows, steps=STEPS, seed=seed, **TRAINING)
+    return tail_risk.by_flow(model, steps, start, level=LEVEL)
+
+
+def judged(risk: TailRisk, returns: np.ndarray) -> dict[str, float]:
+    """All that is asked of the forecasts of the days of ``returns`` (T,)."""
+    hits = returns < risk.var
+    chain = christoffersen(hits, LEVEL)
+    return {
+        "days": len(hits),
+        "hits": int(hits.sum()),
+        "expected_hits": (1 - LEVEL) * len(hits),
+        "kupiec_p": kupiec(hits, LEVEL).p_value,
+        "independence_p": chain["independence"].p_value,
+        "coverage_p": chain["coverage"].p_value,
+        "shortfall_p": shortfall_test(returns, risk.var, risk.shortfall).p_value,
+        "pinball": float(pinball(risk.var, returns, 1 - LEVEL).mean()),
+        "mean_var": float(risk.var.mean()),
+    }
+
+
+def measure(key: str, seed: int) -> dict:
+    """Forecast the days of the test by one method, and judge the forecasts."""
+    name, method = key.split(": ")
+    codec, _, steps, start = series(name)
+    returns = codec.increments(steps)[:, 0].numpy()
+    began = time.perf_counter()
+    if method == OURS:
+        risk = by_flow(name, seed)
+    elif method == TRUTH:
+        risk = truth(len(returns) - start)
+    else:
+        risk = CLASSIC[method](returns, start)
+    seconds = time.perf_counter() - began
+    test = returns[start:]
+    scores = shortfall_score(test, risk.var, risk.shortfall, LEVEL)
+    answer = judged(risk, test) | {"score": float(scores.mean()), "seconds": seconds}
+    if name == "made_market":
+        answer["error_of_var"] = error_of_var(risk)
+    return answer | {"scores": scores.tolist()}
+
+
+def truth(days: int) -> TailRisk:
+    """The tail risk of the last days of the made-up market, as its volatility says.
+
+    Its returns are in percent, those of its prices are logarithms: a hundredth.
+    """
+    card = aigc.data.CATALOG["made_market"]
+    market, whole = Market(), sum(card.splits.values())
+    volatility = market.simulate(whole, card.parameters["seed"]).volatility[-days:]
+    return TailRisk(
+        market.value_at_risk(volatility, LEVEL) / 100,
+        market.expected_shortfall(volatility, LEVEL) / 100,
+    )
+
+
+def error_of_var(risk: TailRisk) -> float:
+    """Mean distance to the true value at risk of the made-up market, as a share."""
+    return float(np.abs(risk.var / truth(len(risk.var)).var - 1).mean())
+
+
+def difference(theirs: np.ndarray, ours: np.ndarray) -> list[float]:
+    """The mean of ours - theirs over days, and its 95% interval."""
+    from arch.bootstrap import StationaryBootstrap
+
+    gap = ours - theirs
+    low, high = StationaryBootstrap(BLOCK, gap, seed=0).conf_int(
+        np.mean, reps=2_000, method="percentile"
+    )[:, 0]
+    return [float(gap.mean()), float(low), float(high)]
+
+
+def main() -> None:
+    rows = []
+    for name in DATA:
+        known = [TRUTH] if name == "made_market" else []
+        classic = [f"{name}: {method}" for method in (*CLASSIC, *known)]
+        runs = in_turns("scenarios", classic, [0], measure)
+        ours = f"{name}: {OURS}"
+        runs |= in_turns("scenarios", [ours], SEEDS, measure)
+        scores = {
+            key: np.mean([run.pop("scores") for run in results], 0)
+            for key, results in runs.items()
+        }
+        base = scores[f"{name}: {BASE}"]
+        for key, results in runs.items():
+            row = {"data": name, "method": key.split(": ")[1], "seeds": len(results)}
+            row |= summary(results)
+            if key != f"{name}: {BASE}":
+                row["score_minus_garch_t"] = difference(base, scores[key])
+            rows.append(row)
+    record(
+        "scenarios",
+        rows,
+        level=LEVEL,
+        split="trained before 2016; judged from 2016-01 to 2026-08, one day ahead",
+        metric="p-values of the tests; score: joint score of value at risk and "
+        "shortfall, lower is better, its mean difference over days with a 95% interval",
+        model=FLOW,
+        training=TRAINING | {"steps": STEPS},
+        seeds=list(SEEDS),
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,439 @@
+"""The opinion monitor: nothing lost, nothing twice, whatever is sent to it."""
+
+import json
+import sqlite3
+from datetime import UTC, date, datetime, timedelta
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("sqlalchemy")
+pytest.importorskip("fastapi")
+
+from aigc_lib.apps.opinion_monitor import made
+from aigc_lib.apps.opinion_monitor import monitor as monitors
+from aigc_lib.apps.opinion_monitor.headlines import checked
+from aigc_lib.apps.opinion_monitor.made import MadeFeed
+from aigc_lib.apps.opinion_monitor.monitor import FileFeed, Monitor
+from aigc_lib.apps.opinion_monitor.page import ALL, page, shown
+from aigc_lib.apps.opinion_monitor.reader import Reader, Reading
+from aigc_lib.apps.opinion_monitor.service import MOST_BYTES, MOST_ITEMS, service
+from aigc_lib.apps.opinion_monitor.store import Day, Store
+from aigc_lib.apps.opinion_monitor.trend import BASELINE, alarms, trend, watched
+
+NOW = datetime(2026, 5, 6, 12, tzinfo=UTC)
+INJECTION = "'); DROP TABLE headlines; -- 股价大跌"
+
+
+class Rule:
+    """Reads without a network: bad is what holds 跌, good what holds 涨."""
+
+    topics = ("行情", "其他")
+
+    def read(self, texts):
+        return [
+            Reading(
+                "行情" if "股价" in text else "其他",
+                "负面" if "跌" in text else "正面" if "涨" in text else "中性",
+                0.9,
+            )
+            for text in texts
+        ]
+
+
+@pytest.fixture
+def url(tmp_path):
+    return f"sqlite:///{tmp_path / 'headlines.sqlite'}"
+
+
+@pytest.fixture
+def monitor(url):
+    return Monitor(Store(url), Rule())
+
+
+@pytest.fixture
+def client(monitor):
+    testclient = pytest.importorskip("fastapi.testclient")
+    return testclient.TestClient(service(monitor))
+
+
+def texts(store):
+    return sorted(row["text"] for row in store.latest(10_000))
+
+
+# ---- a headline ----------------------------------------------------------------------
+
+
+def test_a_headline_is_made_plain():
+    found = checked({"text": " 股价\x00大跌\n\u200b了  ", "source": "报"}, now=NOW)
+    assert found.text == "股价 大跌 了"
+    assert found.day == date(2026, 5, 6)
+    late = checked({"text": "x", "time": "2026-05-06T23:30:00-05:00"}, now=NOW)
+    assert late.day == date(2026, 5, 7)  # in UTC
+
+
+def test_what_is_the_same_headline():
+    def key(**item):
+        return checked({"text": "涨", **item}, now=NOW).key
+
+    assert key() == key(time="2026-05-06T01:00")
+    assert key() != key(time="2026-05-05")
+    assert key() != key(source="报")
+    assert key(id=7) == key(id="7", text="跌", time="2026-05-01")
+    assert key(id="7") != key(id="7", source="报")
+    # parts do not run into one another
+    assert key(source="a", text="b c") != key(source="a b", text="c")
+
+
+@pytest.mark.parametrize(
+    ("item", "message"),
+    [
+        ("股价大跌", "no object"),
+        (None, "no object"),
+        ({}, "text is NoneType"),
+        ({"text": 5}, "text is int"),
+        ({"text": " \n "}, "text is empty"),
+        ({"text": "x" * 301}, "301 characters"),
+        ({"text": "half \ud800"}, "half a character"),
+        ({"text": "x", "time": "yesterday"}, "ISO 8601"),
+        ({"text": "x", "time": 5}, "ISO 8601"),
+        ({"text": "x", "time": "2026-05-09"}, "in the future"),
+        ({"text": "x", "source": []}, "source is list"),
+        ({"text": "x", "id": 1.5}, "id is float"),
+        ({"text": "x", "sentiment": "正面"}, "unknown field 'sentiment'"),
+    ],
+)
+def test_what_is_no_headline_is_refused(item, message):
+    with pytest.raises(ValueError, match=message):
+        checked(item, now=NOW)
+
+
+# ---- over HTTP -----------------------------------------------------------------------
+
+
+def test_headlines_are_accepted_once(client, monitor):
+    sent = [{"text": "股价大跌"}, {"text": "股价大涨"}, {"text": "股价大跌"}]
+    first = client.post("/headlines", json=sent)
+    assert first.status_code == 202
+    assert first.json() == {"new": 2, "known": 1, "refused": []}
+    again = client.post("/headlines", json=sent[0])
+    assert again.json() == {"new": 0, "known": 1, "refused": []}
+    assert client.get("/health").json()["unread"] == 2
+    assert monitor.read_waiting() == 2
+    assert monitor.read_waiting() == 0
+    (point,) = client.get("/trend", params={"topic": "行情"}).json()
+    assert (point["n"], point["share"]) == (2, 0.5)
+    assert point["low"] < 0.5 < point["high"]
+    rows = client.get("/headlines").json()
+    assert [row["sentiment"] for row in rows] == ["正面", "负面"]
+
+
+def test_sql_in_a_headline_is_a_text(client, monitor):
+    assert client.post("/headlines", json={"text": INJECTION}).status_code == 202
+    monitor.read_waiting()
+    assert texts(monitor.store) == [INJECTION]
+    assert client.get("/trend", params={"topic": "' OR 1=1 --"}).status_code == 404
+    assert monitor.store.days("' OR 1=1 --") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        (b"", 400),
+        (b"{", 400),
+        (b"\xff\xfe", 400),
+        (b"[" * 100_000, 400),
+        (b"[]", 422),
+        (b"7", 422),
+        (b'{"text": ""}', 422),
+        (b'[{"text": 1}, "x"]', 422),
+        (json.dumps([{"text": "x"}] * (MOST_ITEMS + 1)).encode(), 413),
+        (b'{"text": "' + b"x" * MOST_BYTES + b'"}', 413),
+    ],
+)
+def test_malformed_posts_are_refused_and_store_nothing(client, monitor, body, status):
+    assert client.post("/headlines", content=body).status_code == status
+    assert monitor.store.counts() == {"headlines": 0, "unread": 0}
+
+
+def test_good_headlines_among_bad_ones_are_kept(client, monitor):
+    sent = [{"text": "股价大跌"}, {"text": ""}, 3]
+    answer = client.post("/headlines", json=sent)
+    assert answer.status_code == 202
+    assert answer.json()["new"] == 1
+    assert [r["index"] for r in answer.json()["refused"]] == [1, 2]
+
+
+def test_a_flood_is_turned_away_whole(url):
+    testclient = pytest.importorskip("fastapi.testclient")
+    monitor = Monitor(Store(url, most_unread=10), Rule())
+    client = testclient.TestClient(service(monitor))
+    some = [{"text": f"股价 {i}"} for i in range(8)]
+    assert client.post("/headlines", json=some).status_code == 202
+    more = [{"text": f"涨 {i}"} for i in range(5)]
+    flooded = client.post("/headlines", json=more)
+    assert flooded.status_code == 429
+    assert "retry-after" in flooded.headers
+    assert monitor.store.counts()["headlines"] == 8
+    monitor.read_waiting()
+    assert client.post("/headlines", json=more).json()["new"] == 5
+
+
+# ---- restarts ------------------------------------------------------------------------
+
+
+def lines(n, start=0):
+    return "".join(
+        f"第 {i} 条：股价{'跌' if i % 3 else '涨'}\n" for i in range(start, n)
+    )
+
+
+def test_a_restart_in_mid_stream_loses_nothing_and_counts_nothing_twice(
+    tmp_path, url, monkeypatch
+):
+    path = tmp_path / "stream.txt"
+    path.write_text(lines(600), encoding="utf-8")
+    first = Monitor(Store(url), Rule())
+    first.take(FileFeed(path))
+    calls = iter([None])
+    real = first.store.read
+
+    def dies(readings):  # after one batch was read, before the next is written
+        if next(calls, "dead") == "dead":
+            raise OSError("killed")
+        real(readings)
+
+    monkeypatch.setattr(first.store, "read", dies)
+    first.take(FileFeed(path))
+    with pytest.raises(OSError, match="killed"):
+        first.read_waiting()
+    second = Monitor(Store(url), Rule())  # the same file, a new process
+    while second.take(FileFeed(path)):
+        pass
+    second.read_waiting()
+    assert second.store.counts() == {"headlines": 600, "unread": 0}
+    assert texts(second.store) == sorted(lines(600).splitlines())
+    (day,) = second.store.days("行情")
+    assert (day.n, day.negative, day.positive) == (600, 400, 200)
+
+
+def test_headlines_and_position_are_stored_together_or_not_at_all(
+    tmp_path, url, monkeypatch
+):
+    path = tmp_path / "stream.txt"
+    path.write_text(lines(5), encoding="utf-8")
+    store = Store(url)
+    monitor = Monitor(store, Rule())
+    insert = store._insert
+
+    def fails(table):
+        if table.name == "feeds":
+            raise OSError("no space left on device")
+        return insert(table)
+
+    monkeypatch.setattr(store, "_insert", fails)
+    with pytest.raises(OSError, match="no space"):
+        monitor.take(FileFeed(path))
+    assert store.counts()["headlines"] == 0
+    monkeypatch.undo()
+    assert monitor.take(FileFeed(path)) == 5
+
+
+def test_a_file_that_grows_is_followed(tmp_path, monitor):
+    path = tmp_path / "stream.jsonl"
+    path.write_bytes(b'\xef\xbb\xbf{"text": "a", "id": "1"}\n\nhalf a li')
+    feed = FileFeed(path)
+    while monitor.take(feed):
+        pass
+    assert monitor.store.counts()["headlines"] == 1
+    with path.open("ab") as file:
+        file.write(b'ne\n{"text": "a", "id": "1"}\n{"no": 1}\n\xff\xfe\n')
+        file.write(b"x" * 100_000 + b"\n" + '{"text": "尾"}\n'.encode())
+    while monitor.take(feed):
+        pass
+    monitor.read_waiting()
+    assert texts(monitor.store) == ["a", "half a line", "尾"]
+    path.write_text("new\n")
+    with pytest.raises(ValueError, match="shorter than before"):
+        monitor.take(feed)
+    with pytest.raises(FileNotFoundError):
+        FileFeed(tmp_path / "none.txt")
+
+
+def test_threads_read_what_comes(monitor):
+    threads = monitor.start()
+    monitor.accept([{"text": f"股价跌 {i}"} for i in range(300)])
+    for _ in range(200):
+        if not monitor.store.counts()["unread"]:
+            break
+        threads[0].join(0.05)
+    monitor.stop()
+    for thread in threads:
+        thread.join(10)
+    assert monitor.store.counts() == {"headlines": 300, "unread": 0}
+
+
+def test_what_is_on_disk_is_whole(url, monitor, tmp_path):
+    monitor.accept([{"text": "股价跌"}])
+    found = sqlite3.connect(tmp_path / "headlines.sqlite").execute(
+        "SELECT text, topic FROM headlines"
+    )
+    assert found.fetchall() == [("股价跌", None)]
+
+
+def test_another_database_is_refused():
+    with pytest.raises(ValueError, match="give sqlite:///FILE"):
+        Store("headlines.sqlite")
+
+
+def test_postgresql_gets_the_same_statements():
+    dialect = pytest.importorskip("sqlalchemy.dialects.postgresql")
+    store = Store.__new__(Store)
+    store.engine = SimpleNamespace(dialect=SimpleNamespace(name="postgresql"))
+    from aigc_lib.apps.opinion_monitor.store import HEADLINES
+
+    insert = store._insert(HEADLINES).on_conflict_do_nothing()
+    text = str(insert.compile(dialect=dialect.dialect()))
+    assert "ON CONFLICT DO NOTHING" in text
+    store.engine.dialect.name = "mysql"
+    with pytest.raises(ValueError, match="choose SQLite or PostgreSQL"):
+        store._insert(HEADLINES)
+
+
+# ---- trends and alarms ---------------------------------------------------------------
+
+
+def days(*negatives, n=20):
+    first = date(2026, 1, 1)
+    return [
+        Day(first + timedelta(days=k), n, bad, n - bad, 0)
+        for k, bad in enumerate(negatives)
+    ]
+
+
+def test_a_shock_rings_and_quiet_days_do_not():
+    quiet = [4, 3, 5, 4] * 10
+    assert alarms(days(*quiet)) == []
+    some = days(*quiet, *[11] * 5)
+    rung = alarms(some)
+    assert some[40].day <= rung[0].day <= some[42].day
+    points = trend(some)
+    assert [p.day for p in points if p.alarm] == [d.day for d in rung]
+    assert trend(some, last=3) == points[-3:]
+
+
+def test_the_alarm_keeps_its_rate_on_days_of_chance():
+    counts = np.random.default_rng(0).binomial(200, 0.3, 12_000)
+    counts[:BASELINE] = 60  # what is usual is known
+    rung = len(alarms(days(*counts.tolist(), n=200), run_length=100))
+    assert 80 < 12_000 / rung < 160
+
+
+def test_the_first_days_only_say_what_is_usual():
+    assert watched(days(*[15] * BASELINE)) == [(0, False)] * BASELINE
+    assert trend([]) == alarms([]) == []
+
+
+def test_the_order_of_arrival_does_not_matter(url, tmp_path):
+    sent = [
+        {
+            "text": f"股价{'跌' if i % 5 == 0 or day > 20 else '涨'} {i}",
+            "time": f"2026-01-{day:02d}",
+        }
+        for day in range(1, 26)
+        for i in range(15)
+    ]
+    one = Monitor(Store(url), Rule())
+    two = Monitor(Store(f"sqlite:///{tmp_path / 'two.sqlite'}"), Rule())
+    one.accept(sent)
+    for k in range(0, len(sent), 100):
+        two.accept(sent[::-1][k : k + 100])
+        two.read_waiting()
+    one.read_waiting()
+    assert one.trend("行情") == two.trend("行情")
+    assert one.alarms() == two.alarms()
+    assert one.alarms()[0]["topic"] == "行情"
+
+
+# ---- the made-up stream and the page -------------------------------------------------
+
+
+def test_the_made_up_stream_goes_on_where_it_stood(monkeypatch, url):
+    monkeypatch.setattr(made, "HISTORY", 3)
+    monkeypatch.setattr(monitors, "AT_ONCE", 100)
+    feed = MadeFeed(pause=1_000)
+    whole = [headline.key for headline, _ in feed.after(0)]
+    assert len(set(whole)) == len(whole)
+    first = Monitor(Store(url), Rule())
+    first.take(feed)
+    again = MadeFeed(pause=1_000)  # a new process
+    rest = [h.key for h, _ in again.after(first.store.position(feed.name))]
+    assert rest == whole[100:]
+    assert feed.day(1) == again.day(1)
+    assert feed.day(1) != MadeFeed(seed=1).day(1)
+
+
+def test_the_shocks_are_where_they_are_said_to_be():
+    feed = MadeFeed()
+    assert feed.shock(29) is None
+    topics = [feed.shock(30 + k * made.EVERY) for k in range(8)]
+    assert sorted(topics) == feed.topics
+    assert feed.shock(30 + made.LASTS) is None
+    bad = {text for (_, s), some in feed.pools.items() if s == "负面" for text in some}
+
+    def share(period, topics):
+        own = {
+            t
+            for (topic, _), some in feed.pools.items()
+            if topic in topics
+            for t in some
+        }
+        return [h.text in bad for k in period for h in feed.day(k) if h.text in own]
+
+    quiet = share(range(30), feed.topics)
+    assert sum(quiet) / len(quiet) == pytest.approx(made.WORLD.shares[0], abs=0.03)
+    shocked = []
+    for k, topic in enumerate(topics):
+        start = 30 + k * made.EVERY
+        shocked += share(range(start, start + made.LASTS), [topic])
+    after = made.WORLD.shares_after()[0]
+    assert sum(shocked) / len(shocked) == pytest.approx(after, abs=0.06)
+
+
+def test_the_page_shows_what_is_stored(monitor):
+    pytest.importorskip("gradio")
+    monitor.accept([{"text": "<script>alert(1)</script>"}, {"text": "股价跌"}])
+    monitor.read_waiting()
+    figure, rung, rows, told = shown(monitor, ALL)
+    assert {row[-1] for row in rows} == {"<script>alert(1)</script>", "股价跌"}
+    assert rung == []
+    assert "2 条" in told
+    assert figure.axes[0].get_ylim() == (0, 1)
+    assert [row[-1] for row in shown(monitor, "行情")[2]] == ["股价跌"]
+    blocks = page(monitor)
+    kinds = [block.__class__.__name__ for block in blocks.blocks.values()]
+    assert kinds.count("Dataframe") == 2
+
+
+def test_page_and_service_live_together(monitor):
+    gradio = pytest.importorskip("gradio")
+    testclient = pytest.importorskip("fastapi.testclient")
+    app = gradio.mount_gradio_app(service(monitor), page(monitor), path="/")
+    client = testclient.TestClient(app)
+    assert client.get("/health").json()["status"] == "ok"
+    front = client.get("/")
+    assert front.status_code == 200
+    assert "舆情监测" in front.text
+
+
+def test_a_first_run_trains_and_a_second_one_loads(tmp_path):
+    said = []
+    reader = Reader.at(tmp_path / "models", steps=15, say=said.append)
+    assert len(said) == 2
+    again = Reader.at(tmp_path / "models", say=said.append)
+    assert len(said) == 2
+    some = ["云帆科技三季度净利润同比下降30%", "x"]
+    assert reader.read(some) == again.read(some)
+    assert set(reader.topics) >= {"业绩", "监管"}
+    assert reader.read(some)[0].sentiment in ("负面", "中性", "正面")
