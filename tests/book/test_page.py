@@ -25,7 +25,8 @@ FAULTY = [
     ),
     ('<img src="">', "image-alt", {"light"}),
     (
-        f'<div style="width: 9em; overflow: auto"><pre>{99 * "x"}</pre></div>',
+        '<div style="width: 9em; overflow: auto" tabindex="-1">'
+        f'<p style="width: 99em">{99 * "x "}</p></div>',
         "scrollable-region-focusable",
         {"light", "phone"},
     ),

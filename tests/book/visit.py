@@ -39,7 +39,8 @@ THIN = """() => {
   }
   const seen = new Set();
   for (const e of document.querySelectorAll(".highlight span:not(:has(span))")) {
-    const kind = `${e.closest(".cell_input, .cell_output")?.className} ${e.className}`;
+    const place = e.closest(".cell_input, .cell_output")?.className;
+    const kind = `${place} ${e.className} ${getComputedStyle(e).color}`;
     if (seen.has(kind)) e.replaceWith(e.textContent);
     seen.add(kind);
   }
@@ -63,6 +64,7 @@ LETTERS = """() => [...document.querySelectorAll(".drawing text")].map(
   t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a)"""
 # Pictures, and a model that comes when its plane is near.
 FIGURE = re.compile(r"^data:|\.(png|svg|gif|jpe?g)$|/vendor/ort|/demos/")
+THEME = 500  # milliseconds until the theme has noticed a new size
 SETTLED = "async () => { await document.fonts.ready; }"
 
 
@@ -167,6 +169,7 @@ class Visitor:
         for look, (scheme, size, rules) in LOOKS.items():
             tab.emulate_media(color_scheme=scheme)
             tab.set_viewport_size(size)
+            tab.wait_for_timeout(THEME)
             faults[look] = tab.evaluate(SERIOUS, rules)
         tab.close()
         return Visit(
