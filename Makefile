@@ -40,7 +40,7 @@ THREADS := $(if $(filter 1,$(WORKERS)),,--threads 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help book test portable lab chapter pack sync bench clean install runs page \
-        tests test-library test-pages
+        tests test-notebooks test-pages
 
 help:  ## list these commands
 	@echo "PROFILE=smoke|cpu|gpu  CHAPTER='04 05'  JOBS=2  apply to book and sync"
@@ -119,10 +119,15 @@ $(RUNS): $(EXECUTED)/%.ipynb: chapters/%.md requirements.txt
 -include $(wildcard $(RUNS:.ipynb=.d))
 $(foreach r,$(RUNS),$(if $(wildcard $(r:.ipynb=.d)),,$(eval $r: $(LIBRARY))))
 
-# The library's tests take as long as the chapters and the book: they run side by side.
-tests: test-pages test-library
-test-library:
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/lib tests/notebooks
+# The book and its pages take as long as the library's tests: they run side by side,
+# these in parts, so that both cores have work until the end.
+PARTS := 1 2 3 4
+tests: test-pages test-notebooks $(PARTS:%=test-library-%)
+test-notebooks:
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/notebooks
+test-library-%:
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs \
+	    $$(ls tests/lib/test_*.py | awk 'NR % $(words $(PARTS)) == $* - 1')
 test-pages: runs
 	@$(MAKE) --no-print-directory page
 	AIGC_PROFILE=smoke AIGC_BOOK="$$PWD/_build/smoke/_build/html" \

@@ -120,8 +120,11 @@ def test_without_it_they_do_not():
     assert sum(right) < 0.5 * len(right)
 
 
-def test_little_room_is_enough():
-    found = written([["cab", "dd", "ab"]] * 50, room=12)
+@pytest.mark.parametrize("room", [11, 12, 13, 20])
+@pytest.mark.parametrize("seed", [0, 4, 7])
+def test_little_room_is_enough(room, seed):
+    """Also after a b, where cab would make the forbidden bca."""
+    found = written([["cab", "dd", "ab"]] * 50, room=room, seed=seed)
     assert all("cab" in text and "dd" in text for text in found)
 
 

@@ -182,6 +182,10 @@ class Exactly:
         for row, due in enumerate(self.due):
             if owes[row] and not due:
                 due += self._likeliest(row, missing[row], logits[row])
+                if not due:  # something must stand between, and one token is spare
+                    opens = self._opening(row, missing[row]) & ~bad[row].cpu()
+                    if opens.any():
+                        logits[row, ~opens] = -torch.inf
             if due:
                 logits[row] = -torch.inf
                 logits[row, due.pop(0)] = 0.0
@@ -192,13 +196,25 @@ class Exactly:
 
         None if each would make a forbidden one with what stands before it.
         """
-        encode = self.phrases.tokenizer.encode
-        owed = [encode(self.phrases.phrases[i]).tolist() for i in missing.nonzero()]
-        fit = [tokens for tokens in owed if not self._forbids(row, tokens)]
+        state = int(self.state[row])
+        owed = self._owed(missing)
+        fit = [tokens for tokens in owed if not self._forbids(row, state, tokens)]
         return max(fit, key=lambda tokens: float(logits[tokens[0]]), default=[])
 
-    def _forbids(self, row: int, tokens: list[int]) -> bool:
-        state = self.state[row]
+    def _opening(self, row: int, missing: Tensor) -> Tensor:
+        """Tell which tokens (V,) leave a state where a missing phrase can begin."""
+        owed, after = self._owed(missing), self.phrases.after[self.state[row]]
+        opens = {
+            state: any(not self._forbids(row, state, tokens) for tokens in owed)
+            for state in set(after.tolist())
+        }
+        return torch.tensor([opens[state] for state in after.tolist()])
+
+    def _owed(self, missing: Tensor) -> list[list[int]]:
+        encode = self.phrases.tokenizer.encode
+        return [encode(self.phrases.phrases[i]).tolist() for i in missing.nonzero()]
+
+    def _forbids(self, row: int, state: int, tokens: list[int]) -> bool:
         for token in tokens:
             state = self.phrases.after[state, token]
             if self.forbidden[row, state]:
