@@ -53,6 +53,17 @@ def test_however_it_is_written(encoding, header, tmp_path, plain):
     assert lists(load(path)) == plain
 
 
+def test_of_a_file_that_breaks_off_nothing_is_used(tmp_path, plain):
+    table(tmp_path / "a.csv", rows())
+    table(
+        tmp_path / "b.csv",
+        [*rows(50, seed=1), ("x" * (csv.field_size_limit() + 1), 1, 1)],
+    )
+    data = load(tmp_path)
+    assert lists(data) == plain
+    assert "b.csv" in str(data.card.left_out)
+
+
 @pytest.mark.parametrize("mark", ["\t", ";"])
 def test_other_marks_and_another_order_of_columns(mark, tmp_path, plain):
     turned = [(time, 5, item, user) for user, item, time in rows()]

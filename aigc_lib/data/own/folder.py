@@ -6,10 +6,10 @@ import hashlib
 import os
 import stat
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 from ...arguments import unknown
 from ..catalog import Card
@@ -18,6 +18,7 @@ MOST_FILES = 100_000
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 SPLITS |= dict.fromkeys(("val", "valid", "validation", "dev"), "validation")
 NAMED = 3  # files that a message names
+T = TypeVar("T")
 
 LICENCE = "你自己的文件：归谁所有、可以怎样用，由你负责"
 BY_NAME = "按文件名的散列值分成训练与测试，约九比一；文件名不变，就总在同一边。"
@@ -137,6 +138,33 @@ class Files:
         """Note that something is not used, and why."""
         self.left_out.append((shown, reason))
 
+    def each(
+        self, read: Callable[[Found, bytes], T], *, most: int, of: str
+    ) -> Iterator[tuple[Found, T]]:
+        """Yield every file with what ``read`` makes of it and of its content.
+
+        A file that cannot be read, or of which ``read`` says so, is left out. ``of``
+        names what the files hold.
+
+        Raises:
+            ValueError: more than ``most`` bytes in all.
+        """
+        left = most
+        for file in self.found:
+            try:
+                raw = content(file.path, most)
+                if len(raw) > left:
+                    raise ValueError(
+                        f"name={self.name!r} holds more than {most / 2**20:.0f} MiB "
+                        f"of {of}: give a part of it"
+                    )
+                left -= len(raw)
+                made = read(file, raw)
+            except LeftOut as reason:
+                self.leave_out(file.shown, reason)
+            else:
+                yield file, made
+
     def nothing(self) -> ValueError:
         """The error for a folder of which nothing can be used: the first reasons."""
         seen = [(name, why.reason) for name, why in self.left_out]
@@ -229,6 +257,12 @@ def content(path: Path, most: int) -> bytes:
     if not raw:
         raise LeftOut("empty", "空文件")
     return raw
+
+
+def delimiter(text: str) -> str:
+    """Return what divides the cells of a table, by its first line: tab, ";" or ","."""
+    first = text.partition("\n")[0]
+    return next((mark for mark in "\t;," if mark in first), ",")
 
 
 def cannot_open(error: OSError) -> LeftOut:

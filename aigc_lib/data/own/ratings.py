@@ -14,7 +14,7 @@ import numpy as np
 
 from ...arguments import unknown
 from ..ratings import Log, Ratings, divided
-from .folder import Files, Found, LeftOut, content
+from .folder import Files, Found, LeftOut, delimiter
 from .texts import MOST_BYTES, decoded
 
 LEAST = {"least_items": 2, "least_users": 2}  # of shops smaller than those published
@@ -53,19 +53,12 @@ def read(files: Files, split: str) -> Ratings:
         ValueError: nothing that can be used, more than ``MOST_BYTES`` in all, other
             columns, times in two ways, or too little to be divided.
     """
-    rows, left = [], MOST_BYTES
-    for file in files.found:
-        try:
-            raw = content(file.path, MOST_BYTES)
-            if len(raw) > left:
-                raise ValueError(
-                    f"name={files.name!r} holds more than {MOST_BYTES / 2**20:.0f} MiB "
-                    "of tables: give a part of them"
-                )
-            left -= len(raw)
-            rows += _rows(files, file, decoded(raw))
-        except LeftOut as reason:
-            files.leave_out(file.shown, reason)
+    found = files.each(
+        lambda file, raw: list(_rows(files, file, decoded(raw))),
+        most=MOST_BYTES,
+        of="tables",
+    )
+    rows = [row for _, made in found for row in made]
     dated = any(time for *_, time in rows)
     if dated:
         for shown, *_, time in rows:
@@ -105,9 +98,7 @@ Row = tuple[str, str, str, str]  # where it stands, user, item, time
 
 
 def _rows(files: Files, file: Found, text: str) -> Iterator[Row]:
-    first = text.partition("\n")[0]
-    marks = [mark for mark in ("\t", ";", ",") if mark in first]
-    lines = csv.reader(StringIO(text, newline=""), delimiter=marks[0] if marks else ",")
+    lines = csv.reader(StringIO(text, newline=""), delimiter=delimiter(text))
     try:
         header = next(lines, [])
         columns = _columns(header)

@@ -13,7 +13,7 @@ import torch
 
 from ...arguments import unknown
 from ..series import Series, ordered
-from .folder import Files, LeftOut, content
+from .folder import Files, LeftOut, content, delimiter
 from .texts import MOST_BYTES, decoded
 
 LEAST = 20  # times
@@ -116,10 +116,8 @@ def _table(text: str) -> tuple[list[str], list[list[str]]]:
     Raises:
         LeftOut: no table, or a header with a name twice.
     """
-    first = text.partition("\n")[0]
-    mark = next((mark for mark in "\t;," if mark in first), ",")
     try:
-        lines = list(csv.reader(StringIO(text, newline=""), delimiter=mark))
+        lines = list(csv.reader(StringIO(text, newline=""), delimiter=delimiter(text)))
     except csv.Error as error:
         raise LeftOut(f"no table: {error}", "不是表格") from None
     header = [cell.strip() for cell in lines[0]] if lines else []

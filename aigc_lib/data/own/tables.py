@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...arguments import unknown
 from ...runtime import optional
 from ..table import Table, target_of
-from .folder import BY_FOLDER, SPLITS, Files, Found, LeftOut, content, divided
+from .folder import BY_FOLDER, SPLITS, Files, Found, LeftOut, divided
 from .texts import decoded
 
 if TYPE_CHECKING:
@@ -42,20 +42,11 @@ def read(
             with other columns, or an unknown ``target`` or column in ``kinds``.
     """
     pd = optional("pandas")
-    frames, given, left = [], [], MOST_BYTES
-    for file in files.found:
-        try:
-            raw = content(file.path, MOST_BYTES)
-            if len(raw) > left:
-                raise ValueError(
-                    f"name={files.name!r} holds more than {MOST_BYTES / 2**20:.0f} MiB "
-                    "of tables: give a part of it"
-                )
-            left -= len(raw)
-            frame = _frame(files, file, raw)
-        except LeftOut as reason:
-            files.leave_out(file.shown, reason)
-            continue
+    frames, given = [], []
+    found = files.each(
+        lambda file, raw: _frame(files, file, raw), most=MOST_BYTES, of="tables"
+    )
+    for file, frame in found:
         if frames and list(frame.columns) != list(frames[0].columns):
             raise ValueError(
                 f"name={files.name!r}: {file.shown} has other columns than the file "

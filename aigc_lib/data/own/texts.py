@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ..text import Record, Texts, collect
-from .folder import BY_FOLDER, BY_NAME, Files, Found, LeftOut, content, divided
+from .folder import BY_FOLDER, BY_NAME, Files, Found, LeftOut, divided
 
 MOST_BYTES = 256 * 2**20  # of all files together
 LEAST = 10  # characters of a text that is cut in two
@@ -42,21 +42,14 @@ def read(files: Files, split: str) -> Texts:
         ValueError: nothing that can be used, more than ``MOST_BYTES`` in all, or one
             text only that is too short to be cut.
     """
-    samples, left = [], MOST_BYTES
     sorted_in = any(file.label for file in files.found)
-    for file in files.found:
-        try:
-            raw = content(file.path, MOST_BYTES)
-            if len(raw) > left:
-                raise ValueError(
-                    f"name={files.name!r} holds more than {MOST_BYTES / 2**20:.0f} MiB "
-                    "of text: give a part of it"
-                )
-            left -= len(raw)
-            label = files.class_of(file.label) if sorted_in else None
-            samples += _samples(files, file, decoded(raw), label)
-        except LeftOut as reason:
-            files.leave_out(file.shown, reason)
+
+    def samples_of(file: Found, raw: bytes) -> list[Sample]:
+        label = files.class_of(file.label) if sorted_in else None
+        return list(_samples(files, file, decoded(raw), label))
+
+    found = files.each(samples_of, most=MOST_BYTES, of="text")
+    samples = [sample for _, made in found for sample in made]
     samples = _all_or_none(files, samples)
     lines = any(file.path.suffix.lower() == ".jsonl" for file in files.found)
     how = LINES if lines else BY_NAME
