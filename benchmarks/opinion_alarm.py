@@ -27,6 +27,7 @@ from sklearn.metrics import f1_score
 from sklearn.pipeline import make_pipeline
 
 import aigc_lib as aigc
+from aigc_lib.apps.opinion_monitor.reader import SETTINGS
 from aigc_lib.data import Characters, Texts
 from aigc_lib.decisions.alarm import CUSUM, LevelAlarm, delays
 from aigc_lib.metrics.intervals import bootstrap_interval
@@ -42,14 +43,6 @@ RUN_LENGTH = 30.0  # days to a false alarm
 KEYWORDS = 40
 WORLD = OpinionStream()
 ALARMS = {"level": LevelAlarm, "CUSUM": CUSUM}
-SETTINGS = {
-    "width": 64,
-    "depth": 1,
-    "context": 48,
-    "ngrams": 3,
-    "dropout": 0.2,
-    "hidden": 0.2,
-}
 
 
 # Joined by bars, as a person would write them down who thinks of bad news.
