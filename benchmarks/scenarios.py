@@ -4,9 +4,10 @@ Every forecast sees the days before its own only. Historical simulation looks at
 last 500 or 1,000 days; GARCH(1, 1) is fitted anew every 250 days on all days before,
 with Student's t or with the tail of its own residuals (filtered historical simulation).
 Our flow is trained once, on the years before the test, and never again; its sizes and
-steps were chosen on the last 1,200 days of those years. Brent is
-judged in log returns, WTI, whose price was once negative, in dollars. The made-up
-market is there because its true value at risk is known.
+steps were chosen on the last 1,200 days of those years. Its seeds differ, so the mean
+of their forecasts is judged as one more method. Brent is judged in log returns, WTI,
+whose price was once negative, in dollars. The made-up market is there because its true
+value at risk is known.
 
 Coverage is judged by Kupiec and Christoffersen, the shortfall by McNeil and Frey's test
 and by the joint score, whose difference to GARCH-t has an interval from a stationary
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import os
 import time
+from functools import cache
 
 import numpy as np
 import torch
@@ -52,9 +54,11 @@ CLASSIC = {
     ),
 }
 OURS, BASE, TRUTH = "scenarios of a flow", "GARCH-t (arch)", "the truth"
+TOGETHER = "the mean of these flows"
 BLOCK = 20  # days that the bootstrap of a difference keeps together
 
 
+@cache
 def series(name: str) -> tuple[SeriesCodec, torch.Tensor, torch.Tensor, int]:
     """Return codec, training values, all steps, and the first step of the test."""
     train, test = (aigc.data.load(name, split=split) for split in ("train", "test"))
@@ -76,11 +80,14 @@ def by_flow(name: str, seed: int) -> TailRisk:
     return tail_risk.by_flow(model, steps, start, level=LEVEL)
 
 
-def judged(risk: TailRisk, returns: np.ndarray) -> dict[str, float]:
-    """All that is asked of the forecasts of the days of ``returns`` (T,)."""
+def judged(name: str, risk: TailRisk) -> dict:
+    """All that is asked of the forecasts of the days of the test."""
+    codec, _, steps, start = series(name)
+    returns = codec.increments(steps)[start:, 0].numpy()
     hits = returns < risk.var
     chain = christoffersen(hits, LEVEL)
-    return {
+    scores = shortfall_score(returns, risk.var, risk.shortfall, LEVEL)
+    answer = {
         "days": len(hits),
         "hits": int(hits.sum()),
         "expected_hits": (1 - LEVEL) * len(hits),
@@ -90,7 +97,12 @@ def judged(risk: TailRisk, returns: np.ndarray) -> dict[str, float]:
         "shortfall_p": shortfall_test(returns, risk.var, risk.shortfall).p_value,
         "pinball": float(pinball(risk.var, returns, 1 - LEVEL).mean()),
         "mean_var": float(risk.var.mean()),
+        "score": float(scores.mean()),
+        "scores": scores.tolist(),
     }
+    if name == "made_market":
+        answer["error_of_var"] = error_of_var(risk)
+    return answer
 
 
 def measure(key: str, seed: int) -> dict:
@@ -106,12 +118,16 @@ def measure(key: str, seed: int) -> dict:
     else:
         risk = CLASSIC[method](returns, start)
     seconds = time.perf_counter() - began
-    test = returns[start:]
-    scores = shortfall_score(test, risk.var, risk.shortfall, LEVEL)
-    answer = judged(risk, test) | {"score": float(scores.mean()), "seconds": seconds}
-    if name == "made_market":
-        answer["error_of_var"] = error_of_var(risk)
-    return answer | {"scores": scores.tolist()}
+    forecasts = {"var": risk.var.tolist(), "shortfall": risk.shortfall.tolist()}
+    return judged(name, risk) | {"seconds": seconds} | forecasts
+
+
+def together(name: str, runs: list[dict]) -> dict:
+    """Judge the mean of the forecasts of several runs."""
+    means = (np.mean([run[k] for run in runs], 0) for k in ("var", "shortfall"))
+    return judged(name, TailRisk(*means)) | {
+        "seconds": sum(run["seconds"] for run in runs)
+    }
 
 
 def truth(days: int) -> TailRisk:
@@ -133,6 +149,11 @@ def error_of_var(risk: TailRisk) -> float:
     return float(np.abs(risk.var / truth(len(risk.var)).var - 1).mean())
 
 
+def scalars(run: dict) -> dict[str, float]:
+    """Leave the series of a run's days out."""
+    return {k: v for k, v in run.items() if not isinstance(v, list)}
+
+
 def difference(theirs: np.ndarray, ours: np.ndarray) -> list[float]:
     """The mean of ours - theirs over days, and its 95% interval."""
     from arch.bootstrap import StationaryBootstrap
@@ -152,14 +173,15 @@ def main() -> None:
         runs = in_turns("scenarios", classic, [0], measure)
         ours = f"{name}: {OURS}"
         runs |= in_turns("scenarios", [ours], SEEDS, measure)
+        runs[f"{name}: {TOGETHER}"] = [together(name, runs[ours])]
         scores = {
-            key: np.mean([run.pop("scores") for run in results], 0)
+            key: np.mean([run["scores"] for run in results], 0)
             for key, results in runs.items()
         }
         base = scores[f"{name}: {BASE}"]
         for key, results in runs.items():
             row = {"data": name, "method": key.split(": ")[1], "seeds": len(results)}
-            row |= summary(results)
+            row |= summary([scalars(run) for run in results])
             if key != f"{name}: {BASE}":
                 row["score_minus_garch_t"] = difference(base, scores[key])
             rows.append(row)
