@@ -169,7 +169,8 @@ class Lately(Recommender):
     It learned from all times alike, and is asked about the time that follows. By Bayes'
     rule p(item | user) changes with p(item): logits gain ``weight`` times the log of
     how much larger an item's share of the latest rows, ``recent`` of all, is than its
-    share of all rows. Counts begin at 1, so that no item is impossible.
+    share of all rows. Counts begin at 1, so that no item is impossible. To scores that
+    are no logits the same is added, with a weight of their size to be found.
 
     Source: the correction of priors of Saerens, Latinne and Decaestecker 2002.
 

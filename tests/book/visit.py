@@ -33,14 +33,15 @@ OVERFLOW = """() => {
 THIN = """() => {
   const boxes = [...document.querySelectorAll(".katex")].map(
     e => [e, e.getBoundingClientRect()]);
+  const words = [...document.querySelectorAll(".highlight span:not(:has(span))")].map(
+    e => [e, e.closest(".cell_input, .cell_output")?.className
+             + ` ${e.className} ${getComputedStyle(e).color}`]);
   for (const [e, { width, height }] of boxes) {
     e.replaceChildren();
     e.style.cssText = `display: inline-block; width: ${width}px; height: ${height}px`;
   }
   const seen = new Set();
-  for (const e of document.querySelectorAll(".highlight span:not(:has(span))")) {
-    const place = e.closest(".cell_input, .cell_output")?.className;
-    const kind = `${place} ${e.className} ${getComputedStyle(e).color}`;
+  for (const [e, kind] of words) {
     if (seen.has(kind)) e.replaceWith(e.textContent);
     seen.add(kind);
   }
@@ -65,6 +66,7 @@ LETTERS = """() => [...document.querySelectorAll(".drawing text")].map(
 # Pictures, and a model that comes when its plane is near.
 FIGURE = re.compile(r"^data:|\.(png|svg|gif|jpe?g)$|/vendor/ort|/demos/")
 THEME = 500  # milliseconds until the theme has noticed a new size
+AT_ONCE = "* { transition: none !important }"  # no colour is caught half way
 SETTLED = "async () => { await document.fonts.ready; }"
 
 
@@ -164,6 +166,7 @@ class Visitor:
         overflow = tab.evaluate(OVERFLOW)
         tab.set_viewport_size(DESK)
         tab.evaluate(THIN)
+        tab.add_style_tag(content=AT_ONCE)
         tab.add_script_tag(path=AXE)
         faults = {}
         for look, (scheme, size, rules) in LOOKS.items():
