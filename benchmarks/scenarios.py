@@ -80,14 +80,12 @@ def by_flow(name: str, seed: int) -> TailRisk:
     return tail_risk.by_flow(model, steps, start, level=LEVEL)
 
 
-def judged(name: str, risk: TailRisk) -> dict:
-    """All that is asked of the forecasts of the days of the test."""
-    codec, _, steps, start = series(name)
-    returns = codec.increments(steps)[start:, 0].numpy()
+def judged(risk: TailRisk, returns: np.ndarray) -> dict:
+    """All that is asked of the forecasts of the days of ``returns`` (T,)."""
     hits = returns < risk.var
     chain = christoffersen(hits, LEVEL)
     scores = shortfall_score(returns, risk.var, risk.shortfall, LEVEL)
-    answer = {
+    return {
         "days": len(hits),
         "hits": int(hits.sum()),
         "expected_hits": (1 - LEVEL) * len(hits),
@@ -100,6 +98,12 @@ def judged(name: str, risk: TailRisk) -> dict:
         "score": float(scores.mean()),
         "scores": scores.tolist(),
     }
+
+
+def judged_on(name: str, risk: TailRisk) -> dict:
+    """Judge the forecasts of the days of a test, by the truth too where it is known."""
+    codec, _, steps, start = series(name)
+    answer = judged(risk, codec.increments(steps)[start:, 0].numpy())
     if name == "made_market":
         answer["error_of_var"] = error_of_var(risk)
     return answer
@@ -119,13 +123,13 @@ def measure(key: str, seed: int) -> dict:
         risk = CLASSIC[method](returns, start)
     seconds = time.perf_counter() - began
     forecasts = {"var": risk.var.tolist(), "shortfall": risk.shortfall.tolist()}
-    return judged(name, risk) | {"seconds": seconds} | forecasts
+    return judged_on(name, risk) | {"seconds": seconds} | forecasts
 
 
 def together(name: str, runs: list[dict]) -> dict:
     """Judge the mean of the forecasts of several runs."""
     means = (np.mean([run[k] for run in runs], 0) for k in ("var", "shortfall"))
-    return judged(name, TailRisk(*means)) | {
+    return judged_on(name, TailRisk(*means)) | {
         "seconds": sum(run["seconds"] for run in runs)
     }
 
