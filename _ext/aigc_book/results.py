@@ -25,7 +25,8 @@ def lookup(folder, target):
     """Return (value, record) for `file:key.key` under the results folder.
 
     Keys walk through objects by name, and through lists by position or by what a row
-    begins with: `image_models:rows.vae.fd` goes on when the order changes.
+    begins with: `image_models:rows.vae.fd` goes on when the order changes. Where one
+    word does not tell rows apart, several do: `ranking:rows.movietweetings & EASE`.
     """
     name, _, keys = target.partition(":")
     path = folder / f"{name}.json"
@@ -45,9 +46,19 @@ def lookup(folder, target):
 
 
 def row(rows, key):
-    """Return the row whose first entry is `key`, else the one at that position."""
-    named = [r for r in rows if isinstance(r, dict) and next(iter(r.values())) == key]
-    return named[0] if named else rows[int(key)]
+    """Return the one row that `key` names, else the one at that position."""
+    words = key.split(" & ")
+    found = [r for r in rows if isinstance(r, dict) and begins(list(r.values()), words)]
+    if len(found) > 1:
+        raise MissingResult(f"{key!r} names {len(found)} rows: add ` & ` and a word")
+    return found[0] if found else rows[int(key)]
+
+
+def begins(values, words):
+    """Whether a row of `values` begins with the first word and holds the others."""
+    return values[0] == words[0] and set(words) <= {
+        v for v in values if isinstance(v, str)
+    }
 
 
 def written(value, spec=""):

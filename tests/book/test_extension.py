@@ -51,6 +51,22 @@ def test_lookup_names_what_is_missing(target, names):
     assert all(name in str(raised.value) for name in names)
 
 
+def test_lookup_tells_rows_apart_by_several_words(tmp_path):
+    rows = [
+        {"data": "films", "method": "EASE", "ndcg": 0.2},
+        {"data": "shop", "method": "EASE", "ndcg": 0.1},
+        {"data": "shop", "method": "popularity", "ndcg": 0.05},
+    ]
+    (tmp_path / "ranking.json").write_text(json.dumps({"rows": rows}))
+    found = results.lookup(tmp_path, "ranking:rows.shop & popularity.ndcg")
+    assert found[0] == 0.05
+    assert results.lookup(tmp_path, "ranking:rows.films.ndcg")[0] == 0.2
+    with pytest.raises(results.MissingResult, match="names 2 rows"):
+        results.lookup(tmp_path, "ranking:rows.shop.ndcg")
+    with pytest.raises(results.MissingResult, match="no 'EASE'"):
+        results.lookup(tmp_path, "ranking:rows.EASE.ndcg")
+
+
 @pytest.mark.parametrize(
     ("value", "spec", "text"),
     [

@@ -406,11 +406,11 @@ def test_the_page_shows_what_is_stored(monitor):
     monitor.accept([{"text": "<script>alert(1)</script>"}, {"text": "股价跌"}])
     monitor.read_waiting()
     figure, rung, rows, told = shown(monitor, ALL)
-    assert {row[-1] for row in rows} == {"<script>alert(1)</script>", "股价跌"}
+    assert {row[0] for row in rows} == {"<script>alert(1)</script>", "股价跌"}
     assert rung == []
     assert "2 条" in told
     assert figure.axes[0].get_ylim() == (0, 1)
-    assert [row[-1] for row in shown(monitor, "行情")[2]] == ["股价跌"]
+    assert [row[0] for row in shown(monitor, "行情")[2]] == ["股价跌"]
     blocks = page(monitor)
     kinds = [block.__class__.__name__ for block in blocks.blocks.values()]
     assert kinds.count("Dataframe") == 2

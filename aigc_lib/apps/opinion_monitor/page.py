@@ -18,7 +18,7 @@ def figure(points: Sequence[Point]) -> Any:
     """Draw the share of bad headlines with its 95% interval, and where alarms rang."""
     from matplotlib.figure import Figure
 
-    drawn = Figure(figsize=(8, 3), layout="constrained")
+    drawn = Figure(figsize=(7, 3), layout="constrained")
     axes = drawn.subplots()
     days = [point.day for point in points]
     low, high = [point.low for point in points], [point.high for point in points]
@@ -43,11 +43,11 @@ def shown(monitor: Monitor, choice: str) -> tuple[Any, list, list, str]:
     ]
     rows = [
         [
-            str(row["day"]),
+            row["text"],
             row["topic"],
             row["sentiment"],
             f"{row['sure']:.2f}",
-            row["text"],
+            str(row["day"]),
         ]
         for row in monitor.store.latest(SHOWN, topic)
     ]
@@ -70,14 +70,15 @@ def page(monitor: Monitor, note: str = "") -> Any:
         )
         topic = gr.Dropdown([ALL, *monitor.reader.topics], value=ALL, label="主题")
         told = gr.Markdown()
-        plot = gr.Plot(label="每日负面占比（阴影为 95% 区间，竖线为报警）")
+        gr.Markdown("每日负面占比：阴影为 95% 区间，竖线为报警。")
+        plot = gr.Plot(show_label=False)
         rung = gr.Dataframe(
             headers=["日期", "主题", "负面占比", "条数"],
             label="报警",
             interactive=False,
         )
         latest = gr.Dataframe(
-            headers=["日期", "主题", "情感", "把握", "标题"],
+            headers=["标题", "主题", "情感", "把握", "日期"],
             datatype="str",
             label="最近的标题",
             interactive=False,
