@@ -29,7 +29,7 @@ from aigc_lib.metrics import tables
 from aigc_lib.models import MODELS
 from benchmarks.record import in_turns, record, seeds, summary
 
-SECONDS, SEEDS = float(os.environ.get("SECONDS", 290)), seeds(5)
+SECONDS, SEEDS = float(os.environ.get("SECONDS", 60)), seeds(5)
 MODELS_OF_TABLES = ("table_flow", "tvae", "ctgan")
 DATA = ("adult", "german_credit", "bike_sharing", "made_up")
 HELD_OUT = 0.1  # of the rows, to choose the best weights by
