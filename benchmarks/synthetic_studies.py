@@ -28,7 +28,7 @@ from aigc_lib.metrics.memorisation import copying
 from aigc_lib.metrics.tables import Features
 from aigc_lib.models import GPT, TVAE, ConditionalVAE, TableFlow
 
-STEPS = int(os.environ.get("STEPS", 200))  # of a classifier of pictures twice as many
+STEPS = int(os.environ.get("STEPS", 250))
 REAL = "real only"
 TEST, MADE = 2_000, 2_000  # pictures to judge by, pictures that are made
 FEW, MORE = 10, 100  # real pictures of each class
@@ -56,11 +56,11 @@ def pictures(per_class: int, seed: int) -> tuple[Tensor, ...]:
     )
 
 
-def generator(x: Tensor, y: Tensor, seed: int, **options) -> ConditionalVAE:
+def generator(x: Tensor, y: Tensor, seed: int, steps: int, **options) -> ConditionalVAE:
     """Train a conditional generator on pictures and labels."""
     aigc.start(seed=seed)
-    model = ConditionalVAE(hidden=128, body="mlp", **options)
-    aigc.fit(model, (x, y), steps=STEPS, seed=seed)
+    model = ConditionalVAE(hidden=128, **options)
+    aigc.fit(model, (x, y), steps=steps, seed=seed)
     return model
 
 
@@ -69,10 +69,10 @@ def images(per_class: int, seed: int) -> dict[str, float]:
     x, y, more_x, more_y, x_test, y_test = pictures(per_class, seed)
     labels = torch.arange(MADE) % 10
     soft = [augment.soft(part, 10) for part in (y, labels)]
-    model = generator(x, y, seed)
+    model = generator(x, y, seed, 2 * STEPS)
     made = model.sample(MADE, seed=seed, labels=labels)
     both = (torch.cat([more_x, x]), torch.cat([more_y, y]))
-    lent = generator(*both, seed).sample(MADE, seed=seed, labels=labels)
+    lent = generator(*both, seed, 2 * STEPS).sample(MADE, seed=seed, labels=labels)
 
     def joined(made: Tensor) -> tuple[Tensor, Tensor]:  # real ones count as much
         times = MADE // len(x)
@@ -83,6 +83,7 @@ def images(per_class: int, seed: int) -> dict[str, float]:
 
     recipes = {
         REAL: (x, soft[0]),
+        "flips": (x, soft[0], lambda x, y, g: (augment.flipped(x, g), y)),
         "flips and shifts": (x, soft[0], augment.moved),
         "mixup": (x, soft[0], augment.mixing),
         "made": joined(made),
@@ -90,7 +91,7 @@ def images(per_class: int, seed: int) -> dict[str, float]:
     }
 
     def score(*recipe) -> float:
-        return accuracy(taught(*recipe, steps=2 * STEPS, seed=seed), x_test, y_test)
+        return accuracy(taught(*recipe, steps=STEPS, seed=seed), x_test, y_test)
 
     found = {name: score(*recipe) for name, recipe in recipes.items()}
     flat = [part.flatten(1) for part in (x, more_x[:MADE], made)]
@@ -135,7 +136,8 @@ def generations(scheme: str, seed: int) -> dict[str, list[float]]:
     pool = [(x, y)]
     for k in range(GENERATIONS):
         learned = [torch.cat(parts) for parts in zip(*pool, strict=True)]
-        model = generator(*learned, 100 * seed + k, sample_shape=(1, 14, 14))
+        small = {"sample_shape": (1, 14, 14), "body": "mlp"}
+        model = generator(*learned, 100 * seed + k, STEPS, **small)
         size = 2 * n if "filtered" in scheme else n
         labels = torch.arange(size) % 10
         made = model.sample(size, seed=100 * seed + k, labels=labels)
@@ -281,12 +283,13 @@ def speech(per_class: int, seed: int) -> dict[str, float]:
     aigc.fit(model, (first, y), steps=STEPS, seed=seed, batch_size=min(64, len(y)))
     made = model.sample(len(labels), seed=seed, labels=labels).view(mel.shape)
     made = made * reach + middle
+    half = len(labels) // 2  # the rows of either half are in the same order
     recipes = {
         REAL: mel,
         "shifts in time": log_mel(rolled(many)),
         "masks": augment.masked(mel, 8, 4, draws),
-        "noise": log_mel(noisy(many)),
-        "made": torch.cat([mel[: len(labels) // 2], made[len(labels) // 2 :]]),
+        "noise": torch.cat([mel[half:], log_mel(noisy(many[:half]))]),
+        "made": torch.cat([mel[half:], made[:half]]),
     }
     clean = test.x.flatten(1)
     tests = {"clean": log_mel(clean), "noisy": log_mel(noisy(clean))}
