@@ -362,7 +362,7 @@ def written(lines, y, labels, classes, seed: int) -> list[str]:
         [*lines, *(prompts[k] for k in set(y)), "\n"], vocab_size=400
     )
     pairs = [(prompts[k], line) for k, line in zip(y, lines, strict=True)]
-    pairs = [p for p in pairs if len(code.encode("".join(p))) < 2 * ROOM]
+    pairs = [p for p in pairs if sum(len(code.encode(t)) for t in p) < 2 * ROOM]
     model = GPT(code, context=2 * ROOM, depth=2, width=64, dropout=0.1)
     data = prompted(pairs, code, length=2 * ROOM)
     aigc.fit(model, data, steps=STEPS, seed=seed, batch_size=min(32, len(data)))
