@@ -21,7 +21,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 import aigc_lib as aigc
-from aigc_lib.metrics.intervals import paired_gain
+from aigc_lib.metrics.intervals import student_gain
 from benchmarks.image_quality import save_figure
 from benchmarks.record import in_turns, record, seeds, summary
 from benchmarks.synthetic_studies import (
@@ -73,7 +73,7 @@ def against_real(runs: dict[str, list[dict]]) -> list[dict]:
             row |= {"figure": figure or "accuracy"}
             row |= summary([{"value": value} for value in values])
             if key != base and len(values) > 1:
-                gain = paired_gain(values, [run[base] for run in results])
+                gain = student_gain(values, [run[base] for run in results])
                 row |= {"gain": gain.mean, "from": gain.low, "to": gain.high}
                 row["found"] = gain.found
             rows.append(row)
@@ -92,7 +92,7 @@ def gains(rows: list[dict], runs: dict[str, list[dict]]) -> list[dict]:
         results = runs[f"images {per_class}"]
         new, old = "made", "flips and shifts"
         if len(results) > 1:
-            gain = paired_gain([r[new] for r in results], [r[old] for r in results])
+            gain = student_gain([r[new] for r in results], [r[old] for r in results])
             found.append(
                 {"data": f"images {per_class}", "recipe": new, "against": old}
                 | {"figure": "accuracy", "gain": gain.mean}
@@ -130,7 +130,7 @@ def by_generation(runs: dict[str, list[dict]]) -> list[dict]:
             }
             if scheme != SCHEMES[0] and len(results) > 1:
                 base = [run[figure][-1] for run in runs[f"generations {SCHEMES[0]}"]]
-                gain = paired_gain(lists[:, -1], base)
+                gain = student_gain(lists[:, -1], base)
                 row[f"{figure}_gain"] = [gain.mean, gain.low, gain.high]
         rows.append(row)
     return rows
@@ -182,8 +182,10 @@ def main() -> None:
         split="all that is made learned from the training rows; figures are on real "
         "test rows",
         n=f"{TEST:,} test pictures; 300 test rows; 300 test sounds; 800 test lines",
-        metric="paired mean difference from real only, 95% bootstrap interval by seeds",
+        metric="mean difference from real only, paired by seed, 95% interval by "
+        "Student's t",
         steps=STEPS,
+        pairs=len(SEEDS),
         seeds=list(SEEDS),
     )
     draw(curve, lines)
