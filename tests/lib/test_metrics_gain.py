@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from scipy import stats
 import torch
+from scipy import stats
 
 from aigc_lib.metrics.intervals import paired_gain, student_gain
 
@@ -87,5 +87,5 @@ def test_five_pairs_hold_the_truth_as_often_as_they_say():
     ("new", "old"), [([1.0], [2.0]), ([1.0, 2.0], [1.0]), ([1.0, np.nan], [0.0, 0.0])]
 )
 def test_few_pairs_that_are_none_are_refused(new, old):
-    with pytest.raises(ValueError, match="rows|shapes"):
+    with pytest.raises(ValueError, match=r"rows|shapes"):
         student_gain(new, old)
