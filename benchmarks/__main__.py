@@ -46,6 +46,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "scenarios",
     "opinion_alarm",
     "ring8",
+    "synthetic",
     "bandit",
     "metric_floor",
 ]

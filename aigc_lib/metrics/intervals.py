@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import torch
 from numpy.typing import ArrayLike
-from scipy.stats import binomtest
+from scipy.stats import binomtest, t
 from torch import Tensor
 
 from ..arguments import at_least, finite, whole
@@ -149,6 +149,25 @@ def paired_gain(
     mean = new_mean / old_mean - 1 if relative else new_mean - old_mean
     tails = torch.tensor([(1 - level) / 2, (1 + level) / 2], dtype=torch.float64)
     return Gain(mean, *drawn.quantile(tails).tolist())
+
+
+def student_gain(new: ArrayLike, old: ArrayLike, *, level: float = 0.95) -> Gain:
+    """Mean of new - old over a few pairs, such as five seeds, by Student's t.
+
+    The bootstrap of ``paired_gain`` cannot see beyond the pairs that it draws from: of
+    five its interval is a good third too narrow.
+
+    Raises:
+        ValueError: as ``paired_gain``.
+    """
+    pairs = [_checked(part, level).double() for part in (new, old)]
+    if pairs[0].ndim != 1 or pairs[0].shape != pairs[1].shape:
+        shapes = " and ".join(str(tuple(part.shape)) for part in pairs)
+        raise ValueError(f"new and old have shapes {shapes}: give one number a unit")
+    gains = pairs[0] - pairs[1]
+    n, mean = len(gains), gains.mean().item()
+    reach = float(t.ppf((1 + level) / 2, n - 1)) * (gains.std() / n**0.5).item()
+    return Gain(mean, mean - reach, mean + reach)
 
 
 def proportion_interval(

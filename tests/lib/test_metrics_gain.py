@@ -5,8 +5,9 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
-from aigc_lib.metrics.intervals import paired_gain
+from aigc_lib.metrics.intervals import paired_gain, student_gain
 
 
 def test_the_mean_and_the_interval_of_a_large_sample():
@@ -62,3 +63,29 @@ def test_the_same_seed_gives_the_same_interval():
 def test_bad_input_is_named(new, old, options, message):
     with pytest.raises(ValueError, match=message):
         paired_gain(new, old, **options)
+
+
+def test_few_pairs_get_the_interval_of_the_paired_t_test():
+    rng = np.random.default_rng(3)
+    new, old = rng.normal(0.1, 1, 5), rng.normal(0, 1, 5)
+    gain = student_gain(new, old, level=0.9)
+    theirs = stats.ttest_rel(new, old).confidence_interval(0.9)
+    assert gain.mean == pytest.approx((new - old).mean())
+    assert (gain.low, gain.high) == pytest.approx((theirs.low, theirs.high))
+
+
+def test_five_pairs_hold_the_truth_as_often_as_they_say():
+    rng = np.random.default_rng(4)
+    inside = 0
+    for _ in range(400):
+        gain = student_gain(rng.normal(size=5), np.zeros(5))
+        inside += gain.low <= 0 <= gain.high
+    assert 0.92 < inside / 400 < 0.98
+
+
+@pytest.mark.parametrize(
+    ("new", "old"), [([1.0], [2.0]), ([1.0, 2.0], [1.0]), ([1.0, np.nan], [0.0, 0.0])]
+)
+def test_few_pairs_that_are_none_are_refused(new, old):
+    with pytest.raises(ValueError, match=r"rows|shapes"):
+        student_gain(new, old)
