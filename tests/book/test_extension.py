@@ -106,6 +106,11 @@ def test_a_gain_is_written_with_its_interval_and_what_it_allows(
     assert results.gained(tmp_path, f"case:gains.0.{key}", "+.1%")[0] == text
 
 
+def test_facts_of_several_data_sets_are_written_one_by_one():
+    told = resulttable.facts({"seconds": {"online_retail": 61.4, "other": 2}})
+    assert told == "每次训练的秒数：网店订单 61、other 2"
+
+
 def test_a_gain_without_an_interval_is_refused(tmp_path):
     (tmp_path / "case.json").write_text('{"gains": [{"gain": 1, "from": 0}]}', "utf-8")
     with pytest.raises(results.MissingResult, match="from and to"):
