@@ -45,6 +45,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "text_classification",
     "scenarios",
     "opinion_alarm",
+    "product_pictures",
     "ring8",
     "synthetic",
     "bandit",

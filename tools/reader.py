@@ -246,6 +246,10 @@ class Reader:
                     target, _, spec = body.partition("|")
                     value, _ = results.lookup(self.root / "results", target.strip())
                     return results.written(value, spec.strip())
+                case "gain":
+                    target, _, spec = body.partition("|")
+                    folder = self.root / "results"
+                    return results.gained(folder, target.strip(), spec.strip())[0]
                 case "math":
                     return f"${body}$"
         except (LookupError, ValueError) as problem:

@@ -78,16 +78,40 @@ def provenance(name, record):
     return " · ".join([f"results/{name}.json", *known])
 
 
+def gained(folder, target, spec=""):
+    """Write a difference with its interval, and whether that leaves anything to claim.
+
+    The interval of KEY is what stands beside it: KEY_interval, or from and to.
+
+    Raises:
+        MissingResult: no interval there; otherwise as `lookup`.
+    """
+    value, record = lookup(folder, target)
+    above, _, key = target.rpartition(".")
+    beside, _ = lookup(folder, above)
+    ends = beside.get(f"{key}_interval") or [beside.get(end) for end in ("from", "to")]
+    if None in ends:
+        raise MissingResult(f"{target}: no {key}_interval, no from and to beside it")
+    figures = [written(each, spec or "+.4g") for each in (value, *ends)]
+    text = "{} [{}, {}]".format(*figures)
+    if ends[0] <= 0 <= ends[1]:
+        text += "，没有证据表明有增益"
+    return text, record
+
+
 class Result(SphinxRole):
     """{result}`file:key.key` or {result}`file:key.key|.1f`."""
+
+    def read(self, folder, target, spec):
+        value, record = lookup(folder, target)
+        return written(value, spec), record
 
     def run(self):
         target, _, spec = self.text.partition("|")
         folder = root(self.env.app) / "results"
         name = target.partition(":")[0]
         try:
-            value, record = lookup(folder, target.strip())
-            text = written(value, spec.strip())
+            text, record = self.read(folder, target.strip(), spec.strip())
         except (MissingResult, ValueError) as problem:
             message = self.inliner.reporter.error(
                 f"result {self.text!r}: {problem}", line=self.lineno
@@ -96,6 +120,13 @@ class Result(SphinxRole):
         self.env.note_dependency(str(folder / f"{name}.json"))
         tip = provenance(name, record)
         return [hinted("", text, tip=tip, classes=["result"])], []
+
+
+class GainRole(Result):
+    """{gain}`file:key.key|+.1%`: a difference, its interval, and what it allows."""
+
+    def read(self, folder, target, spec):
+        return gained(folder, target, spec)
 
 
 class ResultFigure(SphinxDirective):
@@ -126,4 +157,5 @@ class ResultFigure(SphinxDirective):
 
 def setup(app):
     app.add_role("result", Result())
+    app.add_role("gain", GainRole())
     app.add_directive("result-figure", ResultFigure)

@@ -82,6 +82,41 @@ def test_written(value, spec, text):
     assert results.written(value, spec) == text
 
 
+@pytest.mark.parametrize(
+    ("row", "key", "text"),
+    [
+        ({"gain": 0.02, "from": 0.01, "to": 0.03}, "gain", "+2.0% [+1.0%, +3.0%]"),
+        (
+            {"gain": 0.02, "from": -0.01, "to": 0.05},
+            "gain",
+            "+2.0% [-1.0%, +5.0%]，没有证据表明有增益",
+        ),
+        ({"a": -0.5, "a_interval": [-0.6, -0.4]}, "a", "-50.0% [-60.0%, -40.0%]"),
+        (
+            {"a": 0.0, "a_interval": [0.0, 0.1], "from": 1, "to": 2},
+            "a",
+            "+0.0% [+0.0%, +10.0%]，没有证据表明有增益",
+        ),
+    ],
+)
+def test_a_gain_is_written_with_its_interval_and_what_it_allows(
+    row, key, text, tmp_path
+):
+    (tmp_path / "case.json").write_text(json.dumps({"gains": [row]}), "utf-8")
+    assert results.gained(tmp_path, f"case:gains.0.{key}", "+.1%")[0] == text
+
+
+def test_facts_of_several_data_sets_are_written_one_by_one():
+    told = resulttable.facts({"seconds": {"online_retail": 61.4, "other": 2}})
+    assert told == "每次训练的秒数：网店订单 61、other 2"
+
+
+def test_a_gain_without_an_interval_is_refused(tmp_path):
+    (tmp_path / "case.json").write_text('{"gains": [{"gain": 1, "from": 0}]}', "utf-8")
+    with pytest.raises(results.MissingResult, match="from and to"):
+        results.gained(tmp_path, "case:gains.0.gain")
+
+
 @pytest.mark.parametrize("value", [None, {"a": 1}, [1]])
 def test_only_single_figures_are_written(value):
     with pytest.raises(results.MissingResult):
