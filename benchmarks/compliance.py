@@ -10,7 +10,6 @@ All report the same ``N`` unseen ledgers. ``STEPS=20`` is a quick try.
 from __future__ import annotations
 
 import os
-import time
 from random import Random
 
 import aigc_lib as aigc
@@ -21,11 +20,15 @@ from aigc_lib.models import GPT
 from aigc_lib.simulators.funds import ALERT, FORMATS, alerts, funds, template
 from benchmarks.record import in_turns, record, seeds, summary
 
-STEPS, SEEDS = int(os.environ.get("STEPS", 500)), seeds(5)
-REPORTS, N, TRIES = 3_000, 200, 5
+STEPS, SEEDS = int(os.environ.get("STEPS", 300)), seeds(5)
+REPORTS, N, TRIES = 2_000, 200, 5
 NET = {"context": 128, "depth": 2, "heads": 4, "width": 96, "optimizer": "muon"}
 SLOTS = dict(zip(FORMATS, "①②③④⑤", strict=True))
-WAYS = ("template", "GPT, free", "GPT, checked", "GPT, places")
+WAYS = {
+    "nothing": ["template"],
+    "numbers": ["GPT, free", "GPT, checked"],
+    "places": ["GPT, places"],
+}
 
 
 def asked(name: str, numbers: dict, ledger: Ledger, *, places: bool) -> str:
@@ -68,22 +71,29 @@ def learned(places: bool, seed: int) -> GPT:
     return model
 
 
-def measure(way: str, seed: int) -> dict[str, float]:
-    """Report the same ledgers in one way, and count what is wrong."""
+def measure(learns: str, seed: int) -> dict[str, float]:
+    """Report the same ledgers by a writer of one kind: figures by way of writing."""
     days = funds(N, seed=10_000)
     ledgers = [Ledger.of({name: numbers}, FORMATS) for name, numbers in days]
-    began = time.perf_counter()
-    if way == "template":
+    if learns == "nothing":
         random = Random(seed)
         pairs = zip(days, ledgers, strict=True)
-        texts = [book.fill(template(*day, random))[0] for day, book in pairs]
+        drafts = {
+            "template": [book.fill(template(*day, random))[0] for day, book in pairs]
+        }
     else:
-        texts = written(way, days, ledgers, seed)
-    return counted(texts, days, ledgers) | {"seconds": time.perf_counter() - began}
+        drafts = written(learns == "places", days, ledgers, seed)
+    return {
+        f"{way}: {name}": value
+        for way, texts in drafts.items()
+        for name, value in counted(texts, days, ledgers).items()
+    }
 
 
-def written(way: str, days: list, ledgers: list[Ledger], seed: int) -> list[str]:
-    places = way == "GPT, places"
+def written(
+    places: bool, days: list, ledgers: list[Ledger], seed: int
+) -> dict[str, list[str]]:
+    """Teach a GPT and let it write, freely and until the auditor is content."""
     model = learned(places, seed)
     prompts = [
         asked(*day, book, places=places)
@@ -92,16 +102,18 @@ def written(way: str, days: list, ledgers: list[Ledger], seed: int) -> list[str]
     texts = model.answers(prompts, room=96, seed=seed, temperature=0.7)
     if places:
         triples = zip(days, texts, ledgers, strict=True)
-        return [filled(name, text, book) for (name, _), text, book in triples]
-    for k in range(1, TRIES if way == "GPT, checked" else 1):
+        filled_in = [filled(name, text, book) for (name, _), text, book in triples]
+        return {"GPT, places": filled_in}
+    drafts = {"GPT, free": list(texts)}
+    for k in range(1, TRIES):
         wrong = [i for i, text in enumerate(texts) if not right(text, ledgers[i])]
-        again = [prompts[i] for i in wrong]
-        if not again:
+        if not wrong:
             break
+        again = [prompts[i] for i in wrong]
         new = model.answers(again, room=96, seed=seed + 100 * k, temperature=0.7)
         for i, text in zip(wrong, new, strict=True):
             texts[i] = text
-    return texts
+    return drafts | {"GPT, checked": texts}
 
 
 def right(text: str, ledger: Ledger) -> bool:
@@ -130,14 +142,23 @@ def counted(texts: list[str], days: list, ledgers: list[Ledger]) -> dict[str, fl
 
 
 def main() -> None:
-    runs = in_turns("compliance", WAYS, SEEDS, measure)
+    runs = in_turns("compliance", ("nothing", "numbers", "places"), SEEDS, measure)
     rows = []
-    for way, results in runs.items():
-        row = {"way": way} | summary(results)
-        hits = round(sum(result["whole"] for result in results) * N)
-        low, high = proportion_interval(hits, N * len(results))
-        row |= {"true": hits / (N * len(results)), "true_min": low, "true_max": high}
-        rows.append(row)
+    for learns, results in runs.items():
+        for way in WAYS[learns]:
+            own = [
+                {
+                    key.removeprefix(f"{way}: "): value
+                    for key, value in result.items()
+                    if key.startswith(f"{way}: ")
+                }
+                for result in results
+            ]
+            row = {"way": way} | summary(own)
+            hits = round(sum(one["whole"] for one in own) * N)
+            low, high = proportion_interval(hits, N * len(own))
+            row |= {"true": hits / (N * len(own)), "true_min": low, "true_max": high}
+            rows.append(row)
     record(
         "compliance",
         rows,

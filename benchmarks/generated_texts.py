@@ -37,7 +37,7 @@ from aigc_lib.data.store import data_dir
 from aigc_lib.models import GPT, TextClassifier
 from benchmarks.record import in_turns, record, seeds, summary
 
-STEPS, READING = (int(os.environ.get("STEPS", n)) for n in (400, 60))
+STEPS, READING = (int(os.environ.get("STEPS", n)) for n in (200, 40))
 SEEDS = seeds(5)
 TIMES, LENGTH = 4, 64  # generated texts for each real one; characters that count
 NET = {"context": 80, "depth": 2, "heads": 4, "width": 96, "optimizer": "muon"}
