@@ -47,6 +47,9 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "opinion_alarm",
     "ring8",
     "bandit",
+    "credit",
+    "generated_texts",
+    "compliance",
     "metric_floor",
 ]
 # Collected from executed chapters, `make book JOBS=1`, not measured here.
