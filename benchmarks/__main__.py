@@ -48,6 +48,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "ring8",
     "bandit",
     "credit",
+    "credit_bias",
     "generated_texts",
     "compliance",
     "metric_floor",

@@ -1,4 +1,4 @@
-"""Credit scoring: do made-up rows help, and does a bias survive when it is generated?
+"""Credit scoring: do made-up rows help a score?
 
 Two public tables. german_credit (1,000 loans) is cut into five folds; of credit_default
 five blocks of 6,000 cards are drawn that share no card, 4,000 to learn from and 2,000
@@ -10,9 +10,6 @@ compared with the real rows alone, split by split.
 Loans go to the safest 70 %, whoever scores; so the gap between the groups is one of the
 order, not of the threshold. In german_credit the groups are ages up to 25 and above:
 its code of the sex is wrong (Grömping 2019). In credit_default they are the sexes.
-
-The second part has made-up applicants, and past decisions with a bias that one number
-sets. A score learns from the decisions but is not told the group; the district tells.
 ``STEPS=20`` is a quick try.
 """
 
@@ -39,7 +36,6 @@ from aigc_lib.metrics.calibration import expected_calibration_error
 from aigc_lib.metrics.fairness import group_rates
 from aigc_lib.metrics.tables import Features, privacy
 from aigc_lib.models import MODELS
-from aigc_lib.simulators.credit import applicants
 from benchmarks.record import in_turns, record, seeds, summary
 
 SEEDS = seeds(5)
@@ -52,9 +48,6 @@ DATA = {"german_credit": "bad", "credit_default": "yes"}  # the class to be foun
 REAL = "real"
 MIXED = ("real + table_flow", "real + tvae", "real + marginals", "SMOTE")
 ALONE = ("table_flow", "tvae", "marginals")
-BIASES = (0.0, 1.0, 2.0)
-SOURCES = ("real", "table_flow", "table_flow, balanced")
-PEOPLE, JUDGED = 2_000, 20_000
 
 
 # ---- public tables -------------------------------------------------------------------
@@ -208,54 +201,6 @@ def measure(name: str, seed: int) -> dict:
     return found
 
 
-# ---- made-up applicants --------------------------------------------------------------
-
-
-def biased(bias: str, seed: int) -> dict[str, float]:
-    """Learn past decisions of one bias, and look at those who would repay."""
-    past = applicants(PEOPLE, bias=float(bias), seed=seed)
-    frame = past.frame.drop(columns="repaid")
-    frame = frame.astype({"district": str, "approved": str})
-    model = trained(frame, {"kinds": {"district": "category"}}, "table_flow", seed)
-    sources = {
-        "real": frame,
-        "table_flow": model.sample(len(frame), seed=seed),
-        "table_flow, balanced": balanced(model, frame, seed),
-    }
-    new = applicants(JUDGED, bias=float(bias), seed=1_000 + seed)
-    answer = {}
-    for source, rows in sources.items():
-        for name, value in learned(rows, new.frame).items():
-            answer[f"{source}: {name}"] = value
-    return answer
-
-
-def learned(rows: pd.DataFrame, new: pd.DataFrame) -> dict[str, float]:
-    """Learn to decide as before, from ``rows``; judge the decisions on new people."""
-    hidden = ["group", "approved"]
-    features = Features(rows.drop(columns=hidden))
-    model = LogisticRegression(C=0.3, max_iter=500)
-    model.fit(features(rows.drop(columns=hidden)), rows["approved"] == "1")
-    seen = new.drop(columns=[*hidden, "repaid"]).astype({"district": str})
-    p, repaid = score(model, features(seen)), new["repaid"].to_numpy()
-    granted = p >= np.quantile(p, 1 - GRANTED)
-    rates = group_rates(granted, repaid, new["group"])
-    gap = rates["B"]["true_positive_rate"] - rates["A"]["true_positive_rate"]
-    return {"gap": float(gap), "auc_repaid": float(roc_auc_score(repaid, p))}
-
-
-def balanced(model: Any, frame: pd.DataFrame, seed: int) -> pd.DataFrame:
-    """As many made people, of whom in both groups the same share is approved."""
-    share, made = (frame["approved"] == "1").mean(), []
-    for k, group in enumerate("AB"):
-        n = int((frame["group"] == group).sum())
-        for value, part in (("1", share), ("0", 1 - share)):
-            asked = {"group": group, "approved": value}
-            size = round(n * part)
-            made.append(model.sample(size, seed=10 * seed + k, conditions=asked))
-    return pd.concat(made, ignore_index=True)
-
-
 # ---- what is written -----------------------------------------------------------------
 
 
@@ -308,19 +253,6 @@ def main() -> None:
             else:
                 gains += found
             rows.append(row)
-    people = in_turns("credit", map(str, BIASES), SEEDS, biased)
-    record(
-        "credit_bias",
-        [
-            {"bias": float(bias), "source": source} | of_source(results, source)
-            for bias, results in people.items()
-            for source in SOURCES
-        ],
-        data=f"simulators.credit: {PEOPLE:,} past decisions, {JUDGED:,} new applicants",
-        metric="gap: share of those who would repay and get a loan, group B less group "
-        f"A, loans to the safest {GRANTED:.0%}",
-        seeds=list(SEEDS),
-    )
     record(
         "credit",
         rows,
@@ -334,21 +266,6 @@ def main() -> None:
         steps=STEPS,
         seeds=list(SEEDS),
     )
-
-
-def of_source(results: list[dict], source: str) -> dict[str, float]:
-    """Return the figures of one source over the seeds, the gap with its interval."""
-    names = ("gap", "auc_repaid")
-    runs = [{name: r[f"{source}: {name}"] for name in names} for r in results]
-    gaps = [run["gap"] for run in runs]
-    found = difference(gaps, [0.0] * len(gaps))
-    row = summary(runs) | {"mean_gap": found["gain"]}
-    row["mean_gap_min"] = found.get("from", found["gain"])
-    row["mean_gap_max"] = found.get("to", found["gain"])
-    more = [run["gap"] - r["real: gap"] for run, r in zip(runs, results, strict=True)]
-    against = difference(more, [0.0] * len(more))
-    row |= {"more": against["gain"], "more_min": against.get("from", against["gain"])}
-    return row | {"more_max": against.get("to", against["gain"])}
 
 
 if __name__ == "__main__":
