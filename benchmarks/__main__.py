@@ -49,6 +49,10 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "ring8",
     "synthetic",
     "bandit",
+    "credit",
+    "credit_bias",
+    "generated_texts",
+    "compliance",
     "metric_floor",
 ]
 # Collected from executed chapters, `make book JOBS=1`, not measured here.
