@@ -33,7 +33,7 @@ def disk(sample, chromium):
 
 
 def test_the_right_section_is_among_the_first_three(book, chromium):
-    assert len(QUERIES) == 40
+    assert len(QUERIES) >= 40
     context = chromium.new_context(offline=True)
     tab = context.new_page()
     tab.goto((book / "search.html").as_uri())
@@ -49,7 +49,7 @@ def test_the_right_section_is_among_the_first_three(book, chromium):
         if not right:
             missed.append((query["query"], [hit["title"] for hit in hits]))
     context.close()
-    assert len(missed) <= 4, missed
+    assert len(missed) <= len(QUERIES) // 10, missed
 
 
 def test_hits_are_sections_with_marked_snippets(disk):
