@@ -48,6 +48,17 @@ def liar_right(ledger, skip=0, shift=1):
     return "，".join(told)
 
 
+def liar_of_one_number(ledger):
+    names = "、".join(f"{row}{column}" for row, column in ledger.cells)
+    return names + ledger.cells[ledger.rows[0], ledger.columns[-1]]
+
+
+def knows_the_worst(returns, window=250):
+    lines = rolling(returns, window)
+    lines[0] = returns.min()
+    return lines
+
+
 def slow(slack, length):
     return lambda z: CUSUM.for_run_length(length, slack=slack).rings(z)
 
@@ -83,11 +94,14 @@ CASES = [
     ("levelled", LEVELLED | {"平均": "几乎不变"}, "五成"),
     ("levelled", LEVELLED | {"校准误差": "降"}, "真的坏账率"),
     ("levelled", LEVELLED | {"校准误差": "大"}, "选一个"),
+    ("levelled", {"AUC": "几乎不变"}, "应当是一个字典"),
     ("liar", liar_right, None),
     ("liar", lambda ledger: liar_right(ledger, shift=0), "正是它所说的"),
     ("liar", lambda ledger: liar_right(ledger, skip=1), "没有说到"),
     ("liar", lambda ledger: "甲收入99.99", "不在表里"),
     ("liar", lambda ledger: "都很好。", "一个数也没有"),
+    ("liar", lambda ledger: ["都很好"], "一段文字"),
+    ("liar", liar_of_one_number, "只说了 1 个数"),
     ("slow_alarm", slow(0.2, 96), None),
     ("slow_alarm", slow(0.5, 96), "攒得久"),
     ("slow_alarm", slow(0.2, 30), "约定是"),
@@ -102,9 +116,10 @@ test_hint, test_nothing_raises = make_tests(ch14, CASES)
     ("answer", "line", "hint"),
     [
         (rolling, 2, None),
-        (rolling, None, "哪一行"),
+        (rolling, None, "还要说出"),
         (rolling, 3, "不是第 3 行"),
         (lambda r, w=250: rolling(r, w, 1, 1), 2, "还在看当天"),
+        (knows_the_worst, 2, "以前的线变了"),
         (lambda r, w=250: rolling(r, w, 1, 0), 2, "正好 window 天"),
         (lambda r, w=250: np.full(len(r) - w, np.quantile(r, 0.01)), 2, "当天"),
         (lambda r, w=250: rolling(r, w)[1:], 2, "应当有 300 条"),
