@@ -8,37 +8,50 @@ from scipy.integrate import quad
 from scipy.stats import beta, norm
 
 from ..decisions.bandit import Counting, Thompson, play
+from ..metrics import ranking
 from ..metrics.intervals import paired_gain
-from ..models.vae.ranking import Multinomial
 from ..simulators.clicks import Creatives, Shoppers
 from ._result import Unfinished, checker, require
 
-WORDS = ("升", "降", "不变")
+
+@checker("与库里的评分一致：折扣、分母、没命中的都对")
+def ndcg(answer):
+    """`answer(ranked, wanted, k)`: NDCG@k of one list for one customer's later set."""
+    for ranked, wanted, k in (
+        ([4, 7, 1, 9, 3], {7, 3}, 5),
+        ([4, 7, 1, 9, 3], {1, 2, 4, 6}, 3),
+        ([5, 6, 8], {0, 1}, 3),
+        ([2, 0, 1, 3], {1, 3, 9}, 2),
+    ):
+        hit = torch.tensor([[item in wanted for item in ranked[:k]]])
+        right = ranking.ndcg(hit, torch.tensor([len(wanted)])).item()
+        places = [r for r, item in enumerate(ranked, 1) if item in wanted]
+        share = sum(r <= k for r in places) / min(k, len(wanted))
+        others = (
+            (_worth(r for r in places if r <= k), "还没有除以最好的排法能得的"),
+            (
+                _worth(r for r in places if r <= k) / _worth(range(1, len(wanted) + 1)),
+                "分母算多了：最好的排法也只有 k 个位置",
+            ),
+            (
+                _worth(places) / _worth(range(1, min(k, len(wanted)) + 1)),
+                "k 位以后的命中不算",
+            ),
+            (share, "这是召回率：名次没有算"),
+        )
+        found = float(answer(list(ranked), set(wanted), k))
+        case = f"ranked={ranked}、wanted={wanted}、k={k} 时"
+        for wrong, hint in others:
+            same = np.isclose(found, wrong) and not np.isclose(wrong, right)
+            require(not same, f"{case}{hint}")
+        require(
+            np.isclose(found, right), f"{case}应当是 {right:.4f}，你给出 {found:.4f}"
+        )
 
 
-@checker("四处都说对了，和真的算出来的一样")
-def moved(answer):
-    """`{"A": word, ...}`: what four changes of logits do to the log-likelihood."""
-    _chosen(answer, tuple("ABCD"), WORDS)
-    bought, before = torch.tensor([1.0, 1, 0, 0]), torch.tensor([2.0, 1, 0, -1])
-    after = {
-        "A": before + 2,
-        "B": before + 2 * bought,
-        "C": before + torch.tensor([0.0, 0, 2, 0]),
-        "D": 2 * before,
-    }
-    hints = {
-        "A": "softmax 只看 logit 之间的差",
-        "B": "买过的一齐抬高，别的就少了",
-        "C": "系数是零，可是它在分母里",
-        "D": "两件买过的要**一起**算：第一件多得的，第二件少得的，哪个大？",
-    }
-    likelihood = Multinomial()
-    old = likelihood.log_prob(bought, before).item()
-    for letter, said in answer.items():
-        change = likelihood.log_prob(bought, after[letter]).item() - old
-        right = "不变" if abs(change) < 1e-5 else "升" if change > 0 else "降"
-        require(said == right, f"{letter} 不是“{said}”。{hints[letter]}")
+def _worth(places):
+    """What hits at these places, from 1, are worth together."""
+    return sum(1 / np.log2(place + 1) for place in places)
 
 
 def _chosen(answer, keys, words):

@@ -8,7 +8,18 @@ from scipy.stats import beta, norm
 from aigc_lib.check import ch13
 from aigc_lib.decisions.bandit import Counting, EpsilonGreedy, Thompson
 
-MOVED = {"A": "不变", "B": "升", "C": "降", "D": "降"}
+
+def worth(ranked, wanted, k):
+    return sum(1 / np.log2(r + 2) for r, i in enumerate(ranked[:k]) if i in wanted)
+
+
+def ndcg(ranked, wanted, k, places=min, seen=None):
+    best = sum(1 / np.log2(r + 2) for r in range(places(k, len(wanted))))
+    return worth(ranked, wanted, seen or k) / best
+
+
+def recall(ranked, wanted, k):
+    return len(wanted & set(ranked[:k])) / min(k, len(wanted))
 
 
 def two(n1, n2, both, penalty):
@@ -51,13 +62,12 @@ def of(kind, **options):
 
 
 CASES = [
-    ("moved", MOVED, None),
-    ("moved", MOVED | {"A": "升"}, "只看 logit 之间的差"),
-    ("moved", MOVED | {"B": "不变"}, "B 不是"),
-    ("moved", MOVED | {"C": "不变"}, "在分母里"),
-    ("moved", MOVED | {"D": "升"}, "一起"),
-    ("moved", MOVED | {"D": "变"}, "从这几个里选"),
-    ("moved", {"A": "升"}, "应当是一个字典"),
+    ("ndcg", ndcg, None),
+    ("ndcg", worth, "还没有除以"),
+    ("ndcg", recall, "召回率"),
+    ("ndcg", lambda r, w, k: ndcg(r, w, k, lambda k, n: n), "只有 k 个位置"),
+    ("ndcg", lambda r, w, k: ndcg(r, w, k, seen=9), "以后的命中"),
+    ("ndcg", lambda r, w, k: 0.5, "应当是"),
     ("ease_of_two", two, None),
     ("ease_of_two", lambda a, b, m, p: two(b, a, m, p), "写反了"),
     ("ease_of_two", lambda a, b, m, p: two(a, b, m, 0), "少了惩罚"),
@@ -122,6 +132,5 @@ def test_split(answer, line, hint):
 
 
 def test_what_is_left_open_is_unfinished():
-    assert not ch13.moved(MOVED | {"B": ...}).finished
     assert not ch13.friends({0.0: ..., 0.9: "有用"}).finished
     assert not ch13.split(..., line=5).finished
