@@ -231,6 +231,7 @@ class Reader:
         Raises:
             Unreadable: the role, or what it points at, is not known.
         """
+        body = body.replace(r"\|", "|")  # as the cells of a table must write it
         try:
             match name:
                 case "cite:p" | "cite" | "cite:t":

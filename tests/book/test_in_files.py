@@ -134,6 +134,12 @@ def test_no_page_shows_a_failure(pages):
         assert not [mark for mark in marks if mark in words], path
 
 
+def test_no_page_shows_a_role_as_it_was_written(pages):
+    """In a table the bar of a role ends its cell, unless it is escaped."""
+    for path, page in pages.items():
+        assert not re.findall(r"\{[a-z:]+\}`[^`]{0,80}", "".join(page.text)), path
+
+
 def test_no_page_tells_where_it_was_built(pages):
     private = (str(ROOT), "site-packages", str(Path.home()) + "/")
     for path, page in pages.items():

@@ -125,6 +125,8 @@ def test_what_stands_for_what(render, source, shown):
 
 def test_result_is_read_from_the_results(render):
     assert re.fullmatch(r"\d+\.\d", render("{result}`dcgan:rows.0.fd|.1f`"))
+    in_a_table = render(r"| FD | {result}`dcgan:rows.0.fd\|.1f` |")
+    assert re.fullmatch(r"\| FD \| \d+\.\d \|", in_a_table)
 
 
 def test_table_of_results_is_filled(render):
