@@ -108,7 +108,7 @@ def test_other_entries_stay_as_they_are_written(root, unwritten):
 @pytest.mark.parametrize("part", new.outline(chapter.ROOT)["parts"])
 def test_folders_of_the_outline_are_those_of_the_book(part):
     labels = {str(planned["label"]) for planned in part["chapters"]}
-    for page in chapter.ROOT.glob("chapters/*/*.md"):
+    for page in chapter.ROOT.glob("chapters/*/*_*.md"):  # others open a part
         label = page.name.split("_")[0].upper()
         assert (label in labels) == (page.parent.name == part["folder"])
 
