@@ -49,6 +49,18 @@ def require(condition, hint):
         raise WrongAnswer(hint)
 
 
+def choices(answer, known):
+    """Demand a dictionary of choices; ``known`` maps its keys to the words allowed."""
+    require(
+        isinstance(answer, dict) and set(answer) == set(known),
+        f"应当是一个字典，键是 {'、'.join(map(repr, known))}",
+    )
+    for key, said in answer.items():
+        if said is None or said is ...:
+            raise Unfinished(f"{key} 还空着")
+        require(said in known[key], f"{key}：从这几个里选一个：{'、'.join(known[key])}")
+
+
 def checker(done=""):
     """Make a checker of a function of one answer; `done` is said when it passes.
 

@@ -6,23 +6,11 @@ import numpy as np
 import torch
 
 from ..simulators.drift import DriftingTaste
-from ._result import Unfinished, checker, require
+from ._result import Unfinished, checker, choices, require
 
 ERRORS, COVERAGES = ("十分之一", "一半", "不变"), ("95%", "50%", "15%")
 SHARES = ("63%", "37%", "16%", "1%")
 FAULTS = ("泄漏", "指标", "近邻太少")
-
-
-def _choices(answer, known):
-    """Look at a dict of choices; ``known`` maps its keys to what may be chosen."""
-    require(
-        isinstance(answer, dict) and set(answer) == set(known),
-        f"应当是一个字典，键是 {'、'.join(map(str, known))}",
-    )
-    for key, said in answer.items():
-        if said is None or said is ...:
-            raise Unfinished(f"{key} 还空着")
-        require(said in known[key], f"{key}：从这几个里选：{'、'.join(known[key])}")
 
 
 def _nearest(value, choices):
@@ -33,7 +21,7 @@ def _nearest(value, choices):
 @checker("与模拟一致：误差不动，区间窄了十倍")
 def many_more(answer):
     """`{"误差": ..., "覆盖率": ...}` of 100 real and 9,900 made numbers; simulated."""
-    _choices(answer, {"误差": ERRORS, "覆盖率": COVERAGES})
+    choices(answer, {"误差": ERRORS, "覆盖率": COVERAGES})
     rng = np.random.default_rng(0)
     mean, spread, m = [], [], 9_900
     for _ in range(400):
@@ -213,7 +201,7 @@ def kept_variance(answer, generations=None):
 @checker("与一万次重抽一致")
 def survival(answer):
     """`{1: share, 10: share}`: the chance that a letter is still there."""
-    _choices(answer, {1: SHARES, 10: SHARES})
+    choices(answer, {1: SHARES, 10: SHARES})
     rng = np.random.default_rng(0)
     n, count = 10_000, np.ones(20_000, int)
     for generation in range(1, 11):

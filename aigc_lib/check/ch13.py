@@ -11,7 +11,7 @@ from ..decisions.bandit import Counting, Thompson, play
 from ..metrics import ranking
 from ..metrics.intervals import paired_gain
 from ..simulators.clicks import Creatives, Shoppers
-from ._result import Unfinished, checker, require
+from ._result import checker, choices, require
 
 
 @checker("与库里的评分一致：折扣、分母、没命中的都对")
@@ -52,18 +52,6 @@ def ndcg(answer):
 def _worth(places):
     """What hits at these places, from 1, are worth together."""
     return sum(1 / np.log2(place + 1) for place in places)
-
-
-def _chosen(answer, keys, words):
-    """Demand a dictionary with these keys whose values are among ``words``."""
-    require(
-        isinstance(answer, dict) and set(answer) == set(keys),
-        f"应当是一个字典，键是 {'、'.join(map(repr, keys))}",
-    )
-    for key, said in answer.items():
-        if said is None or said is ...:
-            raise Unfinished(f"{key} 还空着")
-        require(said in words, f"{key}：从这几个里选一个：{'、'.join(words)}")
 
 
 @checker("与矩阵求逆的结果一致，两个方向各有各的分母")
@@ -225,7 +213,7 @@ def friends(answer):
     Measured: the clicks on ten items, ranked by friends against popularity, paired by
     user in five worlds each.
     """
-    _chosen(answer, (0.0, 0.9), ("有用", "没用"))
+    choices(answer, dict.fromkeys((0.0, 0.9), ("有用", "没用")))
     said = []
     for homophily, word in answer.items():
         gains = [[], []]

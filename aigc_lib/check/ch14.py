@@ -6,7 +6,7 @@ from scipy.stats import binom, norm
 from ..metrics.ledger import NUMBER, Ledger
 from ..metrics.series import crps_normal
 from ..simulators.market import Market
-from ._result import Unfinished, checker, require
+from ._result import Unfinished, checker, choices, require
 
 LIMIT = 3.841459  # of chi-squared with one degree of freedom, 5%
 ONSET, DAYS, STREAMS, SLOPE = 80, 200, 400, 0.03
@@ -142,14 +142,7 @@ def looked_ahead(answer, line=None):
 def levelled(answer):
     """`{"AUC": word, "平均": word, "校准误差": word}`: both classes weigh alike."""
     names, words = ("AUC", "平均", "校准误差"), ("升", "降", "几乎不变")
-    require(
-        isinstance(answer, dict) and set(answer) == set(names),
-        f"应当是一个字典，键是{'、'.join(names)}",
-    )
-    for name, said in answer.items():
-        if said is None or said is ...:
-            raise Unfinished(f"{name} 还空着")
-        require(said in words, f"{name}：从这三个里选一个：{'、'.join(words)}")
+    choices(answer, dict.fromkeys(names, words))
     hints = {
         "AUC": "AUC 只看次序；权重改的主要是截距",
         "平均": "模型以为坏账有五成",
