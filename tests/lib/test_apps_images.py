@@ -148,6 +148,8 @@ def test_a_request_sent_twice_is_one(ann):
         {"label": "紫"},
         {"label": "x" * 41},
         {"label": None},
+        {"label": "红\x00"},
+        {"label": "\ud800"},
         {"unknown": 1},
     ],
 )
@@ -163,7 +165,7 @@ def test_no_json_and_no_number(ann):
     for body in (b"", b"{", b"[]", b'{"n": NaN}', b"\xff", b"[" * 10_000):
         headers = {"Content-Type": "application/json"}
         answer = ann.post("/api/pictures", content=body, headers=headers)
-        assert answer.status_code == 422, body[:20]
+        assert answer.status_code in (400, 422), body[:20]
 
 
 def test_quota(app, platform):
@@ -537,9 +539,10 @@ def test_an_import_that_was_changed_is_refused_whole(ann, app, platform):
         rewritten(data, lambda n, c: None if n.startswith("pixels/") else c),
         relisted(data, swapped),
         relisted(data, lambda ps: ps[-1].update(action="steal")),
-        relisted(data, lambda ps: ps[-1].update(mark=-1)),
         relisted(data, lambda ps: ps[-1].update(id="../../etc/passwd")),
         relisted(data, lambda ps: ps[-1].pop("recipe")),
+        relisted(data, lambda ps: ps[-1].update(created=float("nan"))),
+        relisted(data, lambda ps: ps[-1].update(number=2**40)),
     ]
     client = client_of(app, platform.accounts.add("mallory"))
     for i, content in enumerate(wrong):

@@ -15,6 +15,7 @@ from .platform import COST_TRAIN, PROJECT, TITLE, Platform
 from .store import GRACE, PAGE
 from .studio import MOST_N
 from .trainer import GATE
+from .upload import shown
 from .wishes import REASONS
 
 fastapi = optional("fastapi")
@@ -92,7 +93,7 @@ def add_pages(app: Any, platform: Platform) -> None:
         account: Account = who,
     ) -> Any:
         asked = {
-            "label": label,
+            "label": shown(label),
             "model": int(model) if model.isdigit() else None,
             "since": _day(since),
             "until": _day(until, after=86_400.0),

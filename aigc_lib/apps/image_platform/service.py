@@ -145,7 +145,7 @@ def _add_work(app: Any, platform: Platform) -> None:
     @app.post("/api/albums", status_code=201)
     async def bring(request: Request, account: Account = who) -> Any:
         async with request.form(max_files=upload.MOST_FILES, max_fields=10) as form:
-            title = str(form.get("title") or "我的图片")[:80]
+            title = upload.shown(str(form.get("title") or "")) or "我的图片"
             files = [
                 (file.filename or "", await file.read())
                 for file in form.getlist("files")
@@ -259,7 +259,7 @@ def _add_gallery(app: Any, platform: Platform) -> None:
     ) -> Any:
         found, total = store.search(
             account.id,
-            label=label,
+            label=upload.shown(label),
             model=model,
             since=since,
             until=until,

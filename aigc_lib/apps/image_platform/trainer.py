@@ -7,6 +7,7 @@ gate says whether the model may be published.
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import tempfile
 from collections.abc import Collection
@@ -191,10 +192,17 @@ def judged(train: Tensor, test: Tensor, drawn: Tensor) -> dict[str, Any]:
     seen = [likeness.features(some) for some in (train, test, drawn)]
     figures = {name: float(value) for name, value in quality(*seen, k=k).items()}
     checks = GATE.judge(figures)
-    told = [{"rule": c.rule, "value": c.value, "passed": c.passed} for c in checks]
-    figures = {name: round(value, 4) for name, value in figures.items()}
+    told = [
+        {"rule": c.rule, "value": _finite(c.value), "passed": c.passed} for c in checks
+    ]
+    figures = {name: _finite(value) for name, value in figures.items()}
     sizes = {"train": len(train), "test": len(test), "drawn": len(drawn)}
     return {**figures, "checks": told, "passed": all(c.passed for c in checks), **sizes}
+
+
+def _finite(value: float) -> float | None:
+    """A figure as JSON can hold it."""
+    return round(value, 4) if math.isfinite(value) else None
 
 
 def options_of(model: Any) -> dict[str, Any]:
