@@ -55,7 +55,8 @@ def add_pages(app: Any, platform: Platform) -> None:
         return fastapi.responses.HTMLResponse(html)
 
     def models(account: Account) -> list[dict[str, Any]]:
-        return store.models(account.id)
+        found = store.models(account.id)
+        return sorted(found, key=lambda m: (m["edits"], m["size"]), reverse=True)
 
     @app.get("/static/{name}")
     def static(name: str) -> Any:
