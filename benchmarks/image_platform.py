@@ -13,6 +13,7 @@ they are kept until all have been measured.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import threading
@@ -179,4 +180,5 @@ def main(asked: list[str]) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers end with it
     main(sys.argv[1:])
