@@ -37,6 +37,7 @@ ALONE = [
     "cifar10",
     "adult",
     "ranking",
+    "image_platform",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together
     "product_copy",

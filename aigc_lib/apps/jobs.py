@@ -175,6 +175,8 @@ class Jobs:
         self._closed.set()
         if self._dbos is not None:
             self._watcher.join()
+            # what still runs cannot tell its end any more, and would complain
+            logging.getLogger("dbos").setLevel(logging.CRITICAL)
             self._dbos.destroy(
                 destroy_registry=True, workflow_completion_timeout_sec=patience
             )

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from torch import Tensor
 
-from ...codecs.mark import find
+from ...codecs.mark import SIZE, find
 from ...codecs.recipe import recipe_of
 from . import likeness
 from .store import Store
@@ -37,7 +37,7 @@ def checked(store: Store, data: bytes) -> Verdict:
     """
     pixels = opened(data)
     recipe = recipe_of(data)
-    if min(pixels.shape[1:]) < 14:
+    if min(pixels.shape[1:]) < SIZE // 4:
         return Verdict(False, "图太小，看不出标记。", recipe=recipe)
     found = find(pixels)
     if not found.sure:

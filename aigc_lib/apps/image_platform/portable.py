@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from ...codecs.mark import NUMBERS, find
+from ...codecs.mark import NUMBERS, SIZE, find
 from ..accounts import Account
 from ..database import rows, sql
 from . import likeness
@@ -142,7 +142,7 @@ def _picture(file: zipfile.ZipFile, told: dict[str, Any]) -> dict[str, Any]:
         picture[name] = data
     try:
         pixels, marked = pixels_of(picture["pixels"]), pixels_of(picture["png"])
-        if marked.shape[1:] != pixels.shape[1:] or max(pixels.shape[1:]) > 1_024:
+        if max(pixels.shape[1:]) > SIZE or pixels.shape[1] != pixels.shape[2]:
             raise ValueError
         picture["features"] = likeness.stored(likeness.features(pixels[None])[0])
         seen = find(marked)

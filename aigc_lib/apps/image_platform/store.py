@@ -127,6 +127,12 @@ class Store:
         with self.engine.connect() as connection:
             return set(connection.scalars(wanted))
 
+    def house_titles(self) -> set[str]:
+        """The titles of the models that the house brought."""
+        wanted = sql.select(MODELS.c.title).where(MODELS.c.account.is_(None))
+        with self.engine.connect() as connection:
+            return set(connection.scalars(wanted))
+
     def publish(self, connection: Any, number: int, published: bool) -> None:
         """Let everybody use a model, or only its owner again."""
         change = sql.update(MODELS).where(MODELS.c.id == number)

@@ -26,7 +26,7 @@ from PIL import Image
 from torch import Tensor
 
 from ... import models
-from ...codecs.mark import NUMBERS, embed
+from ...codecs.mark import NUMBERS, delivered, embed
 from ...codecs.recipe import png
 from ...models import edits
 from ..jobs import Task
@@ -202,7 +202,7 @@ class Studio:
         for number, (picture, look) in enumerate(zip(pixels, looks, strict=True)):
             told = {**whole, **recipe, "number": number}
             mark = mark_of(told)
-            colour = picture.expand(3, -1, -1).contiguous()
+            large = delivered(picture.expand(3, -1, -1).contiguous())
             made.append(
                 {
                     "number": number,
@@ -210,7 +210,7 @@ class Studio:
                     "action": action,
                     "label": label,
                     "raw": self.store.blobs.put(plain_png(picture)),
-                    "blob": self.store.blobs.put(png(embed(colour, mark), told)),
+                    "blob": self.store.blobs.put(png(embed(large, mark), told)),
                     "mark": mark,
                     "features": base64.b64encode(likeness.stored(look)).decode(),
                     "recipe": told,
