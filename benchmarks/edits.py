@@ -206,9 +206,9 @@ def moved() -> dict:
         return v[:, :, 20:44, 20:44].mean((1, 2, 3)) * 127.5
 
     judge, found = obtain("clothing_judge"), {}
-    for amount in (-1.0, -0.5, 0.5, 1.0):
+    for name, amount in {"minus_one": -1.0, "half": 0.5, "one": 1.0}.items():
         made = edits.move(model, x, way, amount, y)
-        found[f"{amount:+}"] = {
+        found[name] = {
             "brighter_by": mean(brightness(made) - brightness(x)),
             "class_kept": share(judge.classify(made) == y),
         }
