@@ -33,6 +33,7 @@ from ..train.fit import fit
 Watch = Callable[[float, Trainable], Any]
 LOOKS = 40  # how often ``watch`` is called in a training
 CLOTHING_STEPS = 5_000
+SAVE_EVERY = 200  # steps
 
 
 class Training:
@@ -62,7 +63,7 @@ class Training:
                 self.watch(share, present)
             return share
 
-        options |= {"checkpoint": path, "save_every": 200}
+        options |= {"checkpoint": path, "save_every": SAVE_EVERY}
         history = fit(model, data, steps=steps, watch=look, watch_at=looks, **options)
         self.seconds += history.seconds
         self.done += part
