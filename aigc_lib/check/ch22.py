@@ -38,18 +38,28 @@ def psnr(a, b):
     return 10 * np.log10(255**2 / max(error, 1e-12))
 
 
-@checker("幅度减半，均方误差变成四分之一，10·lg 4 约 6 分贝（取整还会吃掉一点）")
-def halved(answer):
-    """`answer`: by how many decibels the PSNR rises when the strength is halved."""
-    (x,) = pictures(1)
-    full, half = (psnr(mark.embed(x, 5, strength=mark.STRENGTH / k), x) for k in (1, 2))
-    value = float(answer)
-    require(abs(value - 3) > 0.8, "这是功率减半的分贝数；这里减半的是幅度")
-    require(value > 0, "改得少了，图更接近原图：PSNR 是升的")
+@checker("误差的平方处处是 4 和 16：幅度加倍，降 6 分贝")
+def decibels(answer):
+    """`answer`: PSNR of a picture changed by 2 levels everywhere, and by 4."""
     require(
-        abs(value - (half - full)) < 1.2,
-        f"现量的差是 {half - full:.1f} 分贝：PSNR 里是误差的平方",
+        isinstance(answer, tuple | list) and len(answer) == 2,
+        "应当是一对分贝数：(改 2 级, 改 4 级)",
     )
+    (x,) = pictures(1)
+    x = x.clamp(8, 247)
+    signs = (
+        torch.randint(2, x.shape, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    )
+    for value, levels in zip(map(float, answer), (2, 4), strict=True):
+        right = psnr((x + levels * signs).to(torch.uint8), x)
+        require(
+            abs(value - right / 2) > 0.2,
+            f"改 {levels} 级：均方误差里是误差的**平方**，你差了一半",
+        )
+        require(
+            abs(value - right) < 0.2,
+            f"改 {levels} 级，现量的是 {right:.1f} 分贝，你给出 {value:.1f}",
+        )
 
 
 @checker("只有还拿着租约的人能续，续不上的人知道自己该停手")

@@ -23,7 +23,7 @@ ID_BITS, CHECK_BITS = 16, 12
 BITS = ID_BITS + CHECK_BITS
 NUMBERS = 2**ID_BITS  # how many there are: 0 to NUMBERS - 1
 SIZE = 128  # pixels a side of what is marked
-STRENGTH = 2.5  # root mean square of the change, in levels of 255: about 40 dB
+STRENGTH = 2.5  # root mean square of the change, in levels of 255, see ``embed``
 BAND = (0.25, 0.45)  # of SIZE: cosine half-waves from edge to edge
 KEPT = 0.6  # the smallest share of the area that a crop is looked for with
 SURE = 2.4  # of ``Found.score``: see ``benchmarks/mark.py`` for the false alarms
@@ -72,8 +72,9 @@ def embed(
     """Write a number into pictures, uint8 (N, C, 128, 128) or one (C, 128, 128).
 
     ``numbers`` is one for all, or (N,) int64, from 0 to ``NUMBERS`` - 1; C is 1 or 3.
-    All channels change alike; ``strength`` is the root mean square of the change, most
-    of it where the picture is restless.
+    All channels change alike, most where the picture is restless. ``strength`` is the
+    root mean square of the change that is aimed at; quiet pictures, in which the mark
+    itself is what is loud, take up to half as much again.
 
     Raises:
         ValueError: pictures of another shape or type, a number out of range.

@@ -88,10 +88,10 @@ def put_numbered(folder, data):
 
 
 CASES = [
-    ("halved", 6, None),
-    ("halved", 3, "幅度"),
-    ("halved", -6, "升"),
-    ("halved", 12, "平方"),
+    ("decibels", (42.11, 36.09), None),
+    ("decibels", (21.06, 18.05), "平方"),
+    ("decibels", (42.11, 39.1), "现量"),
+    ("decibels", 42.11, "一对"),
     ("renewed", renew, None),
     ("renewed", renew_all, "别的任务"),
     ("renewed", renew_anybodys, "不能续别人"),
