@@ -39,7 +39,7 @@ WORKERS := $(if $(filter gpu,$(PROFILE)),1,$(JOBS))
 THREADS := $(if $(filter 1,$(WORKERS)),,--threads 1)
 
 .DEFAULT_GOAL := help
-.PHONY: help book test portable lab chapter pack sync bench clean install runs page \
+.PHONY: help book test portable lab chapter pack sync bench models clean install runs page \
         tests test-notebooks test-pages
 
 help:  ## list these commands
@@ -81,6 +81,9 @@ sync: $(READY)  ## write the .ipynb twin of every chapter that changed
 
 bench: $(READY)  ## measure the figures in results/ (ONLY=name, SEEDS=5)
 	@SEEDS=$(SEEDS) $(BIN)/python -m benchmarks $(ONLY)
+
+models: $(READY)  ## train the models that the image platform starts with (an hour)
+	@$(BIN)/python -m aigc_lib.pipeline.pictures
 
 chapter: $(READY)  ## begin a chapter from the template: NAME=13_retail
 	@$(if $(NAME),,echo 'Which one? make chapter NAME=13_retail' >&2; exit 1)

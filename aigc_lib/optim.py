@@ -13,12 +13,16 @@ import torch
 from torch import Tensor
 from torch.optim import AdamW, Optimizer
 
+from .runtime import has_bf16
+
 
 class Muon(Optimizer):
     """Muon for ``matrices``, AdamW without decay for the ``others``.
 
     A kernel (out, in, h, w) counts as the matrix (out, in h w). ``torch.optim.Muon``
-    takes neither kernels nor the other parameters of the same loss.
+    takes neither kernels nor the other parameters of the same loss. With ``rough``
+    directions are found in bfloat16, as in Jordan's own code, where the device computes
+    in it natively: of a small batch they would take most of the time.
     """
 
     def __init__(
@@ -30,7 +34,9 @@ class Muon(Optimizer):
         other_rate: float,
         momentum: float = 0.95,
         betas: tuple[float, float] = (0.9, 0.99),
+        rough: bool = False,
     ):
+        self.rough = rough
         others = [{"params": list(others)}]  # a group may be empty, a list not
         self.adam = AdamW(others, other_rate, betas, weight_decay=0.0, fused=True)
         first = {"params": list(matrices), "lr": matrix_rate, "momentum": momentum}
@@ -53,7 +59,9 @@ class Muon(Optimizer):
             ahead = weight.grad.lerp(mean, momentum).flatten(1)  # Nesterov's momentum
             rows, columns = ahead.shape
             size = matrices["lr"] * max(1, rows / columns) ** 0.5
-            weight.add_(orthogonal(ahead).view_as(weight), alpha=-size)
+            rough = self.rough and has_bf16(weight.device)
+            ahead = orthogonal(ahead.bfloat16() if rough else ahead)
+            weight.add_(ahead.view_as(weight), alpha=-size)
 
 
 def orthogonal(matrix: Tensor, steps: int = 5) -> Tensor:

@@ -55,6 +55,10 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "generated_texts",
     "compliance",
     "metric_floor",
+    "clothing",  # these read the models that `make models` has trained
+    "edits",
+    "emoji",
+    "mark",
 ]
 # Collected from executed chapters, `make book JOBS=1`, not measured here.
 COLLECTED = ["chapters"]

@@ -19,14 +19,14 @@ from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from ..arguments import finite
 
-ID_BITS, CHECK_BITS = 16, 8
+ID_BITS, CHECK_BITS = 16, 12
 BITS = ID_BITS + CHECK_BITS
 NUMBERS = 2**ID_BITS  # how many there are: 0 to NUMBERS - 1
 SIZE = 128  # pixels a side of what is marked
-STRENGTH = 2.5  # root mean square of the change, in levels of 255: about 40 dB
+STRENGTH = 2.5  # root mean square of the change, in levels of 255, see ``embed``
 BAND = (0.25, 0.45)  # of SIZE: cosine half-waves from edge to edge
 KEPT = 0.6  # the smallest share of the area that a crop is looked for with
-SURE = 2.7  # of ``Found.score``: see ``benchmarks/mark.py`` for the false alarms
+SURE = 2.4  # of ``Found.score``: see ``benchmarks/mark.py`` for the false alarms
 LIGHT = (0.299, 0.587, 0.114)  # of red, green and blue
 KEY = 22
 
@@ -72,8 +72,9 @@ def embed(
     """Write a number into pictures, uint8 (N, C, 128, 128) or one (C, 128, 128).
 
     ``numbers`` is one for all, or (N,) int64, from 0 to ``NUMBERS`` - 1; C is 1 or 3.
-    All channels change alike; ``strength`` is the root mean square of the change, most
-    of it where the picture is restless.
+    All channels change alike, most where the picture is restless. ``strength`` is the
+    root mean square of the change that is aimed at; quiet pictures, in which the mark
+    itself is what is loud, take up to half as much again.
 
     Raises:
         ValueError: pictures of another shape or type, a number out of range.
@@ -89,7 +90,7 @@ def embed(
     numbers = torch.as_tensor(numbers).cpu().expand(n)
     if numbers.is_floating_point() or not 0 <= numbers.min() <= numbers.max() < NUMBERS:
         raise ValueError(f"numbers={numbers.tolist()}: give 0 to {NUMBERS - 1}")
-    signs = 2.0 * torch.stack([_bits(int(k)) for k in numbers]) - 1  # (N, BITS)
+    signs = 2.0 * torch.stack([bits_of(int(k)) for k in numbers]) - 1  # (N, BITS)
     done = [
         _one(each, sign, strength) for each, sign in zip(x.float(), signs, strict=True)
     ]
@@ -100,11 +101,12 @@ def _one(x: Tensor, signs: Tensor, strength: float) -> Tensor:
     """Mark one picture (C, S, S): give each correlation its sign, and all one size."""
     carriers = patterns()
     spread = carriers * _restless(_light(x[None])[0, 0])  # (BITS, S, S)
-    gram = _high(spread).flatten(1) @ carriers.flatten(1).T  # what each step adds
+    calm = _high(spread) / _loudness(_light(x[None]))[0, 0]
+    gram = calm.flatten(1) @ carriers.flatten(1).T  # what each step adds
     ways = torch.linalg.solve(gram, spread.flatten(1))  # (BITS, S²): adds 1 to one
 
     def seen(x: Tensor) -> Tensor:
-        return carriers.flatten(1) @ _high(_light(x[None])).flatten()
+        return carriers.flatten(1) @ _even(_light(x[None])).flatten()
 
     # |size u - v|² is to be the square of the change: v takes out what the picture
     # itself contributes, u brings the bits in
@@ -113,7 +115,7 @@ def _one(x: Tensor, signs: Tensor, strength: float) -> Tensor:
     room = mixed**2 - square * (v @ v - (SIZE * strength) ** 2)
     size = (mixed + room.clamp_min(0).sqrt()) / square
     least = SIZE * strength / square.sqrt() / 2  # better seen than not found
-    for _ in range(4):  # what rounding and the ends of the scale took is given again
+    for _ in range(6):  # what rounding and the ends of the scale took is given again
         change = (size.clamp_min(least) * signs - seen(x)) @ ways
         x = (x + change.view(1, SIZE, SIZE)).clamp(0, 255)
     return x.round().to(torch.uint8)
@@ -145,7 +147,7 @@ def find(pixels: Tensor) -> Found:
 def _read(view: Tensor) -> Found:
     """Decode a view at the place, of all that it may have, where most is seen."""
     height, width = view.shape[-2:]
-    flat = pad(_high(view)[0, 0], (0, SIZE - width, 0, SIZE - height))
+    flat = pad(_even(view)[0, 0], (0, SIZE - width, 0, SIZE - height))
     seen = irfft2(_spectra() * rfft2(flat).conj(), s=(SIZE, SIZE))
     seen = seen[:, : SIZE - height + 1, : SIZE - width + 1]  # (BITS, A, B)
     strength = seen.abs()
@@ -161,20 +163,20 @@ def _read(view: Tensor) -> Found:
 def _decoded(seen: Tensor, score: float) -> Found:
     bits = (seen > 0).long()
     number = int((bits[:ID_BITS] * 2 ** torch.arange(ID_BITS)).sum())
-    fits = bool((_bits(number)[ID_BITS:] == bits[ID_BITS:]).all())
+    fits = bool((bits_of(number)[ID_BITS:] == bits[ID_BITS:]).all())
     return Found(number, score, fits and score > SURE)
 
 
-def _bits(number: int) -> Tensor:
-    """Return the bits of a number, and the check bits behind them (CRC-8, 0x07)."""
+def bits_of(number: int) -> Tensor:
+    """Return the bits of a number, and the check bits behind them (CRC-12, 0x80F)."""
     rest = number << CHECK_BITS
     for place in range(ID_BITS - 1, -1, -1):
         if rest >> (place + CHECK_BITS) & 1:
-            rest ^= 0x107 << place
+            rest ^= 0x180F << place
     number = [number >> k & 1 for k in range(ID_BITS)]
     # the rest of 0 is 0: half of the check bits are turned over, or a flat picture,
     # which says 0 everywhere, would pass
-    return torch.tensor(number + [(rest ^ 0x5A) >> k & 1 for k in range(CHECK_BITS)])
+    return torch.tensor(number + [(rest ^ 0x5A5) >> k & 1 for k in range(CHECK_BITS)])
 
 
 @lru_cache
@@ -206,10 +208,21 @@ def _high(x: Tensor) -> Tensor:
     return (flat - around).reshape(x.shape)
 
 
+def _loudness(light: Tensor) -> Tensor:
+    """Say how much happens around each pixel: (..., H, W), in levels, 2 to 40."""
+    square = _high(light).square().reshape(-1, 1, *light.shape[-2:])
+    around = avg_pool2d(pad(square, (3,) * 4, mode="reflect"), 7, stride=1)
+    return around.sqrt().clamp(2, 40).reshape(light.shape)
+
+
+def _even(light: Tensor) -> Tensor:
+    """Bring details to one loudness everywhere, so that no edge drowns the mark."""
+    return _high(light) / _loudness(light)
+
+
 def _restless(light: Tensor) -> Tensor:
     """Say where a change is least seen: (S, S) -> (S, S), its mean square 1."""
-    spread = pad(_high(light).abs()[None, None], (3,) * 4, mode="reflect")
-    found = avg_pool2d(spread, 7, stride=1)[0, 0].clamp(2, 12)
+    found = _loudness(light).clamp(2, 12)
     return found / found.square().mean().sqrt()
 
 

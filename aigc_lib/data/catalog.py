@@ -89,7 +89,7 @@ class Card:
         rows = {
             "加载": f'`aigc.data.load("{self.name if self.reader else self.source}")`',
             "样本": f"{shape}；{splits}",
-            "类别": "、".join(self.classes),
+            "类别": _named(self.classes),
             "参数": "，".join(f"{k} = {v}" for k, v in self.parameters.items()),
             "需要": f"`pip install {self.requires}`" if self.requires else "",
             "章节": "、".join(self.chapters),
@@ -117,6 +117,13 @@ class Card:
     def _repr_markdown_(self) -> str:
         """What a notebook shows; an output must not add headings to its page."""
         return re.sub(r"^#+ (.*)$", r"**\1**", self.markdown(), flags=re.MULTILINE)
+
+
+def _named(classes: tuple[str, ...], most: int = 100) -> str:
+    """Write names one after the other; of very many only the first."""
+    if len(classes) <= most:
+        return "、".join(classes)
+    return f"{'、'.join(classes[:20])} 等 {len(classes):,} 个"
 
 
 CATALOG: dict[str, Card] = {

@@ -85,6 +85,7 @@ class Denoiser(GenerativeModel):
     """
 
     sampled = ("net",)
+    rough_steps = False  # see ``Muon``
 
     def __init__(
         self,
@@ -136,6 +137,7 @@ class Denoiser(GenerativeModel):
                 others,
                 matrix_rate=MATRIX_RATE * self.learning_rate,
                 other_rate=self.learning_rate,
+                rough=self.rough_steps,
             )
         }
 

@@ -25,6 +25,8 @@ class LatentFlow(FlowMatching):
         ValueError: as ``FlowMatching``.
     """
 
+    rough_steps = True
+
     def __init__(
         self,
         autoencoder: MapVAE,

@@ -63,6 +63,7 @@ class TextFlow(FlowMatching):
     """
 
     reads_text = True
+    rough_steps = True
 
     def __init__(
         self,
