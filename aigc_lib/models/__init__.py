@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .transformer.encoder import MaskedLM, TextClassifier
     from .transformer.gpt import GPT
     from .transformer.gpt2 import load_gpt2
+    from .transformer.pairs import PairEncoder
     from .transformer.preference import DPO
     from .transformer.ranking import SASRec
     from .vae import VAE, BetaVAE
@@ -55,6 +56,7 @@ _HOMES = {
     "SeriesFlow": "diffusion.series",
     "GPT": "transformer.gpt",
     "DPO": "transformer.preference",
+    "PairEncoder": "transformer.pairs",
     "MaskedLM": "transformer.encoder",
     "TextClassifier": "transformer.encoder",
     "SASRec": "transformer.ranking",
@@ -140,6 +142,7 @@ __all__ = [
     "Lately",
     "MaskedLM",
     "MultVAE",
+    "PairEncoder",
     "Popularity",
     "SASRec",
     "SeriesFlow",

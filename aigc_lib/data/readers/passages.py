@@ -43,7 +43,9 @@ def read_passages(card: Card, split: str, paths: list[Path]) -> Iterator[Record]
                     }
                     yield Record(asked["question"].strip(), None, facts)
     except (KeyError, TypeError) as error:
-        raise CorruptFile(f"{paths[0]} lacks {error} of questions on passages") from None
+        raise CorruptFile(
+            f"{paths[0]} lacks {error} of questions on passages"
+        ) from None
 
 
 def read_grounded(card: Card, split: str, paths: list[Path]) -> Iterator[Record]:

@@ -17,7 +17,9 @@ from ..catalog import Card
 from ..download import CorruptFile
 
 NAMED = re.compile(r"(\d)_(\w+)_(\d+)\.wav$")  # digit_speaker_index.wav
-TESTED = 5  # recordings of each digit and speaker, the first ones, by the official split
+TESTED = (
+    5  # recordings of each digit and speaker, the first ones, by the official split
+)
 
 
 def read_digits(card: Card, split: str, paths: list[Path]) -> tuple[Tensor, Tensor]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, embedding_bag, normalize
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim import AdamW, Optimizer
+from torch.utils.data import TensorDataset
 
 from ...arguments import at_least, finite, whole
 from ...codecs.tokenizers import check_several, check_text
@@ -21,13 +22,18 @@ from ..base import Trainable, Update
 EMPTY = -1  # a place without a run of letters
 
 
-def contrast(logits: Tensor) -> Tensor:
+def contrast(logits: Tensor, group: Tensor | None = None) -> Tensor:
     """Mean nats to find the partner in a batch: logits (B, B) of all with all.
 
-    Row i belongs to column i; the others of the batch are the wrong answers. Rows look
-    for their column and columns for their row, half and half. Source: van den Oord et
-    al. 2018 (InfoNCE); both ways as in Radford et al. 2021.
+    Row i belongs to column i; the others of the batch are the wrong answers, but for
+    those of the same ``group`` (B,), which would be right as well. Rows look for their
+    column and columns for their row, half and half. Source: van den Oord et al. 2018
+    (InfoNCE); both ways as in Radford et al. 2021.
     """
+    if group is not None:
+        same = group[:, None] == group[None]
+        same.fill_diagonal_(False)
+        logits = logits.masked_fill(same, -torch.inf)
     right = torch.arange(len(logits), device=logits.device)
     return (cross_entropy(logits, right) + cross_entropy(logits.T, right)) / 2
 
@@ -66,9 +72,9 @@ class PairEncoder(Trainable):
 
     Read are the runs of 1 to ``ngrams`` letters of a text (in scripts with spaces: of
     each word), upper case or lower, each once; a hash gives them one of ``buckets``
-    numbers (Huang et al. 2013). Trains on pairs of encoded texts, ``encode_pairs``, by
-    ``contrast``; how sharply it compares, ``scale``, is learned. ``points`` are compared
-    by their inner products, which lie in [-1, 1].
+    numbers (Huang et al. 2013). Trains on ``pairs`` by ``contrast``; how sharply it
+    compares, ``scale``, is learned. ``points`` are compared by their inner products,
+    which lie in [-1, 1].
 
     Raises:
         ValueError: arguments that do not fit together.
@@ -101,10 +107,11 @@ class PairEncoder(Trainable):
         """One Adam: nothing decays, rare runs would be forgotten."""
         return {"net": AdamW(self.parameters(), self.learning_rate, weight_decay=0.0)}
 
-    def training_step(self, batch: tuple[Tensor, Tensor], update: Update) -> None:
-        """Bring the pairs of ``batch``, runs (B, N) and (B, M), together."""
-        first, second = (self.net(_cut(runs)) for runs in batch)
-        update("net", contrast(self.log_scale.exp().clamp(max=100) * first @ second.T))
+    def training_step(self, batch: tuple[Tensor, ...], update: Update) -> None:
+        """Bring pairs together: runs (B, N) and (B, M), perhaps groups (B,)."""
+        first, second = (self.net(_cut(runs)) for runs in batch[:2])
+        logits = self.log_scale.exp().clamp(max=100) * first @ second.T
+        update("net", contrast(logits, *batch[2:]))
 
     def runs(self, text: str) -> Tensor:
         """Return the numbers (N,) of the runs of ``text``, each once, in order."""
@@ -133,19 +140,26 @@ class PairEncoder(Trainable):
         rows = [row if len(row) else torch.tensor([EMPTY]) for row in rows]
         return pad_sequence(rows, batch_first=True, padding_value=EMPTY)
 
-    def encode_pairs(
-        self, first: Sequence[str], second: Sequence[str]
-    ) -> tuple[Tensor, Tensor]:
-        """Return what ``fit`` takes, through ``torch.utils.data.TensorDataset``.
+    def pairs(
+        self,
+        first: Sequence[str],
+        second: Sequence[str],
+        group: Sequence[int] | None = None,
+    ) -> TensorDataset:
+        """Return what ``fit`` takes: text i of ``first`` belongs to i of ``second``.
+
+        Pairs of one ``group``, a number each, are no wrong answers to each other.
 
         Raises:
             ValueError: not as many of the one as of the other.
         """
-        if len(first) != len(second):
+        if len(first) != len(second) or len(first) != len(group or first):
             raise ValueError(
-                f"first has {len(first)} texts, second {len(second)}: give pairs"
+                f"first has {len(first)} texts, second {len(second)}, group "
+                f"{len(group or first)}: give pairs"
             )
-        return self.encode(first), self.encode(second)
+        groups = [] if group is None else [torch.tensor(list(group))]
+        return TensorDataset(self.encode(first), self.encode(second), *groups)
 
     def rarity(self, texts: Iterable[str]) -> None:
         """Weigh each run by how few of ``texts`` have it: its IDF, 0 to 1.
@@ -164,7 +178,7 @@ class PairEncoder(Trainable):
             self.net.weight.copy_(weight / math.log(n + 1.0))
 
     def points(self, texts: Iterable[str], *, batch_size: int = 128) -> Tensor:
-        """Place texts: (N, width) of length 1, on the CPU; 0 for one without letters."""
+        """Place texts: (N, width) of length 1, on the CPU; 0 without letters."""
         runs = self.encode(texts)
         whole("batch_size", batch_size, 1)
         with self.for_sampling("net") as net:
