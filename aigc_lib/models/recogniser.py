@@ -141,7 +141,9 @@ class SoundClassifier(Trainable):
     def logits(self, x: Tensor, *, batch_size: int = 256) -> Tensor:
         """Return logits (N, classes) of sounds (N, T), on the CPU."""
         with self.for_sampling("net") as net:
-            return torch.cat([net(p.to(self.device)).cpu() for p in x.split(batch_size)])
+            return torch.cat(
+                [net(p.to(self.device)).cpu() for p in x.split(batch_size)]
+            )
 
     def predict(self, x: Tensor) -> list[tuple[str, float]]:
         """Return of each sound (N, T) its class, and how likely that is."""

@@ -1,4 +1,4 @@
-"""The parts of the assistant that are rules: slots, mood, knowledge, answers, speech."""
+"""The rules of the assistant: slots, mood, knowledge, answers, speech."""
 
 import io
 import wave
@@ -66,14 +66,20 @@ def spelled(n: int) -> str:
     for unit, name in ((1_000, "千"), (100, "百"), (10, "十"), (1, "")):
         digit = n // unit % 10
         if digit:
-            text += ("零" if pending and text else "") + "零一二三四五六七八九"[digit] + name
+            text += (
+                ("零" if pending and text else "")
+                + "零一二三四五六七八九"[digit]
+                + name
+            )
             pending = False
         else:
             pending = True
     return text
 
 
-@pytest.mark.parametrize(("text", "n"), [("三百二", 320), ("一万二", 12_000), ("两千三", 2_300)])
+@pytest.mark.parametrize(
+    ("text", "n"), [("三百二", 320), ("一万二", 12_000), ("两千三", 2_300)]
+)
 def test_a_numeral_that_stops_one_word_short(text, n):
     assert number_of(text) == n
 
@@ -96,7 +102,13 @@ def test_any_text_has_slots_a_language_and_a_mood(text):
 
 
 def test_who_wants_a_person():
-    for text in ("转人工", "我要人工客服", "别让机器人回我，找个活人", "agent", "talk to a person"):
+    for text in (
+        "转人工",
+        "我要人工客服",
+        "别让机器人回我，找个活人",
+        "agent",
+        "talk to a person",
+    ):
         assert wants_person(text), text
     for text in ("人工智能是什么", "手工的吗", "travel agency"):
         assert not wants_person(text), text
@@ -111,13 +123,20 @@ def test_anger_is_noticed_mostly_and_calm_people_are_left_alone_mostly():
 
 
 def good(**more):
-    return {"id": "a-1", "title": "运费", "text": "满68元包邮。"} | more
+    return {
+        "id": "a-1",
+        "title": "运费",
+        "text": "满68元包邮。",
+        "approved": True,
+    } | more
 
 
 def test_an_entry_comes_back_from_its_json():
     entry = checked_entry(good(questions=["要运费吗"], intent="配送范围"))
     assert checked_entry(entry.to_json()) == entry
     assert entry.approved
+    sent = {k: v for k, v in good().items() if k != "approved"}
+    assert not checked_entry(sent).approved
 
 
 @pytest.mark.parametrize(
@@ -144,7 +163,9 @@ def test_what_is_no_entry_is_refused_in_chinese(item, message):
 
 
 def test_control_characters_become_spaces():
-    assert checked_entry(good(text="满68元\x00包邮。\x1b[2J")).text == "满68元 包邮。 [2J"
+    assert (
+        checked_entry(good(text="满68元\x00包邮。\x1b[2J")).text == "满68元 包邮。 [2J"
+    )
 
 
 def test_what_talks_to_the_machine_waits_for_a_person():

@@ -106,7 +106,9 @@ def suspicious(text: str) -> list[str]:
 
 
 def checked_entry(item: Any) -> Entry:
-    """Make an entry of what somebody sent; one that is suspicious waits for approval.
+    """Make an entry of what somebody sent; it waits, unless its sender approved it.
+
+    One that is suspicious waits in any case.
 
     Raises:
         ValueError: it is none; the message says, in Chinese, what to change.
@@ -129,7 +131,7 @@ def checked_entry(item: Any) -> Entry:
     if not isinstance(asked, list | tuple) or len(asked) > MOST_QUESTIONS:
         raise ValueError(f"questions：请给一个列表，最多 {MOST_QUESTIONS} 句")
     asked = tuple(_line("questions", one, MOST_OF_A_QUESTION) for one in asked)
-    approved = item.get("approved", True)
+    approved = item.get("approved", False)
     if not isinstance(approved, bool):
         raise ValueError("approved：请填 true 或 false")
     updated = item.get("updated", Entry.updated)
