@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .gan.style import StyleGAN
     from .gan.tabular import CTGAN
     from .ranking import EASE, ItemKNN, Lately, Popularity
+    from .recogniser import SoundClassifier
     from .transformer.bert import load_bert
     from .transformer.encoder import MaskedLM, TextClassifier
     from .transformer.gpt import GPT
@@ -64,6 +65,7 @@ _HOMES = {
     "ItemKNN": "ranking",
     "Lately": "ranking",
     "Popularity": "ranking",
+    "SoundClassifier": "recogniser",
     "load_bert": "transformer.bert",
     "load_gpt2": "transformer.gpt2",
     "WaveNet": "wavenet",
@@ -146,6 +148,7 @@ __all__ = [
     "Popularity",
     "SASRec",
     "SeriesFlow",
+    "SoundClassifier",
     "StyleGAN",
     "TableFlow",
     "TextClassifier",

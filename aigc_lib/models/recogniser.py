@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any, ClassVar
 
 import torch
@@ -66,7 +67,7 @@ class Ear(nn.Module):
         self.stretch = stretch
         layers: list[nn.Module] = []
         sizes = (BANDS, width, width, 2 * width, 2 * width)
-        for i, (before, after) in enumerate(zip(sizes, sizes[1:], strict=False)):
+        for i, (before, after) in enumerate(pairwise(sizes)):
             layers += [
                 nn.Conv1d(before, after, 5, stride=2 if i else 1, padding=2),
                 nn.BatchNorm1d(after),
