@@ -17,7 +17,7 @@ import importlib.util
 import os
 import re
 import time
-from functools import cache
+from functools import cache, partial
 from random import Random
 
 import numpy as np
@@ -42,7 +42,7 @@ from benchmarks.record import in_turns, record, seeds
 STEPS = int(os.environ.get("STEPS", 250))
 SEEDS = seeds(5)
 SHARES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)  # what the meaning may count, words 1
-NET = {"ngrams": 2, "buckets": 2**16, "width": 384, "learning_rate": 2e-3}
+NET = {"ngrams": 2, "buckets": 2**16, "width": 512, "learning_rate": 2e-3}
 DATA = ("cmrc2018", "drcd")
 SHOP = "shop, other words"
 
@@ -146,6 +146,7 @@ def measure_passages(seed: int) -> dict:
             "meaning, ours": meaning["test"],
             "both, equal": fused([letters, meaning["test"]]),
             "both, chosen": fused([letters, meaning["test"]], [1, share]),
+            "both, sum of scores": summed(letters, meaning["test"]),
         }
         for way, scores in ways.items():
             answer[f"{name}|{way}"] = ranks(scores, right).tolist()
@@ -174,11 +175,7 @@ def measure_shop(seed: int) -> dict:
         ]
         texts, owners = zip(*rows, strict=True)
 
-        def best(scores: np.ndarray, n=len(own), owners=owners) -> np.ndarray:
-            out = np.full((len(scores), n), -np.inf, np.float32)
-            np.maximum.at(out, (slice(None), list(owners)), scores)
-            return out
-
+        best = partial(of_owners, owners=list(owners), n=len(own))
         ways = {
             f"BM25, {what}": best(ByWords(texts, cut).scores(questions))
             for what, cut in (("words", words), ("pairs of letters", pairs_of_letters))
@@ -193,6 +190,18 @@ def measure_shop(seed: int) -> dict:
         for way, scores in ways.items():
             found.setdefault(way, []).extend(ranks(scores, right).tolist())
     return answer | {f"{SHOP}|{way}": some for way, some in found.items()}
+
+
+def summed(words: np.ndarray, meaning: np.ndarray) -> np.ndarray:
+    """Add scores: those of the words brought to at most 1, half of the meaning's."""
+    return words / words.max(1, keepdims=True).clip(1e-6) + meaning / 2
+
+
+def of_owners(scores: np.ndarray, owners: list[int], n: int) -> np.ndarray:
+    """Of the texts of each entry the best: (Q, texts) -> (Q, n)."""
+    best = np.full((len(scores), n), -np.inf, np.float32)
+    np.maximum.at(best, (slice(None), owners), scores)
+    return best
 
 
 def _steps() -> dict:
