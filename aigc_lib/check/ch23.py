@@ -353,7 +353,8 @@ def open_refusal(answer):
     floor = roc_auc_score(y, _greatest_probability(data, asked))
     require(
         score > floor,
-        f"AUROC {score:.3f}，底线（TF-IDF 的最大概率）{floor:.3f}：给的“范围外”用上了吗？",
+        f"AUROC {score:.3f}，底线（TF-IDF 的最大概率）{floor:.3f}："
+        "给的“范围外”用上了吗？",
     )
     return f"AUROC {score:.3f}，底线 {floor:.3f}"
 
