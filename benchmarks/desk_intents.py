@@ -258,22 +258,24 @@ def corrections(seed: int) -> dict:
     ]
     taught = trained_encoder(made_up.entries, data, wrong, seed=seed, **_steps())
     answer: dict = {"corrections": len(wrong)}
-    for when, who in (("before", before), ("after", Found(taught))):
+    for when, who in (("before", before), ("after", Found(taught, wrong))):
         for name, half in zip(("corrected half", "other half"), halves, strict=True):
             answer[f"{name}|{when}"] = float(np.mean(who.right(half)))
     return answer
 
 
 class Found:
-    """The index of the assistant's Chinese entries, with an encoder."""
+    """The index of the assistant's Chinese entries, and what it was corrected to."""
 
-    def __init__(self, encoder: PairEncoder):
+    def __init__(self, encoder: PairEncoder, corrections: Sequence[dict] = ()):
         self.own = [e for e in shop().entries if e.language == "zh"]
+        number = {e.id: i for i, e in enumerate(self.own)}
         rows = [
             (text, i)
             for i, e in enumerate(self.own)
             for text in (e.title, *e.questions, e.text)
         ]
+        rows += [(one["text"], number[one["entry"]]) for one in corrections]
         self.index = Index(*zip(*rows, strict=True), encoder)
 
     def right(self, asked: Sequence[tuple[str, str]]) -> list[bool]:

@@ -184,10 +184,13 @@ class Assistant:
         self, entries: Sequence[Entry], spoken: str
     ) -> tuple[list[Entry], Index]:
         own = [e for e in entries if e.approved and e.language == spoken]
+        taught: dict[str, list[str]] = {}  # how customers asked for an entry
+        for one in self.corrections:
+            taught.setdefault(one.get("entry", ""), []).append(one["text"])
         rows = [
             (text, i)
-            for i, entry in enumerate(own)
-            for text in (entry.title, *entry.questions, entry.text)
+            for i, e in enumerate(own)
+            for text in (e.title, *e.questions, *taught.get(e.id, ()), e.text)
         ]
         texts, owners = zip(*rows, strict=True) if rows else ((), ())
         return own, Index(texts, owners, self.encoder)
