@@ -38,7 +38,7 @@ from aigc_lib.apps.service_desk.training import trained_encoder
 from aigc_lib.apps.service_desk.understanding import made
 from aigc_lib.metrics.intervals import paired_gain
 from aigc_lib.models.transformer.pairs import PairEncoder
-from benchmarks.record import in_turns, record, seeds
+from benchmarks.record import checkpoint, in_turns, record, seeds
 
 STEPS = int(os.environ.get("STEPS", 150))
 SEEDS = seeds(5)
@@ -110,10 +110,12 @@ def reading(seed: int) -> PairEncoder:
         model,
         rows,
         steps=STEPS,
-        batch_size=128,
+        batch_size=64,
         seed=seed,
         ema=0.98,
         cooldown=1.0,
+        checkpoint=checkpoint(f"desk_passages_{seed}"),
+        save_every=25,
     )
     return model
 
