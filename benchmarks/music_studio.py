@@ -17,10 +17,14 @@ import numpy as np
 
 import aigc_lib as aigc
 from aigc_lib.apps.music_studio.learn import KEYS, LENGTH, learnable
+from aigc_lib.codecs.instruments import to_sound
 from aigc_lib.codecs.melody import STEPS
 from aigc_lib.codecs.piece import Piece, chord_classes
 from aigc_lib.codecs.score import is_strong
+from aigc_lib.codecs.scores import to_svg
+from aigc_lib.codecs.sound import write_wav
 from aigc_lib.data.pieces import pieces
+from aigc_lib.files import replacing
 from aigc_lib.metrics.intervals import paired_gain
 from aigc_lib.metrics.music import (
     Likeness,
@@ -33,12 +37,12 @@ from aigc_lib.metrics.music import (
 )
 from aigc_lib.models import Composer
 from aigc_lib.models.transformer.rules import Wishes
-from benchmarks.record import checkpoint, kept, record
+from benchmarks.record import ROOT, checkpoint, kept, record
 
 SECONDS = int(os.environ.get("SECONDS", 600))
 BATCH = 12
 PIECES = int(os.environ.get("PIECES", 24))
-BARS = 8
+BARS, SHOWN = 8, 4
 NAME = "music_studio"
 
 
@@ -137,6 +141,7 @@ def harmonised(model: Composer, drafts: int) -> dict:
         "drafts": drafts,
         "nats_per_bar": float(np.mean(nats)),
         "by_piece": nats,
+        "example": made[0].cut(0, SHOWN).to_json(),
         "in_key": float(np.mean([in_key_rate(p) for p in made])),
         "seconds_per_bar": seconds / sum(p.bars for p in made),
         **led(made),
@@ -183,13 +188,25 @@ def moods(model: Composer) -> dict:
     return means | beside
 
 
+def show(piece: Piece) -> None:
+    """Write a piece as a picture and as a sound, for the chapter."""
+    path = ROOT / "results" / "music_chorale.svg"
+    with replacing(path) as temporary:
+        temporary.write_text(to_svg(piece, width=800), "utf-8")
+    write_wav(path.with_suffix(".wav"), to_sound(piece, "organ"))
+
+
 def main() -> None:
     model = composer()
     chorales = pieces("chorale", "test")
 
     def measured(name: str, how: Callable[[], dict]) -> dict:
         answer = kept(NAME, name, how)
-        print(name, {k: v for k, v in answer.items() if k != "by_piece"}, flush=True)
+        print(
+            name,
+            {k: v for k, v in answer.items() if k not in ("by_piece", "example")},
+            flush=True,
+        )
         return answer
 
     rows = {
@@ -205,6 +222,7 @@ def main() -> None:
     ways = {n: measured(f"harmonise {n}", lambda n=n: harmonised(model, n))
             for n in (1, 24)}  # fmt: skip
     gain = paired_gain(ways[1].pop("by_piece"), ways[24].pop("by_piece"))
+    show(Piece.from_json([way.pop("example") for way in ways.values()][-1]))
     for n, way in ways.items():
         rows[f"harmonised, {n} drafts"] = way
     rows["harmonised, 24 drafts"] |= {

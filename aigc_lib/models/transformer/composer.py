@@ -106,7 +106,7 @@ class Composer(GPT):
     ) -> Piece:
         """Write a piece of so many bars from nothing."""
         form = self._form(genre, metre, bars)
-        fixed = self._told(form, genre, metre, key, mood)
+        fixed = self.told(form, genre, metre, key, mood)
         return self.code.decode(self.write(form, fixed, **options))
 
     def go_on(self, piece: Piece, *, bars: int = 8, **options: Any) -> Piece:
@@ -114,7 +114,7 @@ class Composer(GPT):
         piece = self.code.snapped(piece)
         total = piece.bars + whole("bars", bars, 1)
         form = self._form(piece.genre, piece.metre, total)
-        fixed = self._told(form, piece.genre, piece.metre, piece.key, None)
+        fixed = self.told(form, piece.genre, piece.metre, piece.key)
         old, end = self.code.encode(piece), piece.before + piece.length
         close = total * piece.bar_steps - piece.pickup  # the pickup fills the last bar
         fresh: dict[int, Tensor] = {}  # no new note prolongs one that is there
@@ -236,15 +236,19 @@ class Composer(GPT):
             raise ValueError(f"bars={bars}: a piece has at most {MOST_BARS}")
         return self.code.form(genre, metre, bars)
 
-    def _told(
+    def told(
         self,
         form: Sequence[Slot],
         genre: str,
         metre: str,
         key: str,
-        mood: str | None,
+        mood: str | None = None,
     ) -> Tensor:
-        """Return tokens (T,) of the conditions, bars and beats; FREE elsewhere."""
+        """Return tokens (T,) of the conditions, bars and beats; FREE elsewhere.
+
+        Raises:
+            ValueError: no such mood or key.
+        """
         if mood is not None and mood not in MOODS:
             raise ValueError(f"mood={mood!r}: choose one of {', '.join(MOODS)}")
         tonic, mode = read_key(key)
