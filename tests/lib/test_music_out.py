@@ -67,7 +67,7 @@ def test_midi_holds_every_note(piece):
     from music21 import converter
 
     score = converter.parse(to_midi(piece), format="midi")
-    voices = [part.flatten().notes for part in score.parts]
+    voices = [part.stripTies().flatten().notes for part in score.parts]
     assert len(voices) == len(piece.voices) + 1  # the chords
     for part, voice in zip(voices, piece.voices, strict=False):
         found = [
@@ -95,8 +95,7 @@ def test_bars_on_paper_are_full(metre):
         ]
         bars.append(sum(lengths) * 4 / divisions)
     assert bars[0] == 1
-    assert set(bars[1:-1]) == {size}
-    assert sum(bars) == piece.length
+    assert bars[1:] == [size] * 3  # the last one is filled with rests
     pitches = [n for n in root.iter("note") if n.find("rest") is None]
     begun = [n for n in pitches if "stop" not in [t.get("type") for t in n.iter("tie")]]
     assert len(begun) == 3
