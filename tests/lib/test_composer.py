@@ -209,6 +209,9 @@ def test_nats_of_parts_count_every_bar_once(composer):
     )
     assert flat.nats(SONG) == pytest.approx(expected)
     assert flat.nats(SONG, length=40) == pytest.approx(expected)
+    first, *others = flat.nats_by_bar(SONG)
+    assert others == pytest.approx([others[0]] * 3)
+    assert first - others[0] == pytest.approx(code.allowed("bar").sum().log().item())
     assert 0 < whole != expected
 
 
