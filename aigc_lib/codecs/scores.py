@@ -122,7 +122,7 @@ def to_svg(piece: Piece, *, width: int = 900) -> str:
 
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
-    scale = 40
+    scale, seed = 40, 1 + zlib.crc32(repr(piece).encode()) % 2**30
     options: dict[str, Any] = {
         "pageWidth": width * 100 // scale,
         "pageHeight": 60_000,
@@ -130,7 +130,7 @@ def to_svg(piece: Piece, *, width: int = 900) -> str:
         "scale": scale,
         "header": "none",
         "footer": "none",
-        "xmlIdSeed": zlib.crc32(repr(piece).encode()),  # two on a page do not clash
+        "xmlIdSeed": seed,  # names of two on a page do not clash
         "svgViewBox": True,
     }
     toolkit.setOptions(options)
