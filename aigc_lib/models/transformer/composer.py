@@ -15,7 +15,16 @@ from ...codecs.score import BEGINNING, MOST_BARS, ScoreCode, Slot, beat_steps
 from ...nets.attention import KVCache
 from .drafts import FREE, Drafts
 from .gpt import GPT
-from .rules import HOLD, ChordTones, InOrder, Only, Rule, Wishes, Within
+from .rules import (
+    HOLD,
+    ChordTones,
+    InOrder,
+    NoParallels,
+    Only,
+    Rule,
+    Wishes,
+    Within,
+)
 
 KEPT = ("pitches", "rhythm")
 DRAFTS = 24
@@ -230,6 +239,8 @@ class Composer(GPT):
         rules = [within, *rules]
         if wishes.chord_tones:
             rules.append(ChordTones(self.code, form, metre))
+        if wishes.no_parallels:
+            rules.append(NoParallels(self.code, form))
         writer = Drafts(
             self.code, form, fixed, rules, rows=rows, seed=seed, temperature=temperature
         )
