@@ -135,7 +135,8 @@ def to_svg(piece: Piece, *, width: int = 900) -> str:
     }
     toolkit.setOptions(options)
     toolkit.loadData(to_musicxml(piece))
-    return toolkit.renderToSVG(1)
+    paper = '<svg style="background:#fff;color:#000" '  # on a dark page too
+    return toolkit.renderToSVG(1).replace("<svg ", paper, 1)
 
 
 def _score(piece: Piece) -> Any:
