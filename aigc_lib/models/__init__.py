@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .ranking import EASE, ItemKNN, Lately, Popularity
     from .recogniser import SoundClassifier
     from .transformer.bert import load_bert
+    from .transformer.composer import Composer
     from .transformer.encoder import MaskedLM, TextClassifier
     from .transformer.gpt import GPT
     from .transformer.gpt2 import load_gpt2
@@ -64,6 +65,7 @@ _HOMES = {
     "TextFlow": "diffusion.text",
     "SeriesFlow": "diffusion.series",
     "GPT": "transformer.gpt",
+    "Composer": "transformer.composer",
     "DPO": "transformer.preference",
     "PairEncoder": "transformer.pairs",
     "MaskedLM": "transformer.encoder",
@@ -141,6 +143,7 @@ __all__ = [
     "VAE",
     "VAEGAN",
     "BetaVAE",
+    "Composer",
     "ConditionalGAN",
     "ConditionalVAE",
     "FlowMatching",
