@@ -54,6 +54,10 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "generated_texts",
     "compliance",
     "metric_floor",
+    "desk_intents",
+    "desk_retrieval",
+    "desk_voice",
+    "desk_answers",
 ]
 # Collected from executed chapters, `make book JOBS=1`, not measured here.
 COLLECTED = ["chapters"]

@@ -19,10 +19,12 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .gan.style import StyleGAN
     from .gan.tabular import CTGAN
     from .ranking import EASE, ItemKNN, Lately, Popularity
+    from .recogniser import SoundClassifier
     from .transformer.bert import load_bert
     from .transformer.encoder import MaskedLM, TextClassifier
     from .transformer.gpt import GPT
     from .transformer.gpt2 import load_gpt2
+    from .transformer.pairs import PairEncoder
     from .transformer.preference import DPO
     from .transformer.ranking import SASRec
     from .vae import VAE, BetaVAE
@@ -55,6 +57,7 @@ _HOMES = {
     "SeriesFlow": "diffusion.series",
     "GPT": "transformer.gpt",
     "DPO": "transformer.preference",
+    "PairEncoder": "transformer.pairs",
     "MaskedLM": "transformer.encoder",
     "TextClassifier": "transformer.encoder",
     "SASRec": "transformer.ranking",
@@ -62,6 +65,7 @@ _HOMES = {
     "ItemKNN": "ranking",
     "Lately": "ranking",
     "Popularity": "ranking",
+    "SoundClassifier": "recogniser",
     "load_bert": "transformer.bert",
     "load_gpt2": "transformer.gpt2",
     "WaveNet": "wavenet",
@@ -140,9 +144,11 @@ __all__ = [
     "Lately",
     "MaskedLM",
     "MultVAE",
+    "PairEncoder",
     "Popularity",
     "SASRec",
     "SeriesFlow",
+    "SoundClassifier",
     "StyleGAN",
     "TableFlow",
     "TextClassifier",

@@ -1,0 +1,425 @@
+"""The assistant: understand, find, quote; or ask, or say no, or call a person."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+import numpy as np
+
+from ... import runtime
+from ...files import replacing
+from ...models.transformer.pairs import PairEncoder
+from .answers import Source, order_answer, quoted, told
+from .dialogue import Dialogue, Found, Suggestion, Turn
+from .evidence import Evidence, evidence_of, fitted_evidence
+from .knowledge import Entry, shop
+from .phrasebook import ALSO, GREETING, SAYS, THANKS
+from .retrieval import Index
+from .slots import angry, language, slots, wants_person
+from .training import trained_encoder
+from .understanding import Said, Understanding, Understood, made, real_outsiders
+
+PERSONAL = {"查物流", "催发货", "退款进度", "退款未到账", "查询订单"}
+FOR_PEOPLE = {"投诉": "complaint", "转人工": "asked"}
+OWN = re.compile(
+    r"我的|我那|我这|[那这哪]一?[单个]|订单号|到哪|走到|还没|还不|怎么没|没收到|"
+    r"(帮|给)我.{0,3}(查|看|催)|查一?下|催一?下|\bmy\b|\bwhere is\b",
+    re.IGNORECASE,
+)
+NUMBERS = {"order", "tail"}  # slots that name one order
+LONGEST = 500  # characters of a question that are read
+
+
+class _Read(NamedTuple):
+    """A question, read and looked up."""
+
+    understood: Understood | None
+    found: tuple[Found, ...]
+    evidence: float
+
+
+class Assistant:
+    """Answers customers with what it can quote; see ``reply``.
+
+    It runs no instruction, whoever wrote it: words of customers and of entries are
+    read by classifiers and compared, never followed. Of what it says, each sentence is
+    fixed, filled from the customer's own order, or quoted from an approved entry.
+    """
+
+    def __init__(
+        self,
+        understanding: Understanding,
+        encoder: PairEncoder,
+        evidence: Mapping[str, Evidence],
+        entries: Sequence[Entry],
+        *,
+        corrections: Sequence[Mapping[str, str]] = (),
+    ):
+        self.understanding, self.encoder = understanding, encoder
+        self.evidence, self.corrections = dict(evidence), tuple(corrections)
+        self.update(entries)
+
+    # ---- making and keeping ----------------------------------------------------------
+
+    @classmethod
+    def at(
+        cls,
+        folder: Path | str,
+        *,
+        entries: Sequence[Entry] | None = None,
+        say: Callable[[str], None] = print,
+        steps: int | None = None,
+    ) -> Self:
+        """Load what lies in ``folder``; what is missing is trained, once.
+
+        ``entries`` are the knowledge, without them that of the made-up shop. Training
+        takes less than a minute on one core; ``steps`` makes it shorter, and worse.
+
+        Raises:
+            ValueError: a file that is there, but nothing of this kind.
+        """
+        folder = Path(folder)
+        entries = shop().entries if entries is None else tuple(entries)
+        if not (folder / "desk.json").exists():
+            say(f"training the assistant, once, less than a minute: {folder}")
+            cls.trained(entries, steps=steps).save(folder)
+        try:
+            kept = json.loads((folder / "desk.json").read_text("utf-8"))
+            evidence = {k: Evidence.of(v) for k, v in kept["evidence"].items()}
+            corrections = kept["corrections"]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"{folder / 'desk.json'} is not the assistant's ({error!r}): delete "
+                "the folder, and it is trained again"
+            ) from None
+        encoder = PairEncoder.load(folder / "pairs.safetensors")
+        return cls(
+            Understanding.load(folder),
+            encoder.to(runtime.pick_device()),
+            evidence,
+            entries,
+            corrections=corrections,
+        )
+
+    @classmethod
+    def trained(
+        cls,
+        entries: Sequence[Entry],
+        *,
+        corrections: Sequence[Mapping[str, str]] = (),
+        steps: int | None = None,
+        seed: int = 0,
+    ) -> Self:
+        """Train all parts on what the made-up customers say, and on ``corrections``."""
+        data = made("train")
+        asked = [
+            Said(one["text"], one["intent"]) for one in corrections if one.get("intent")
+        ]
+        known = {one.intent for one in data}
+        asked = [one for one in asked if one.intent in known] * 5  # few, and right
+        options = {} if steps is None else {"steps": steps}
+        said = [*data, *asked, *real_outsiders()]
+        understanding = Understanding.trained(said, seed=seed, **options)
+        encoder = trained_encoder(entries, data, corrections, seed=seed, **options)
+        assistant = cls(understanding, encoder, {}, entries, corrections=corrections)
+        assistant.evidence = fitted_evidence(assistant)
+        return assistant
+
+    def save(self, folder: Path | str) -> None:
+        """Write all but the entries into ``folder``; ``desk.json`` comes last."""
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.understanding.save(folder)
+        self.encoder.save(folder / "pairs.safetensors")
+        kept = {
+            "evidence": {k: e.to_json() for k, e in self.evidence.items()},
+            "corrections": [dict(one) for one in self.corrections],
+        }
+        with replacing(folder / "desk.json") as temporary:
+            temporary.write_text(
+                json.dumps(kept, ensure_ascii=False, indent=1), "utf-8"
+            )
+
+    def learn(self, corrections: Sequence[Mapping[str, str]], **options: Any) -> Self:
+        """Return a new assistant, trained with these corrections as well.
+
+        Each is {"text": what the customer wrote, "intent": the right one or "范围外",
+        "entry": the id of the right entry or ""}.
+
+        Raises:
+            ValueError: one without a text, or with neither an intent nor an entry that
+                is known.
+        """
+        intents = {*self.intents, "范围外"}
+        ids = {entry.id for entry in self.entries}
+        for one in corrections:
+            if not str(one.get("text", "")).strip() or not (
+                one.get("intent") in intents or one.get("entry") in ids
+            ):
+                raise ValueError(
+                    f"correction {dict(one)!r:.80}: give a text, and an intent or an "
+                    "entry that the assistant knows"
+                )
+        everything = (*self.corrections, *corrections)
+        return type(self).trained(self.entries, corrections=everything, **options)
+
+    def update(self, entries: Sequence[Entry]) -> None:
+        """Replace the knowledge at once; a reply under way ends with the old one."""
+        entries = tuple(entries)
+        languages = sorted({entry.language for entry in entries})
+        # one attribute, so that whoever reads it sees the old one or the new one
+        self._now = (entries, {k: self._index(entries, k) for k in languages})
+
+    def _index(
+        self, entries: Sequence[Entry], spoken: str
+    ) -> tuple[list[Entry], Index]:
+        own = [e for e in entries if e.approved and e.language == spoken]
+        rows = [
+            (text, i)
+            for i, entry in enumerate(own)
+            for text in (entry.title, *entry.questions, entry.text)
+        ]
+        texts, owners = zip(*rows, strict=True) if rows else ((), ())
+        return own, Index(texts, owners, self.encoder)
+
+    @property
+    def entries(self) -> tuple[Entry, ...]:
+        """The knowledge, approved or not."""
+        return self._now[0]
+
+    @property
+    def knowledge(self) -> dict[str, tuple[list[Entry], Index]]:
+        """Of each language the approved entries, and the index that finds them."""
+        return self._now[1]
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """All intents, by their Chinese names."""
+        return self.understanding.intents
+
+    def disclosure(self, spoken: str = "zh") -> str:
+        """Say what answers here; the page must show it."""
+        return SAYS[spoken]["disclosure"].format(said=shop().said)
+
+    # ---- answering -------------------------------------------------------------------
+
+    def understood(self, text: str) -> Understood | None:
+        """Read what a customer wants; None in English, which no reader has learned."""
+        known = language(text) == "zh"
+        return self.understanding.read([text])[0] if known else None
+
+    def read(self, text: str) -> _Read:
+        """Read one question, look it up, and weigh the evidence."""
+        spoken = language(text)
+        own, index = self.knowledge.get(spoken, ((), None))
+        understood = self.understood(text)
+        if index is None or not own:
+            return _Read(understood, (), 0.0)
+        hits = index.search(text)
+        found = tuple(Found(own[hit.text], hit.score) for hit in hits)
+        described = evidence_of(hits, [f.entry for f in found], understood, text)
+        weighed = self.evidence.get(spoken)
+        return _Read(understood, found, weighed.share(described) if weighed else 0.0)
+
+    def reply(
+        self,
+        dialogue: Dialogue,
+        text: str,
+        *,
+        orders: Sequence[Mapping[str, str]] = (),
+        today: date | None = None,
+    ) -> Turn:
+        """Answer what a customer says; ``orders`` are this customer's own, no others.
+
+        Raises:
+            ValueError: nothing was said, or a person has taken over.
+        """
+        text = " ".join(text.split())[:LONGEST]
+        if not text:
+            raise ValueError("text 是空的：请写下问题")
+        if dialogue.handed_off:
+            raise ValueError("已经转给人工：先用 given_back() 交还")
+        spoken = language(text)
+        before = dialogue
+        named = slots(text, today or date.today())
+        four = re.fullmatch(r"\D{0,6}\d{4}\D{0,4}", text)
+        if four and dialogue.waiting_for == "order":
+            named["tail"] = re.sub(r"\D", "", text)
+        if named.keys() & NUMBERS:  # a new one replaces the old
+            kept = {k: v for k, v in dialogue.slots.items() if k not in NUMBERS}
+            dialogue = replace(dialogue, slots=kept)
+        dialogue = replace(dialogue, slots={**dialogue.slots, **named})
+        dialogue = dialogue.said("customer", text)
+        say = SAYS[spoken]
+
+        if GREETING.fullmatch(text) or THANKS.fullmatch(text):
+            kind = "greeting" if GREETING.fullmatch(text) else "thanks"
+            answer = say[kind].format(shop=shop().name)
+            return self._turn(dialogue, "greeting", answer, spoken)
+        if wants_person(text):
+            return self._handoff(dialogue, spoken, "asked")
+        if angry(text):
+            return self._handoff(dialogue, spoken, "angry")
+
+        read = self.read(text)
+        if read.evidence < self._needed(spoken) and before.turns and ALSO.search(text):
+            together = self.read(f"{before.last_question} {text}")
+            read = together if together.evidence >= self._needed(spoken) else read
+        wanted = self._wanted(read, spoken)
+        if wanted in FOR_PEOPLE:
+            return self._handoff(dialogue, spoken, FOR_PEOPLE[wanted], read)
+        waiting = dialogue.waiting_for == "order" and named.keys() & NUMBERS
+        if waiting and dialogue.intent in PERSONAL:
+            wanted = dialogue.intent
+        if wanted in PERSONAL:
+            identified = self._identified(orders, text, named)
+            if waiting or identified or named or OWN.search(text):
+                return self._personal(
+                    dialogue, spoken, wanted, read, orders, identified, text
+                )
+        if read.found and read.evidence >= self._needed(spoken):
+            sources = quoted(text, read.found[0].entry)
+            dialogue = replace(dialogue, misses=0, waiting_for=None, intent=wanted)
+            answer = told(sources, spoken)
+            return self._turn(
+                dialogue, "quoted", answer, spoken, read, wanted, sources=sources
+            )
+        return self._miss(dialogue, spoken, read, "unknown", "unknown twice")
+
+    def suggest(
+        self,
+        dialogue: Dialogue,
+        n: int = 3,
+        *,
+        orders: Sequence[Mapping[str, str]] = (),
+        today: date | None = None,
+    ) -> tuple[Suggestion, ...]:
+        """Propose answers to the last thing the customer said, the best first."""
+        text = dialogue.last_question
+        if not text or n < 1:
+            return ()
+        spoken, named = language(text), slots(text, today or date.today())
+        found = []
+        identified = self._identified(orders, text, {**dialogue.slots, **named})
+        if len(identified) == 1:
+            sources = order_answer(dict(identified[0]), spoken)
+            found.append(Suggestion(told(sources, spoken), sources, 1.0))
+        for one in self.read(text).found:
+            sources = quoted(text, one.entry)
+            found.append(Suggestion(told(sources, spoken), sources, one.score))
+        return tuple(found[:n])
+
+    # ---- parts of a reply ------------------------------------------------------------
+
+    def _needed(self, spoken: str) -> float:
+        return self.evidence[spoken].needed if spoken in self.evidence else 2.0
+
+    def _wanted(self, read: _Read, spoken: str) -> str | None:
+        if read.understood is not None:
+            return read.understood.intent
+        if spoken == "en" and read.found and read.evidence >= self._needed(spoken):
+            return read.found[0].entry.intent or None
+        return None
+
+    @staticmethod
+    def _identified(
+        orders: Sequence[Mapping[str, str]], text: str, named: Mapping[str, str]
+    ) -> list[Mapping[str, str]]:
+        """Find the orders that a text names, by number, tail, thing, day or amount."""
+        if "order" in named:
+            return [one for one in orders if one["number"] == named["order"]]
+        if "tail" in named:
+            return [one for one in orders if one["number"].endswith(named["tail"])]
+        alike = {
+            "item": lambda one: one["item"] and one["item"] in text,
+            "date": lambda one: one["ordered"] and one["ordered"] == named.get("date"),
+            "amount": lambda one: one["amount"] == named.get("amount"),
+        }
+        for same in alike.values():
+            if found := [one for one in orders if same(one)]:
+                return found
+        return []
+
+    def _personal(
+        self,
+        dialogue: Dialogue,
+        spoken: str,
+        wanted: str,
+        read: _Read,
+        orders: Sequence[Mapping[str, str]],
+        identified: list[Mapping[str, str]],
+        text: str,
+    ) -> Turn:
+        dialogue = replace(dialogue, intent=wanted)
+        asked_by_number = dialogue.slots.keys() & NUMBERS
+        if not identified and len(orders) == 1 and not asked_by_number:
+            identified = list(orders)
+        if len(identified) == 1:
+            sources = order_answer(dict(identified[0]), spoken)
+            dialogue = replace(dialogue, misses=0, waiting_for=None)
+            answer = told(sources, spoken)
+            return self._turn(
+                dialogue, "template", answer, spoken, read, wanted, sources=sources
+            )
+        if asked_by_number and not identified:
+            turn = self._miss(dialogue, spoken, read, "no order", "no order twice")
+            return replace(
+                turn,
+                intent=wanted,
+                dialogue=replace(turn.dialogue, waiting_for="order", intent=wanted),
+            )
+        dialogue = replace(dialogue, waiting_for="order")
+        return self._turn(
+            dialogue, "question", SAYS[spoken]["order"], spoken, read, wanted
+        )
+
+    def _miss(
+        self, dialogue: Dialogue, spoken: str, read: _Read, what: str, twice: str
+    ) -> Turn:
+        if dialogue.misses >= 1:
+            return self._handoff(dialogue, spoken, twice, read)
+        dialogue = replace(dialogue, misses=dialogue.misses + 1, waiting_for=None)
+        return self._turn(dialogue, "unknown", SAYS[spoken][what], spoken, read)
+
+    def _handoff(
+        self, dialogue: Dialogue, spoken: str, why: str, read: _Read | None = None
+    ) -> Turn:
+        dialogue = replace(dialogue, handed_off=True, waiting_for=None)
+        sorry = why in ("angry", "complaint")
+        answer = SAYS[spoken]["sorry" if sorry else "handoff"]
+        return self._turn(dialogue, "handoff", answer, spoken, read, handoff=why)
+
+    @staticmethod
+    def _turn(
+        dialogue: Dialogue,
+        kind: str,
+        answer: str,
+        spoken: str,
+        read: _Read | None = None,
+        wanted: str | None = None,
+        *,
+        sources: tuple[Source, ...] = (),
+        handoff: str | None = None,
+    ) -> Turn:
+        understood = read.understood if read else None
+        sure = understood.confidence if understood else read.evidence if read else 0.0
+        if wanted is None and understood:
+            wanted = understood.intent
+        return Turn(
+            answer,
+            kind,
+            dialogue.said("assistant", answer),
+            language=spoken,
+            intent=wanted,
+            confidence=float(np.clip(sure, 0, 1)),
+            sources=sources,
+            slots=dict(dialogue.slots),
+            handoff=handoff,
+            retrieved=read.found if read else (),
+        )

@@ -1,0 +1,259 @@
+"""The whole assistant, trained a little: what must hold however well it reads."""
+
+import threading
+from dataclasses import replace
+from datetime import date
+
+import pytest
+
+from aigc_lib.apps.service_desk.assistant import Assistant
+from aigc_lib.apps.service_desk.dialogue import KINDS, Dialogue
+from aigc_lib.apps.service_desk.evidence import Evidence
+from aigc_lib.apps.service_desk.knowledge import Entry, checked_entry, shop
+from aigc_lib.apps.service_desk.phrasebook import SAYS
+from aigc_lib.apps.service_desk.understanding import (
+    HELD_OUT,
+    OUTSIDE,
+    Linear,
+    Said,
+    Understanding,
+    divided,
+    made,
+)
+from aigc_lib.data.made.grammar import phrases
+
+TODAY = date(2026, 11, 29)
+MADE = phrases("shop")
+ORDERS = [order for order in shop().orders if order["customer"] == "demo"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("desk")
+
+
+@pytest.fixture(scope="module")
+def assistant(folder):
+    pytest.importorskip("bm25s")
+    return Assistant.at(folder, steps=40, say=lambda _: None)
+
+
+def ask(assistant, text, dialogue=None, **options):
+    options = {"orders": ORDERS, "today": TODAY} | options
+    return assistant.reply(dialogue or Dialogue(), text, **options)
+
+
+def test_it_is_loaded_as_it_was_saved(assistant, folder):
+    again = Assistant.at(folder, say=lambda text: pytest.fail(text))
+    for text in ("退货运费谁出", "how long is the warranty", "今天天气怎么样"):
+        assert ask(again, text).to_json() == ask(assistant, text).to_json()
+
+
+def test_an_order_by_its_tail_is_told_from_the_order(assistant):
+    turn = ask(assistant, "帮我查一下尾号8812的订单到哪儿了")
+    assert turn.kind == "template"
+    assert "LJ2207331908" in turn.text
+    assert turn.slots["tail"] == "8812"
+    assert {s.entry for s in turn.sources} == {"order:20261128812"}
+
+
+def test_the_number_is_asked_for_and_then_used(assistant):
+    turn = ask(assistant, "我的快递到哪了，帮我查一下物流")
+    assert turn.kind == "question"
+    assert turn.dialogue.waiting_for == "order"
+    turn = ask(assistant, "0375", turn.dialogue)
+    assert turn.kind == "template"
+    assert "20261120375" in turn.text
+
+
+def test_another_customers_order_stays_unknown(assistant):
+    for text in ("尾号7777的订单到哪儿了", "订单20261127777到哪了，帮我查物流"):
+        turn = ask(assistant, text)
+        assert "TX7777410020" not in turn.text
+        assert turn.kind in ("unknown", "quoted")
+        assert "行李箱" not in turn.text
+
+
+def test_no_order_twice_calls_a_person(assistant):
+    turn = ask(assistant, "查一下尾号9999的订单物流到哪了")
+    assert turn.kind == "unknown"
+    turn = ask(assistant, "尾号1111的订单物流到哪了", turn.dialogue)
+    assert (turn.kind, turn.handoff) == ("handoff", "no order twice")
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("转人工", "asked"),
+        ("I want to talk to a human", "asked"),
+        ("你们就是骗子！！", "angry"),
+        ("This is ridiculous", "angry"),
+    ],
+)
+def test_who_wants_or_needs_a_person_gets_one(assistant, text, why):
+    turn = ask(assistant, text)
+    assert (turn.kind, turn.handoff) == ("handoff", why)
+    assert turn.dialogue.handed_off
+    with pytest.raises(ValueError, match="given_back"):
+        ask(assistant, "在吗", turn.dialogue)
+    assert ask(assistant, "你好", turn.dialogue.given_back()).kind == "greeting"
+
+
+def test_two_misses_call_a_person(assistant):
+    never = {k: replace(e, needed=1.1) for k, e in assistant.evidence.items()}
+    shy = Assistant(assistant.understanding, assistant.encoder, never, shop().entries)
+    turn = ask(shy, "月亮上有没有兔子")
+    assert turn.kind == "unknown"
+    turn = ask(shy, "火星上有没有水", turn.dialogue)
+    assert (turn.kind, turn.handoff) == ("handoff", "unknown twice")
+
+
+def test_each_sentence_has_its_source_or_is_fixed(assistant):
+    texts = [e.text for e in assistant.entries]
+    fixed = [s.split("{")[0] for some in SAYS.values() for s in some.values()]
+    for question in [q for q, _ in shop().asked][::4] + list(shop().outside)[::3]:
+        turn = ask(assistant, question)
+        assert turn.kind in KINDS
+        if turn.kind == "quoted":
+            assert turn.sources
+            for source in turn.sources:
+                assert any(source.sentence in text for text in texts)
+                assert source.sentence in turn.text
+        elif turn.kind != "template":
+            assert not turn.sources
+            assert any(turn.text.startswith(start) for start in fixed)
+
+
+def test_knowledge_is_updated_without_a_restart(assistant):
+    new = Entry("zebra", "斑马条纹地毯怎么晒", "斑马条纹地毯每月阴晾3小时。")
+    other = Assistant(
+        assistant.understanding, assistant.encoder, assistant.evidence, shop().entries
+    )
+    assert "zebra" not in [f.entry.id for f in other.read(new.title).found]
+    other.update([*shop().entries, new])
+    turn = ask(other, new.title)
+    assert (turn.kind, turn.sources[0].entry) == ("quoted", "zebra")
+    other.update([*shop().entries, replace(new, approved=False)])
+    assert "zebra" not in [f.entry.id for f in other.read(new.title).found]
+    other.update([])
+    assert ask(other, new.title).kind == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("text", "forbidden"), MADE["injected_questions"], ids=lambda x: x[:12]
+)
+def test_no_question_is_obeyed(assistant, text, forbidden):
+    turn = ask(assistant, text)
+    assert forbidden.lower() not in turn.text.lower()
+    again = ask(assistant, text, Dialogue().said("customer", "在吗"))
+    assert forbidden.lower() not in again.text.lower()
+    for one in assistant.suggest(turn.dialogue, orders=ORDERS):
+        assert forbidden.lower() not in one.text.lower()
+
+
+def test_no_document_that_nobody_approved_is_quoted(assistant):
+    entries = [
+        checked_entry({"id": f"i{k}", "title": text[:30], "text": text})
+        for k, (text, _) in enumerate(MADE["injected_documents"])
+    ]
+    poisoned = Assistant(
+        assistant.understanding,
+        assistant.encoder,
+        assistant.evidence,
+        [*shop().entries, *entries],
+    )
+    for text, forbidden in MADE["injected_documents"]:
+        for question in (text, text[:12], "退货期限多久", "运费多少"):
+            assert forbidden not in ask(poisoned, question).text
+
+
+def test_suggestions_have_sources(assistant):
+    dialogue = Dialogue().said("customer", "尾号8812的订单什么时候到")
+    found = assistant.suggest(dialogue, orders=ORDERS)
+    assert len(found) == 3
+    assert found[0].sources[0].entry == "order:20261128812"
+    assert all(one.sources for one in found)
+    assert assistant.suggest(Dialogue()) == ()
+
+
+def test_what_is_said_is_checked(assistant):
+    with pytest.raises(ValueError, match="空的"):
+        ask(assistant, "  \n ")
+    for text in ("\u200b", "\ud83d\ude00" * 3, "?" * 10_000, "a", "1", "。"):
+        text = text.encode("utf-16", "surrogatepass").decode("utf-16")
+        assert ask(assistant, text).kind in KINDS
+
+
+def test_several_threads_get_the_answers_of_one(assistant):
+    questions = [q for q, _ in shop().asked][:12]
+    alone = [ask(assistant, q).text for q in questions]
+    together = {}
+
+    def work(some):
+        for i in some:
+            together[i] = ask(assistant, questions[i]).text
+
+    threads = [threading.Thread(target=work, args=(range(k, 12, 4),)) for k in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert [together[i] for i in range(12)] == alone
+
+
+def test_it_learns_from_corrections(assistant):
+    correction = {"text": "斑马线在哪儿领", "intent": "", "entry": "giftcard"}
+    taught = assistant.learn([correction], steps=40)
+    assert taught.corrections == (correction,)
+    assert ask(taught, "斑马线在哪儿领").retrieved[0].entry.id == "giftcard"
+    for bad in (
+        {"text": "x"},
+        {"text": " ", "intent": "退货"},
+        {"text": "x", "entry": "?"},
+    ):
+        with pytest.raises(ValueError, match="correction"):
+            assistant.learn([bad])
+
+
+def test_damaged_files_are_named(folder, assistant, tmp_path):
+    (tmp_path / "desk.json").write_text("[]")
+    with pytest.raises(ValueError, match=r"desk\.json"):
+        Assistant.at(tmp_path)
+
+
+# ---- understanding ----
+
+
+def test_whole_patterns_are_held_out():
+    kept, held = divided(made())
+    assert not {(o.intent, o.pattern) for o in kept} & {
+        (o.intent, o.pattern) for o in held
+    }
+    assert len(held) / (len(kept) + len(held)) == pytest.approx(1 / HELD_OUT, abs=0.06)
+
+
+def test_the_linear_reader_comes_back_from_its_state():
+    texts = ["我要退货", "退货怎么退", "开发票", "发票抬头", "今天天气", "讲个笑话"] * 3
+    linear = Linear.fitted(texts, [0, 0, 1, 1, 2, 2] * 3)
+    again = Linear.of(*linear.state())
+    assert again.logits(texts).equal(linear.logits(texts))
+    assert linear.logits(["退货", "发票"]).argmax(1).tolist() == [0, 1]
+
+
+def test_without_outsiders_nothing_can_be_rejected():
+    with pytest.raises(ValueError, match=OUTSIDE):
+        Understanding.trained([Said("退货", "退货"), Said("发票", "开发票")])
+
+
+def test_confidence_and_shares(assistant):
+    for one in assistant.understanding.read(["我要退货", "月亮上有什么"]):
+        assert 0 <= one.inside <= 1
+        assert one.shares.sum() <= 1 + 1e-5
+        assert one.confidence == pytest.approx(one.shares.max())
+        assert one.likeliest in assistant.intents
+
+
+def test_evidence_grows_with_each_feature_it_trusts():
+    evidence = Evidence((1.0, 2.0, 0.0, 0.5, 0.0), -1.0, 0.5)
+    assert evidence.share([0] * 5) < evidence.share([1] * 5)
+    assert Evidence.of(evidence.to_json()) == evidence
