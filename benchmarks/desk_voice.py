@@ -39,7 +39,7 @@ from benchmarks.record import kept, record
 HEARING = int(os.environ.get("STEPS", STEPS))
 SPEAKING = int(os.environ.get("STEPS", 700))  # steps of the vocoder
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
-VOCODER = {"depth": 8, "stacks": 2, "channels": 32, "skip_channels": 96}
+VOCODER = {"depth": 8, "stacks": 2, "skip_channels": 96}
 CUT = 1_600  # samples of a training piece
 NUMBERS, DIGITS = 60, 11
 

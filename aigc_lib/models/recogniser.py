@@ -17,6 +17,7 @@ from .base import Trainable, Update
 
 BANDS = 28  # too few to tell the harmonics of one voice from another's
 RANGE = 5.0  # nats of magnitude, 43 dB
+COLOUR = 0.08  # of that range
 
 
 def stretched(mel: Tensor, amount: float) -> Tensor:
@@ -35,6 +36,19 @@ def stretched(mel: Tensor, amount: float) -> Tensor:
     return grid_sample(
         mel[:, None], grid, padding_mode="border", align_corners=True
     ).squeeze(1)
+
+
+def coloured(mel: Tensor, amount: float) -> Tensor:
+    """Change the room and the microphone: (B, bands, F), each band louder or softer.
+
+    A random curve over the bands, a slope and two waves, of deviation ``amount``.
+    """
+    place = torch.linspace(-1, 1, mel.shape[1], device=mel.device)
+    shapes = torch.stack(
+        [place, (torch.pi * place).sin(), (torch.pi * place).cos()]
+    )  # (3, bands)
+    weights = amount * torch.randn(len(mel), 3, device=mel.device)
+    return mel + (weights @ shapes)[:, :, None]
 
 
 def gapped(mel: Tensor, bands: int = 6, frames: int = 16) -> Tensor:
@@ -58,7 +72,7 @@ class Ear(nn.Module):
 
     Of the log-mel spectrogram only what is within ``RANGE`` of its loudest place is
     kept, from 0 to 1: neither loudness nor the noise of a room counts. In training a
-    little noise is added, and it is ``stretched`` and ``gapped``. What the last layer
+    little noise is added, and it is ``coloured``, ``stretched`` and ``gapped``. What the last layer
     hears is averaged over time, and its maximum taken.
     """
 
@@ -88,7 +102,7 @@ class Ear(nn.Module):
         mel = log_mel(x, bands=BANDS)
         mel = (mel - mel.amax((1, 2), keepdim=True)).clamp(min=-RANGE) / RANGE + 1
         if self.training:
-            mel = gapped(stretched(mel, self.stretch))
+            mel = gapped(stretched(coloured(mel, COLOUR), self.stretch))
         heard = self.body(mel)  # (B, 2 width, F / 8)
         return self.head(torch.cat([heard.mean(2), heard.amax(2)], 1)).float()
 
