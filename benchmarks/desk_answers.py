@@ -148,7 +148,7 @@ def sentence_rows() -> list[dict]:
                 torch.tensor(some).double(),
                 torch.tensor(hits["most in common"]).double(),
             )
-            row |= {"gain": gain.mean, "gain_min": gain.low, "gain_max": gain.high}
+            row |= {"gain": gain.mean, "gain_interval": [gain.low, gain.high]}
             rows.append(row)
     return rows
 
@@ -347,7 +347,13 @@ def main() -> None:
             "rows"
         ]
     for row in rows:
-        print({k: v for k, v in row.items() if not k.endswith(("_min", "_max"))})
+        print(
+            {
+                k: v
+                for k, v in row.items()
+                if not k.endswith(("_min", "_max", "_interval"))
+            }
+        )
     record(
         "desk_answers",
         rows,

@@ -37,7 +37,7 @@ from aigc_lib.models.recogniser import BANDS, RANGE, SoundClassifier
 from benchmarks.record import kept, record
 
 HEARING = int(os.environ.get("STEPS", STEPS))
-SPEAKING = int(os.environ.get("STEPS", 700))  # steps of the vocoder
+SPEAKING = int(os.environ.get("STEPS", 400))  # steps of the vocoder
 SPEAKERS = ("george", "jackson", "lucas", "nicolas", "theo", "yweweler")
 VOCODER = {"depth": 8, "stacks": 2, "skip_channels": 96}
 CUT = 1_600  # samples of a training piece
@@ -45,7 +45,7 @@ NUMBERS, DIGITS = 60, 11
 
 
 def recordings() -> tuple[Tensor, Tensor, Tensor]:
-    """All of fsdd: x (6, 200, LENGTH), digits (6, 200), whether of the test (6, 200)."""
+    """All of fsdd: x (6, 200, LENGTH), digits and whether of the test, (6, 200)."""
     parts = [aigc.data.load("fsdd", split=split) for split in ("train", "test")]
     x = torch.cat([part.x.view(6, -1, part.x.shape[1]) for part in parts], 1)
     y = torch.cat([part.y.view(6, -1) for part in parts], 1)
@@ -57,7 +57,11 @@ def recordings() -> tuple[Tensor, Tensor, Tensor]:
 def share(hits: Tensor) -> dict:
     """Return a share of hits (N,) with Wilson's interval."""
     low, high = proportion_interval(int(hits.sum()), len(hits))
-    return {"accuracy": hits.double().mean().item(), "low": low, "high": high}
+    return {
+        "accuracy": hits.double().mean().item(),
+        "accuracy_min": low,
+        "accuracy_max": high,
+    }
 
 
 def nearest(train: Tensor, y: Tensor, test: Tensor) -> Tensor:

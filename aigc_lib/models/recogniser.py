@@ -72,8 +72,8 @@ class Ear(nn.Module):
 
     Of the log-mel spectrogram only what is within ``RANGE`` of its loudest place is
     kept, from 0 to 1: neither loudness nor the noise of a room counts. In training a
-    little noise is added, and it is ``coloured``, ``stretched`` and ``gapped``. What the last layer
-    hears is averaged over time, and its maximum taken.
+    little noise is added, and it is ``coloured``, ``stretched`` and ``gapped``. What
+    the last layer hears is averaged over time, and its maximum taken.
     """
 
     def __init__(self, classes: int, width: int, dropout: float, stretch: float):

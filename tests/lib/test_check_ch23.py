@@ -51,20 +51,6 @@ def titles(entries):
     return [(t, name) for name, t, _ in entries]
 
 
-def read(text, two=True, zero=True, ten=True):
-    digits = {c: i for i, c in enumerate("零一二三四五六七八九")} | (
-        {"两": 2} if two else {}
-    )
-    units = {"十": 10, "百": 100, "千": 1_000}
-    total, digit = 0, 0
-    for c in text:
-        if c in units:
-            total, digit = total + (digit or (1 if ten else 0)) * units[c], 0
-        else:
-            digit = digits.get(c, 0) if zero or c != "零" else 5
-    return total + digit
-
-
 def erlang(arrivals, minutes, agents):
     load = arrivals * minutes
     terms = [load**k / math.factorial(k) for k in range(agents)]
@@ -120,10 +106,6 @@ CASES = [
     ("mended_recall", (3, lambda e: recall(e, without_tests)), "考题本身"),
     ("mended_recall", (5, lambda e: recall(e, without_tests)), "怎样比较"),
     ("mended_recall", (1, lambda e: recall(e, without_tests)), "不是这一行"),
-    ("numeral", read, None),
-    ("numeral", lambda t: read(t, ten=False), "一个十"),
-    ("numeral", lambda t: read(t, two=False), "两"),
-    ("numeral", lambda t: float(read(t)), "整数"),
     ("waiting", erlang, None),
     ("waiting", apart, "各排各的队"),
     ("waiting", lambda a, m, c: erlang(a, m, c) + m, "只要等待"),

@@ -24,6 +24,7 @@ from aigc_lib.data.made.grammar import phrases
 
 TODAY = date(2026, 11, 29)
 MADE = phrases("shop")
+LITTLE = made()[::8]  # of what the made-up customers say
 ORDERS = [order for order in shop().orders if order["customer"] == "demo"]
 
 
@@ -35,7 +36,7 @@ def folder(tmp_path_factory):
 @pytest.fixture(scope="module")
 def assistant(folder):
     pytest.importorskip("bm25s")
-    return Assistant.at(folder, steps=40, say=lambda _: None)
+    return Assistant.at(folder, steps=30, said=LITTLE, say=lambda _: None)
 
 
 def ask(assistant, text, dialogue=None, **options):
@@ -203,7 +204,7 @@ def test_several_threads_get_the_answers_of_one(assistant):
 
 def test_it_learns_from_corrections(assistant):
     correction = {"text": "斑马线在哪儿领", "intent": "", "entry": "giftcard"}
-    taught = assistant.learn([correction], steps=40)
+    taught = assistant.learn([correction], steps=30, said=LITTLE)
     assert taught.corrections == (correction,)
     assert ask(taught, "斑马线在哪儿领").retrieved[0].entry.id == "giftcard"
     for bad in (

@@ -260,6 +260,10 @@ def test_the_judge_hears_a_lie(lie):
     assert unsupported(SOURCE + lie, [SOURCE]) == [lie]
 
 
+def test_a_part_of_a_sentence_is_no_quotation():
+    assert unsupported("能用洗碗机。", ["不能用洗碗机。"]) == ["能用洗碗机。"]
+
+
 def test_the_judge_lets_quotations_and_the_same_in_other_words_pass():
     assert unsupported(SOURCE, [SOURCE]) == []
     assert unsupported("银行卡要一到五个工作日。", [SOURCE]) == []

@@ -77,12 +77,12 @@ class Assistant:
         *,
         entries: Sequence[Entry] | None = None,
         say: Callable[[str], None] = print,
-        steps: int | None = None,
+        **options: Any,
     ) -> Self:
         """Load what lies in ``folder``; what is missing is trained, once.
 
         ``entries`` are the knowledge, without them that of the made-up shop. Training
-        takes less than a minute on one core; ``steps`` makes it shorter, and worse.
+        takes less than a minute on one core; ``options`` are those of ``trained``.
 
         Raises:
             ValueError: a file that is there, but nothing of this kind.
@@ -91,7 +91,7 @@ class Assistant:
         entries = shop().entries if entries is None else tuple(entries)
         if not (folder / "desk.json").exists():
             say(f"training the assistant, once, less than a minute: {folder}")
-            cls.trained(entries, steps=steps).save(folder)
+            cls.trained(entries, **options).save(folder)
         try:
             kept = json.loads((folder / "desk.json").read_text("utf-8"))
             evidence = {k: Evidence.of(v) for k, v in kept["evidence"].items()}
@@ -116,19 +116,23 @@ class Assistant:
         entries: Sequence[Entry],
         *,
         corrections: Sequence[Mapping[str, str]] = (),
+        said: Sequence[Said] | None = None,
         steps: int | None = None,
         seed: int = 0,
     ) -> Self:
-        """Train all parts on what the made-up customers say, and on ``corrections``."""
-        data = made("train")
+        """Train all parts on what customers ``said``, and on ``corrections``.
+
+        Without ``said`` it is what the made-up customers say, and real people who want
+        no shop, where such sets are at hand. Fewer ``steps`` are quicker, and worse.
+        """
+        data = [*made("train"), *real_outsiders()] if said is None else list(said)
         asked = [
             Said(one["text"], one["intent"]) for one in corrections if one.get("intent")
         ]
         known = {one.intent for one in data}
         asked = [one for one in asked if one.intent in known] * 5  # few, and right
         options = {} if steps is None else {"steps": steps}
-        said = [*data, *asked, *real_outsiders()]
-        understanding = Understanding.trained(said, seed=seed, **options)
+        understanding = Understanding.trained([*data, *asked], seed=seed, **options)
         encoder = trained_encoder(entries, data, corrections, seed=seed, **options)
         assistant = cls(understanding, encoder, {}, entries, corrections=corrections)
         assistant.evidence = fitted_evidence(assistant)
@@ -183,10 +187,13 @@ class Assistant:
         self, entries: Sequence[Entry], spoken: str
     ) -> tuple[list[Entry], Index]:
         own = [e for e in entries if e.approved and e.language == spoken]
+        taught: dict[str, list[str]] = {}  # how customers asked for an entry
+        for one in self.corrections:
+            taught.setdefault(one.get("entry", ""), []).append(one["text"])
         rows = [
             (text, i)
-            for i, entry in enumerate(own)
-            for text in (entry.title, *entry.questions, entry.text)
+            for i, e in enumerate(own)
+            for text in (e.title, *e.questions, *taught.get(e.id, ()), e.text)
         ]
         texts, owners = zip(*rows, strict=True) if rows else ((), ())
         return own, Index(texts, owners, self.encoder)

@@ -12,6 +12,7 @@ from .knowledge import Entry
 from .understanding import OUTSIDE, Said
 
 NET = {"ngrams": 2, "buckets": 2**15, "width": 192, "longest": 400}
+NET |= {"spread": 0.2, "learning_rate": 4e-3}
 STEPS = 150
 
 

@@ -135,8 +135,8 @@ class Understanding:
     ) -> Understanding:
         """Train on ``data``, with ``OUTSIDE`` among the intents.
 
-        Twice: once without some patterns, to choose temperature and threshold on them,
-        then on all.
+        Twice: once without some patterns, to choose share, temperature and threshold on
+        them, then on all; a net whose share is 0 is not trained again.
 
         Raises:
             ValueError: fewer than two intents, or nothing outside.
@@ -150,18 +150,27 @@ class Understanding:
         kept, held = divided(data)
         first = cls._readers(kept, classes, steps, seed)
         first._choose(held)
-        final = cls._readers(data, classes, steps, seed)
+        final = cls._readers(
+            data, classes, steps, seed, net=None if first.share else first.net
+        )
         final.share, final.temperature = first.share, first.temperature
         final.threshold = first.threshold
         return final
 
     @classmethod
     def _readers(
-        cls, data: Sequence[Said], classes: tuple[str, ...], steps: int, seed: int
+        cls,
+        data: Sequence[Said],
+        classes: tuple[str, ...],
+        steps: int,
+        seed: int,
+        net: TextClassifier | None = None,
     ) -> Understanding:
         texts = [one.text for one in data]
         y = torch.tensor([classes.index(one.intent) for one in data])
         linear = Linear.fitted(texts, y.numpy())
+        if net is not None:
+            return cls(net, linear)
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             net = TextClassifier(

@@ -46,14 +46,14 @@ class Bag(nn.Module):
     weights of ``rarity``, this is TF-IDF looked at through a random projection.
     """
 
-    def __init__(self, buckets: int, width: int):
+    def __init__(self, buckets: int, width: int, spread: float):
         super().__init__()
         self.direction = nn.Embedding(buckets, width)
         self.weight = nn.Parameter(torch.ones(buckets))
         self.bend = nn.Sequential(
             nn.Linear(width, width), nn.GELU(), nn.Linear(width, width)
         )
-        nn.init.normal_(self.direction.weight, std=width**-0.5)
+        nn.init.normal_(self.direction.weight, std=spread * width**-0.5)
         nn.init.zeros_(self.bend[-1].weight)
         nn.init.zeros_(self.bend[-1].bias)
 
@@ -73,8 +73,9 @@ class PairEncoder(Trainable):
     Read are the runs of 1 to ``ngrams`` letters of a text (in scripts with spaces: of
     each word), upper case or lower, each once; a hash gives them one of ``buckets``
     numbers (Huang et al. 2013). Trains on ``pairs`` by ``contrast``; how sharply it
-    compares, ``scale``, is learned. ``points`` are compared by their inner products,
-    which lie in [-1, 1].
+    compares, ``scale``, is learned. With a ``spread`` below 1 runs that training never
+    met weigh little beside those that it did. ``points`` are compared by their inner
+    products, which lie in [-1, 1].
 
     Raises:
         ValueError: arguments that do not fit together.
@@ -91,16 +92,18 @@ class PairEncoder(Trainable):
         buckets: int = 2**16,
         width: int = 192,
         longest: int = 1_000,
+        spread: float = 1.0,
         learning_rate: float = 1e-3,
         scale: float = 20.0,
     ):
         at_least(1, ngrams=ngrams, buckets=buckets, width=width, longest=longest)
         finite("learning_rate", learning_rate, above=0)
         finite("scale", scale, above=0)
+        finite("spread", spread, above=0)
         super().__init__()
         self.ngrams, self.buckets, self.longest = ngrams, buckets, longest
         self.learning_rate = learning_rate
-        self.net = Bag(buckets, width)
+        self.net = Bag(buckets, width, spread)
         self.log_scale = nn.Parameter(torch.tensor(math.log(scale)))
 
     def optimizers(self) -> dict[str, Optimizer]:
