@@ -38,13 +38,19 @@ def parts_of(tmp_path, folder="one", url=None):
     return command.parts_of(command.parser().parse_args(words))
 
 
-def test_the_words_may_be_left_out():
-    arguments = command.parser().parse_args(["serve"])
-    assert (arguments.host, arguments.port, arguments.a_minute) == (
-        "127.0.0.1",
-        8000,
-        20,
-    )
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--url sqlite:///x --port 9 --most-a-minute 5",
+        "--url sqlite:///x serve --port 9 --most-a-minute 5",
+        "serve --url sqlite:///x --port 9 --most-a-minute 5",
+    ],
+)
+def test_options_stand_before_or_behind_the_word(words):
+    told = command.parser().parse_args(words.split())
+    assert (told.url, told.port, told.most_a_minute) == ("sqlite:///x", 9, 5)
+    assert (told.host, told.most_an_hour) == ("127.0.0.1", 60)
+    assert told.command in (None, "serve")
 
 
 def test_accounts(run, tmp_path):

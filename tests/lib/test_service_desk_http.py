@@ -406,6 +406,19 @@ def test_without_the_extra_a_voice_is_said_to_be_missing(parts, monkeypatch):
     assert browser(parts).post("/api/listen", content=b"RIFF").status_code == 404
 
 
+def test_voices_take_turns_and_say_so(tmp_path, monkeypatch):
+    from aigc_lib.apps.service_desk import voices as module
+    from aigc_lib.apps.service_desk.conversations import Refused
+
+    monkeypatch.setattr(module, "PATIENCE", 0.01)
+    monkeypatch.setattr(speech, "espeak", lambda text, language: b"RIFF")
+    voices = Voices(tmp_path)
+    for _ in range(3):  # each turn is given back
+        assert voices.speak("您好", "zh") == b"RIFF"
+    with voices._in_turn(), voices._in_turn(), pytest.raises(Refused):
+        voices.speak("您好", "zh")
+
+
 def test_what_was_heard_is_handed_to_the_page(tmp_path):
     from types import SimpleNamespace
 

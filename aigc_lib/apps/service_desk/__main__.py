@@ -44,36 +44,29 @@ class Parts(NamedTuple):
 
 
 def parser() -> argparse.ArgumentParser:
-    """The arguments of the command."""
+    """The arguments of the command; options may stand before or behind its word."""
     p = argparse.ArgumentParser(
         prog="python -m aigc_lib.apps.service_desk",
         description="Answer customers, with people where it takes one.",
     )
-    where = argparse.ArgumentParser(add_help=False)
-    where.add_argument(
-        "--folder",
-        type=Path,
-        default=cache_dir() / "service_desk",
-        help="of models and, without URLs, of all that is kept (default: %(default)s)",
-    )
-    where.add_argument("--url", help="of the database (default: SQLite in the folder)")
-    where.add_argument("--blobs", help="of newer models (default: in the folder)")
-    words = p.add_subparsers(dest="command", required=True)
+    _where(p)
+    _serving(p)
+    words = p.add_subparsers(dest="command")
 
     def command(name: str, told: str) -> argparse.ArgumentParser:
-        return words.add_parser(name, help=told, description=told, parents=[where])
+        one = words.add_parser(
+            name,
+            help=told,
+            description=told,
+            argument_default=argparse.SUPPRESS,  # what stood before the word counts
+        )
+        _where(one, again=True)
+        return one
 
-    one = command("serve", "start the desk (what happens without a word)")
-    one.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
-    one.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
-    one.add_argument("--name", help="of the shop (default: the made-up one)")
-    for name, value in Limits()._asdict().items():
-        option = f"--most-{name.replace('_', '-')}"
-        one.add_argument(option, type=int, default=value, metavar="N", dest=name,
-                         help="(default: %(default)s)")  # fmt: skip
+    _serving(command("serve", "start the desk (the default)"), again=True)
     one = command("account", "add, renew, close or list accounts; a key is shown once")
     one.add_argument("what", choices=("add", "renew", "close", "list"))
-    one.add_argument("account", nargs="?", help="its name")
+    one.add_argument("account", nargs="?", default=None, help="its name")
     one.add_argument("--role", choices=ROLES, default="agent", help="(%(default)s)")
     one = command("entries", "load, or export, what the assistant may say (JSON lines)")
     one.add_argument("what", choices=("load", "export"))
@@ -83,7 +76,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("file", type=Path)
     one = command("corrections", "export what agents corrected, or train on it")
     one.add_argument("what", choices=("export", "apply"))
-    one.add_argument("file", type=Path, nargs="?")
+    one.add_argument("file", type=Path, nargs="?", default=None)
     one = command("feedback", "export how satisfied customers were (JSON lines)")
     one.add_argument("what", choices=("export",))
     one.add_argument("file", type=Path)
@@ -96,6 +89,31 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--seconds", type=float, default=20.0, help="for each number")
     one.add_argument("--pause", type=float, default=1.0, help="in seconds")
     return p
+
+
+def _where(p: argparse.ArgumentParser, again: bool = False) -> None:
+    folder = cache_dir() / "service_desk"
+    p.add_argument(
+        "--folder",
+        type=Path,
+        default=argparse.SUPPRESS if again else folder,
+        help=f"of models and, without URLs, of all that is kept ({folder})",
+    )
+    p.add_argument("--url", help="of the database (SQLite in the folder)")
+    p.add_argument("--blobs", help="of newer models (in the folder)")
+
+
+def _serving(p: argparse.ArgumentParser, again: bool = False) -> None:
+    def option(name: str, value: Any, told: str) -> None:
+        default = argparse.SUPPRESS if again else value
+        kind = type(value)
+        p.add_argument(name, type=kind, default=default, help=f"{told} ({value})")
+
+    option("--host", "127.0.0.1", "where to listen")
+    option("--port", 8000, "where to listen")
+    p.add_argument("--name", help="of the shop (the made-up one)")
+    for name, value in Limits()._asdict().items():
+        option(f"--most-{name.replace('_', '-')}", value, f"limit of {name}")
 
 
 def parts_of(arguments: argparse.Namespace) -> Parts:
@@ -122,7 +140,7 @@ def start(arguments: argparse.Namespace, parts: Parts) -> None:
     """Serve until a signal comes."""
     keys = begin(parts)
     settle_threads()
-    limits = Limits(*(getattr(arguments, name) for name in Limits._fields))
+    limits = Limits(*(getattr(arguments, f"most_{name}") for name in Limits._fields))
     conversations = Conversations(parts.engine, parts.accounts, limits)
     make = partial(assistant_at, name=arguments.name)
     brain = Brain(parts.known, parts.blobs, parts.folder / "models", make)
@@ -264,9 +282,7 @@ COMMANDS = {
 
 def main(words: Sequence[str]) -> None:
     """Do what ``words`` say; without a command, serve until Ctrl-C."""
-    known = [*COMMANDS, "load", "-h", "--help"]
-    chosen = words if words and words[0] in known else ["serve", *words]
-    arguments = parser().parse_args(chosen)
+    arguments = parser().parse_args(words)
     if arguments.command == "load":
         questions = [text for text, _ in shop().asked]
         rounds = load(
@@ -280,7 +296,7 @@ def main(words: Sequence[str]) -> None:
         if any(one["errors"] for one in rounds):
             sys.exit(1)
     else:
-        COMMANDS[arguments.command](arguments, parts_of(arguments))
+        COMMANDS[arguments.command or "serve"](arguments, parts_of(arguments))
 
 
 if __name__ == "__main__":

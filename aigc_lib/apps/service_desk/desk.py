@@ -102,11 +102,16 @@ class Desk:
     def _look(self) -> None:
         while not self._stop.wait(LOOK):
             try:
-                for identity in self.conversations.overdue():
-                    if identity not in self._busy:
-                        self.deal(identity)
+                found = self.conversations.overdue()
             except Exception:  # such as a database that is away for a while
                 log.exception("looking for what waits failed, trying again")
+                continue
+            for identity in found:
+                try:
+                    if identity not in self._busy:
+                        self.deal(identity)
+                except Exception:  # one conversation does not hold up the others
+                    log.exception("conversation %s waits, trying again", identity)
 
     # ---- the customer ----------------------------------------------------------------
 
