@@ -135,7 +135,7 @@ def look_at(tab, name):
 def test_a_customer_asks_reads_sources_and_comes_back(people):
     tab = people.open("/", PHONE)
     assert "自动助手" in tab.inner_text("#disclosure")
-    assert tab.get_attribute("#talk", "aria-live") == "polite"
+    assert tab.get_attribute("#log", "aria-live") == "polite"
     say(tab, "什么时候发货")
     answers(tab).first.wait_for()
     assert answers(tab).first.inner_text() == "现货当天发出。"
@@ -145,7 +145,7 @@ def test_a_customer_asks_reads_sources_and_comes_back(people):
     answers(tab).first.wait_for()
     assert tab.locator(".message.customer").count() == 1
     say(tab, "退款多久")
-    tab.wait_for_function("document.querySelectorAll('.assistant').length === 2")
+    answers(tab).nth(1).wait_for()
     assert tab.locator(".message").count() == 4
     other = people.open("/")
     other.wait_for_timeout(500)
@@ -248,7 +248,7 @@ def test_an_entry_is_added_and_withdrawn_while_a_customer_asks(people, parts):
     desk.click("#withdraw")
     desk.wait_for_selector("#edit-state:has-text('已撤下')")
     say(tab, "货到付款可以吗")
-    tab.wait_for_function("document.querySelectorAll('.assistant').length === 2")
+    answers(tab).nth(1).wait_for()
     assert "不知道" in answers(tab).nth(1).inner_text()
 
 
@@ -268,7 +268,7 @@ def test_a_message_outlives_a_broken_network_and_a_reload(people, parts):
     tab.reload()
     tab.wait_for_selector(".message.unsent")
     broken = False
-    tab.wait_for_function("document.querySelectorAll('.assistant').length === 2")
+    answers(tab).nth(1).wait_for()
     assert tab.locator(".message.unsent").count() == 0
     assert tab.locator(".message.customer").count() == 2
     counts = parts.desk.conversations.counts()
@@ -343,7 +343,7 @@ def test_every_page_at_every_width_light_and_dark(people, parts):
     answers(tab).first.wait_for()
     tab.click(".message.assistant summary")
     say(tab, "https://" + "a" * 200)
-    tab.wait_for_function("document.querySelectorAll('.assistant').length === 2")
+    answers(tab).nth(1).wait_for()
     look_at(tab, "talk")
     tab.click("#person")
     tab.wait_for_selector("#back:visible")

@@ -132,7 +132,8 @@ def begin(parts: Parts) -> dict[str, str]:
     keys = {}
     if parts.known.seed(shop().entries) and not parts.accounts.all():
         keys = {name: parts.accounts.add(name, role) for name, role in FIRST.items()}
-        parts.known.load_orders(shop().orders)
+        orders = [one for one in shop().orders if one["customer"] in keys]
+        parts.known.load_orders(orders)
     return keys
 
 

@@ -30,7 +30,7 @@ function place(item, number) {
   const after = [...$("talk").children].find(other =>
     !other.dataset.number || Number(other.dataset.number) > number);
   $("talk").insertBefore(item, after ?? null);
-  toEnd($("talk"));
+  toEnd($("log"));
 }
 
 async function say(told) {
@@ -175,7 +175,7 @@ function wait(one) {
   item.removeAttribute("data-number");
   item.classList.add("unsent");
   $("talk").append(item);
-  toEnd($("talk"));
+  toEnd($("log"));
 }
 
 /** Forget what is shown: another conversation begins. */

@@ -94,7 +94,7 @@ function show(talk) {
     || talk.state !== "taken";
   const corrected = Object.fromEntries(talk.corrected.map(one => [one.number, one]));
   $("history").replaceChildren(...talk.messages.map(one => line(one, corrected[one.number])));
-  toEnd($("history"));
+  toEnd($("log"));
   $("orders").replaceChildren(talk.orders.length ? orders(talk.orders)
     : make("p", { class: "soft" }, "没有订单，或顾客没有登录。"));
   doing(suggest)();
