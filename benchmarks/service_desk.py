@@ -17,10 +17,10 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import multiprocessing
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
@@ -36,6 +36,7 @@ import numpy as np
 from aigc_lib.apps import database
 from aigc_lib.apps.accounts import Accounts
 from aigc_lib.apps.jobs import Jobs, Kind
+from aigc_lib.apps.service_desk import __main__ as service_desk
 from aigc_lib.apps.service_desk.conversations import Conversations
 from aigc_lib.apps.service_desk.dialogue import Dialogue
 from aigc_lib.apps.service_desk.knowledge import shop
@@ -53,6 +54,8 @@ PATIENCE = 180.0  # seconds; a start takes seconds on a busy machine
 JOBS = 100  # answers through the engine
 LIMITS = ("--most-a-minute=100000", "--most-an-hour=100000", "--most-messages=100000")
 Command = Callable[[int], list[str]]  # of a server on a port
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["aigc_lib.apps.service_desk.__main__"])
 
 
 @contextlib.contextmanager
@@ -66,7 +69,7 @@ def running(command: Sequence[str], port: int) -> Iterator[tuple[float, float]]:
         process.wait()
 
 
-def until_ready(process: subprocess.Popen, port: int) -> tuple[float, float]:
+def until_ready(process: Any, port: int) -> tuple[float, float]:
     """Wait until a server answers questions; seconds until its page, and until then."""
     start, page = time.monotonic(), None
     while (now := time.monotonic() - start) < PATIENCE:
@@ -81,20 +84,51 @@ def until_ready(process: subprocess.Popen, port: int) -> tuple[float, float]:
     raise RuntimeError(f"no server on port {port} after {PATIENCE:.0f} s")
 
 
+class Forked:
+    """A process that begins with all imports done, so that a restart takes a moment.
+
+    What it then runs is ``main(*arguments)``, as the command does.
+    """
+
+    def __init__(self, main: Callable[..., Any], *arguments: Any):
+        self._process = FORKS.Process(target=_quietly, args=(main, *arguments))
+        self._process.start()
+
+    def poll(self) -> int | None:
+        """The exit status, None while it runs."""
+        return self._process.exitcode
+
+    def kill(self) -> None:
+        """Send SIGKILL."""
+        self._process.kill()
+
+    def wait(self) -> None:
+        """Wait for the end."""
+        self._process.join()
+
+
+def _quietly(main: Callable[..., Any], *arguments: Any) -> None:
+    sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    main(*arguments)
+
+
 def kills(
     url: str,
-    command: Command,
+    start: Callable[[int], Forked],
     questions: Sequence[str],
     *,
     n: int,
     customers: int = 8,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Kill servers of the database at ``url`` ``n`` times; returns what was counted."""
+    """Kill servers of the database at ``url`` ``n`` times; returns what was counted.
+
+    ``start`` begins one on a port.
+    """
     rng, over = random.Random(seed), threading.Event()
     ports = servers.free_ports(2)
     addresses = [f"http://127.0.0.1:{port}" for port in ports]
-    processes = [subprocess.Popen(command(port)) for port in ports]
+    processes = [start(port) for port in ports]
     answered: list[tuple[str, str]] = []  # key and answer, as the customers saw them
     broken: list[str] = []  # what went wrong on the way, which is expected
     failed: list[BaseException] = []
@@ -113,7 +147,9 @@ def kills(
         except BaseException as error:
             failed.append(error)
 
-    threads = [threading.Thread(target=live, args=(i,)) for i in range(customers)]
+    threads = [
+        threading.Thread(target=live, args=(i,), daemon=True) for i in range(customers)
+    ]
     try:
         for process, port in zip(processes, ports, strict=True):
             until_ready(process, port)
@@ -122,17 +158,17 @@ def kills(
         for _ in range(n):
             time.sleep(rng.uniform(0.05, 1.0))
             victim = rng.randrange(2)
-            processes[victim].send_signal(signal.SIGKILL)
+            processes[victim].kill()
             processes[victim].wait()
-            processes[victim] = subprocess.Popen(command(ports[victim]))
+            processes[victim] = start(ports[victim])
             until_ready(processes[victim], ports[victim])
         time.sleep(1.0)
-    finally:
         over.set()
         for thread in threads:
-            if thread.is_alive():
-                thread.join()
+            thread.join()
         settle(url)
+    finally:
+        over.set()
         for process in processes:
             process.kill()
             process.wait()
@@ -303,8 +339,12 @@ def many_kills(
 
         def one(start: int = start) -> dict[str, int]:
             where = url(f"kills{start}")
-            n = min(ROUND, KILLS - start)
-            return kills(where, command(FOLDER, where), questions, n=n, seed=start)
+            n, words = min(ROUND, KILLS - start), command(FOLDER, where)
+
+            def begin(port: int) -> Forked:
+                return Forked(service_desk.main, words(port)[3:])
+
+            return kills(where, begin, questions, n=n, seed=start)
 
         for name, n in kept(NAME, f"kills {kind} {start}", one).items():
             total[name] = total.get(name, 0) + n

@@ -3,9 +3,6 @@
 A few kills; ``python -m benchmarks service_desk`` does fifty, of the real assistant.
 """
 
-import sys
-from pathlib import Path
-
 import pytest
 
 pytest.importorskip("sqlalchemy")
@@ -16,7 +13,7 @@ pytest.importorskip("httpx")
 import tiny_desk
 
 from aigc_lib.apps.service_desk.dialogue import Dialogue
-from benchmarks.service_desk import counted, kills
+from benchmarks.service_desk import Forked, counted, kills
 
 QUESTIONS = ["什么时候发货", "退款多久到账", "今天天气怎么样", "我要投诉"]
 FAULTS = (
@@ -30,11 +27,10 @@ FAULTS = (
 
 
 def test_servers_die_under_load(tmp_path, database_url):
-    def command(port):
-        script = Path(tiny_desk.__file__)
-        return [sys.executable, str(script), str(tmp_path), database_url, str(port)]
+    def start(port):
+        return Forked(tiny_desk.main, str(tmp_path), database_url, str(port))
 
-    told = kills(database_url, command, QUESTIONS, n=4, customers=4)
+    told = kills(database_url, start, QUESTIONS, n=4, customers=4)
     assert told["messages"] > 10
     assert told["broken"]  # some were under way when a server died
     assert {name: told[name] for name in FAULTS} == dict.fromkeys(FAULTS, 0)

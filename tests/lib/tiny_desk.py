@@ -1,6 +1,5 @@
 """A service desk whose assistant follows rules: quick, and it tells what it knows."""
 
-import sys
 import threading
 import time
 from functools import partial
@@ -162,7 +161,3 @@ def main(folder, url, port):
     parts = desk_at(Path(folder), url, make=make, limits=limits)
     parts.desk.start()
     serve(parts.app, "127.0.0.1", int(port), close=parts.desk.stop)
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])
