@@ -85,12 +85,13 @@ class Kind(NamedTuple):
 
     ``work`` takes a ``Task`` and returns a dict that JSON can hold. ``finish``, where
     given, stores what belongs to the end: it takes the connection of the transaction
-    that ends the job, the task and the result, and runs once for a job.
+    that ends the job, the task and the result, and runs once for a job; what it
+    returns, unless None, is kept as the job's result instead.
     """
 
     work: Callable[[Task], dict[str, Any]]
     queue: str = "quick"
-    finish: Callable[[Any, Task, dict[str, Any]], None] | None = None
+    finish: Callable[[Any, Task, dict[str, Any]], dict[str, Any] | None] | None = None
 
 
 class Task:
@@ -377,7 +378,10 @@ class Jobs:
             with self.engine.begin() as connection:
                 ended = {"state": "done", "result": result, "share": 1.0}
                 if self._end(connection, identity, **ended) and kind.finish:
-                    kind.finish(connection, task, result)
+                    kept = kind.finish(connection, task, result)
+                    if kept is not None:
+                        here = sql.update(JOBS).where(JOBS.c.id == identity)
+                        connection.execute(here.values(result=kept))
         except Cancelled:
             pass
         except ValueError as error:

@@ -48,10 +48,13 @@ def checked(store: Store, data: bytes) -> Verdict:
     if best is None or distance > ALIKE:
         told = "图里有标记，但本平台没有与它相像的图：可能来自另一处同样的平台。"
         return Verdict(False, told, sure=float(found.score), recipe=recipe)
+    told = "这张图是本平台的模型生成的。"
+    if best["title"] is None:
+        told = "这张图在本平台的图库里，是导入的；它的配方说它由模型生成。"
     return Verdict(
         True,
-        "这张图是本平台的模型生成的。",
-        best["title"] or "导入的图",
+        told,
+        best["title"] or "（导入）",
         best["created"],
         float(found.score),
         recipe,

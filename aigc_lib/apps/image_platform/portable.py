@@ -10,12 +10,12 @@ import zipfile
 from collections.abc import Iterator
 from typing import Any
 
-from ...codecs.mark import NUMBERS, SIZE, find
+from ...codecs.mark import SIZE
 from ..accounts import Account
 from ..database import rows, sql
-from . import likeness
 from .store import FEEDBACK, PICTURES, Store
-from .studio import pixels_of
+from .studio import outward, pixels_of, plain_png
+from .upload import shown
 
 LIST = "pictures.json"
 MOST_PICTURES = 100_000
@@ -59,7 +59,7 @@ def imported(
     """Add the pictures of an exported file to an account; those that it has stay.
 
     Each picture is read and its checksum compared before anything is stored; all or
-    nothing. It costs quota, a picture each.
+    nothing. Its mark is made anew. It costs quota, a picture each.
 
     Raises:
         ValueError: no such file, damaged, or changed; in Chinese.
@@ -125,39 +125,37 @@ def _picture(file: zipfile.ZipFile, told: dict[str, Any]) -> dict[str, Any]:
         "id": number,
         "parent": None if told["parent"] is None else int(told["parent"]),
         "number": int(told["number"]),
-        "job": str(told["job"])[:32],
-        "label": str(told["label"])[:80],
+        "job": shown(str(told["job"]))[:32],
+        "label": shown(str(told["label"]))[:80],
         "action": told["action"],
         "favourite": told["favourite"] is True,
         "created": float(told["created"]),
         "recipe": told["recipe"],
         "feedback": _opinion(told.get("feedback")),
     }
-    if picture["action"] not in ACTIONS or not isinstance(picture["recipe"], dict):
+    sane = 0 <= picture["number"] < 2**31 and 0 <= picture["created"] < 2**33
+    sane = sane and picture["action"] in ACTIONS
+    if not sane or not isinstance(picture["recipe"], dict):
         raise ValueError(f"第 {number} 张的说明不对。")
     for name, folder in (("png", "pictures"), ("pixels", "pixels")):
         data = _bounded(file, f"{folder}/{number}.png", MOST_BYTES)
         if hashlib.sha256(data).hexdigest() != told[name]:
             raise ValueError(f"第 {number} 张的校验和不对：文件被改过或损坏。")
-        picture[name] = data
     try:
-        pixels, marked = pixels_of(picture["pixels"]), pixels_of(picture["png"])
+        pixels = pixels_of(data)
         if max(pixels.shape[1:]) > SIZE or pixels.shape[1] != pixels.shape[2]:
             raise ValueError
-        picture["features"] = likeness.stored(likeness.features(pixels[None])[0])
-        seen = find(marked)
+        # what leaves the house is made anew: the file is not believed
+        picture |= outward(pixels, picture["recipe"])
     except Exception:
         raise ValueError(f"第 {number} 张不是完整的图。") from None
-    mark = int(told["mark"])
-    if not 0 <= mark < NUMBERS or not seen.sure or int(seen.number) != mark:
-        raise ValueError(f"第 {number} 张没有本平台的标记。")
-    return picture | {"mark": mark}
+    return picture | {"pixels": plain_png(pixels)}
 
 
 def _opinion(told: Any) -> dict[str, Any] | None:
     if told is None:
         return None
-    reasons = [str(reason)[:20] for reason in told["reasons"]][:10]
+    reasons = [shown(str(reason))[:20] for reason in told["reasons"][:10]]
     return {"good": told["good"] is True, "reasons": reasons}
 
 

@@ -26,6 +26,7 @@ MOST = {  # bytes of a body
 }
 GONE = "没有这张图。"
 SHOWN = ("id", "parent", "model", "action", "label", "favourite", "created", "deleted")
+Key = Annotated[str | None, fastapi.Header(alias="Idempotency-Key", max_length=200)]
 Number = Annotated[int, fastapi.Path(ge=1, lt=2**31)]
 
 
@@ -67,7 +68,6 @@ def picture(row: dict[str, Any], *, whole: bool = False) -> dict[str, Any]:
 def _add_work(app: Any, platform: Platform) -> None:
     who = fastapi.Depends(asking(platform.accounts, PROJECT))
     jobs, store = platform.jobs, platform.store
-    Key = Annotated[str | None, fastapi.Header(alias="Idempotency-Key", max_length=200)]
 
     def mine(identity: str, account: Account) -> dict[str, Any]:
         row = jobs.status(identity)
@@ -145,7 +145,7 @@ def _add_work(app: Any, platform: Platform) -> None:
     @app.post("/api/albums", status_code=201)
     async def bring(request: Request, account: Account = who) -> Any:
         async with request.form(max_files=upload.MOST_FILES, max_fields=10) as form:
-            title = str(form.get("title") or "我的图片")[:80]
+            title = upload.shown(str(form.get("title") or "")) or "我的图片"
             files = [
                 (file.filename or "", await file.read())
                 for file in form.getlist("files")
@@ -259,7 +259,7 @@ def _add_gallery(app: Any, platform: Platform) -> None:
     ) -> Any:
         found, total = store.search(
             account.id,
-            label=label,
+            label=upload.shown(label),
             model=model,
             since=since,
             until=until,

@@ -36,6 +36,7 @@ from .store import Store
 KEPT = 4  # models in memory
 TOGETHER = 2 * edits.CHUNK  # pictures that are drawn in one go
 MOST_N = 16  # pictures of one request
+MOST_SIDE = 1_024  # pixels
 EXAMPLES = 32  # pictures that a direction is learned from, at most
 Pixels = Tensor  # (C, S, S) uint8
 
@@ -110,7 +111,7 @@ class Studio:
             picture["parent"] = parent["id"]
         return made
 
-    def finish(self, connection: Any, task: Task, result: dict[str, Any]) -> None:
+    def finish(self, connection: Any, task: Task, result: dict[str, Any]) -> dict:
         """Put what a job made into the gallery, in the transaction that ends it."""
         same = {"account": task.account, "job": task.id}
         self.store.add_pictures(
@@ -125,6 +126,7 @@ class Studio:
                 for picture in result["pictures"]
             ],
         )
+        return {"pictures": len(result["pictures"])}
 
     def together(self, blob: str, request: dict[str, Any]) -> Tensor:
         """Draw one request, in company of others that wait; (n, C, S, S) in [-1, 1]."""
@@ -198,11 +200,9 @@ class Studio:
         task.tell(0.9, "正在存", now=True)
         whole = {"action": action, "model": row["title"], "model_sha256": row["blob"]}
         made = []
-        looks = likeness.features(pixels)
-        for number, (picture, look) in enumerate(zip(pixels, looks, strict=True)):
+        for number, picture in enumerate(pixels):
             told = {**whole, **recipe, "number": number}
-            mark = mark_of(told)
-            large = delivered(picture.expand(3, -1, -1).contiguous())
+            out = outward(picture, told)
             made.append(
                 {
                     "number": number,
@@ -210,9 +210,9 @@ class Studio:
                     "action": action,
                     "label": label,
                     "raw": self.store.blobs.put(plain_png(picture)),
-                    "blob": self.store.blobs.put(png(embed(large, mark), told)),
-                    "mark": mark,
-                    "features": base64.b64encode(likeness.stored(look)).decode(),
+                    "blob": self.store.blobs.put(out["png"]),
+                    "mark": out["mark"],
+                    "features": base64.b64encode(out["features"]).decode(),
                     "recipe": told,
                 }
             )
@@ -286,6 +286,14 @@ def mark_of(recipe: dict[str, Any]) -> int:
     return int(hashlib.sha256(told.encode()).hexdigest()[:12], 16) % NUMBERS
 
 
+def outward(pixels: Pixels, recipe: dict[str, Any]) -> dict[str, Any]:
+    """What leaves the house: the ``png`` with its ``mark``, and its ``features``."""
+    mark = mark_of(recipe)
+    large = delivered(pixels.expand(3, -1, -1).contiguous())
+    features = likeness.stored(likeness.features(pixels[None])[0])
+    return {"mark": mark, "png": png(embed(large, mark), recipe), "features": features}
+
+
 def plain_png(pixels: Pixels) -> bytes:
     """Write pixels (1 or 3, S, S) as a PNG without anything else."""
     channels = pixels.movedim(0, -1)
@@ -296,8 +304,14 @@ def plain_png(pixels: Pixels) -> bytes:
 
 
 def pixels_of(data: bytes) -> Pixels:
-    """Read what ``plain_png`` wrote."""
+    """Read what ``plain_png`` wrote.
+
+    Raises:
+        ValueError: it did not write this.
+    """
     with Image.open(io.BytesIO(data), formats=["PNG"]) as image:
+        if max(image.size) > MOST_SIDE or image.mode not in ("L", "RGB"):
+            raise ValueError(f"{image.size} pixels of mode {image.mode}: not ours")
         array = np.array(image)
     pixels = torch.from_numpy(array)
     return pixels.unsqueeze(0) if pixels.dim() == 2 else pixels.movedim(2, 0)

@@ -7,6 +7,7 @@ gate says whether the model may be published.
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import tempfile
 from collections.abc import Collection
@@ -34,6 +35,7 @@ GATE = Gate(("precision >= 0.3", "recall >= 0.1", "suspects <= 0.05"))
 JUDGED = 128  # pictures that are drawn to be judged
 LOOKS = 50  # times that a training tells how it goes
 LOOKED = 8  # pictures of an early look
+SAVE_EVERY = 100  # steps
 SHARE = 0.35  # of the steps that the autoencoder gets
 CLOTHES = (
     "T恤",
@@ -173,7 +175,7 @@ def staged(
         told = f"{'学画' if drawing else '学压缩'}：{share:.0%}"
         tell(before + part * share, told, present if draw else None)
 
-    options = {"checkpoint": checkpoint, "save_every": 100, "batch_size": batch}
+    options = {"checkpoint": checkpoint, "save_every": SAVE_EVERY, "batch_size": batch}
     begun = (
         torch.load(checkpoint, weights_only=True)["step"] if checkpoint.exists() else 0
     )
@@ -191,10 +193,17 @@ def judged(train: Tensor, test: Tensor, drawn: Tensor) -> dict[str, Any]:
     seen = [likeness.features(some) for some in (train, test, drawn)]
     figures = {name: float(value) for name, value in quality(*seen, k=k).items()}
     checks = GATE.judge(figures)
-    told = [{"rule": c.rule, "value": c.value, "passed": c.passed} for c in checks]
-    figures = {name: round(value, 4) for name, value in figures.items()}
+    told = [
+        {"rule": c.rule, "value": _finite(c.value), "passed": c.passed} for c in checks
+    ]
+    figures = {name: _finite(value) for name, value in figures.items()}
     sizes = {"train": len(train), "test": len(test), "drawn": len(drawn)}
     return {**figures, "checks": told, "passed": all(c.passed for c in checks), **sizes}
+
+
+def _finite(value: float) -> float | None:
+    """A figure as JSON can hold it."""
+    return round(value, 4) if math.isfinite(value) else None
 
 
 def options_of(model: Any) -> dict[str, Any]:

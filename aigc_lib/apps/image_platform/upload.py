@@ -122,7 +122,7 @@ def unpacked(data: bytes) -> tuple[Tensor, Tensor]:
 
 def shown(name: str) -> str:
     """A file's name as a page may show it: one short line."""
-    plain = "".join(c for c in name if unicodedata.category(c)[0] != "C")
+    plain = "".join(c for c in name if unicodedata.category(c)[0] != "C").strip()
     return plain if len(plain) <= 60 else f"…{plain[-59:]}"
 
 

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+import unicodedata
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from .studio import MOST_N
 
 REASONS = ("像", "清楚", "颜色好", "不像", "模糊", "颜色怪", "有残缺", "太像别的图")
-Label = Annotated[str, Field(max_length=40)]
+
+
+def plain(text: str) -> str:
+    """Return a text that every database can hold.
+
+    Raises:
+        ValueError: there are control characters or half characters in it.
+    """
+    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
+        raise ValueError("there are control characters in it")
+    return text
+
+
+Label = Annotated[str, Field(max_length=40), AfterValidator(plain)]
+Title = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(plain)]
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Guidance = Annotated[float, Field(ge=0, le=8)]
 Steps = Annotated[int, Field(ge=2, le=100)]
@@ -91,7 +106,7 @@ AnyEdit = Annotated[Paint | Vary | Change | Walk | Move, Field(discriminator="ac
 class Train(Wish):
     """Learn to draw an album."""
 
-    title: Annotated[str, Field(min_length=1, max_length=80)]
+    title: Title
     steps: Annotated[int, Field(ge=20, le=20_000)] = 2_000
 
 
