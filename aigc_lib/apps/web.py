@@ -229,7 +229,8 @@ def guarded(
     ):
         app.add_exception_handler(error, _telling(status, headers))
     app.add_exception_handler(Busy, lambda _, __: _problem(429, BUSY, RETRY))
-    app.add_exception_handler(fastapi.HTTPException, _http)
+    # that of Starlette: FastAPI's own for a body that nobody can read is none of its
+    app.add_exception_handler(optional("starlette.exceptions").HTTPException, _http)
     app.add_exception_handler(fastapi.exceptions.RequestValidationError, _invalid)
     app.add_exception_handler(404, _http)
     app.add_exception_handler(405, _http)
