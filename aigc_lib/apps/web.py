@@ -229,7 +229,7 @@ def guarded(
     ):
         app.add_exception_handler(error, _telling(status, headers))
     app.add_exception_handler(Busy, lambda _, __: _problem(429, BUSY, RETRY))
-    # that of Starlette: FastAPI's own for a body that nobody can read is none of its
+    # Starlette's, which FastAPI raises too, for a body that nobody can read
     app.add_exception_handler(optional("starlette.exceptions").HTTPException, _http)
     app.add_exception_handler(fastapi.exceptions.RequestValidationError, _invalid)
     app.add_exception_handler(404, _http)
