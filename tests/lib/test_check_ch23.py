@@ -109,7 +109,7 @@ CASES = [
     ("waiting", erlang, None),
     ("waiting", apart, "各排各的队"),
     ("waiting", lambda a, m, c: erlang(a, m, c) + m, "只要等待"),
-    ("waiting", lambda a, m, c: 2 * erlang(a, m, c), "模拟得"),
+    ("waiting", lambda a, m, c: 3 * erlang(a, m, c), "模拟得"),
     ("mended_reply", (1, reply), None),
     ("mended_reply", (2, reply), "不是这一行"),
     (

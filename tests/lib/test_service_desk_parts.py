@@ -14,7 +14,6 @@ from aigc_lib.apps.service_desk import speech
 from aigc_lib.apps.service_desk.answers import (
     claims,
     in_common,
-    order_answer,
     quoted,
     told,
     unsupported,
@@ -28,6 +27,7 @@ from aigc_lib.apps.service_desk.knowledge import (
     suspicious,
 )
 from aigc_lib.apps.service_desk.listening import FRAME, LENGTH, pieces, read_wav
+from aigc_lib.apps.service_desk.orders import identified_in, order_answer
 from aigc_lib.apps.service_desk.slots import (
     angry,
     language,
@@ -280,6 +280,21 @@ def test_an_order_is_told_with_what_it_holds_and_nothing_else():
         assert {source.entry for source in sources} == {"order:20261128812"}
         bare = order_answer(order | {"carrier": "", "expected": ""}, spoken)
         assert len(bare) == 1
+
+
+def test_which_order_is_meant():
+    orders = MADE["orders"][:4]
+    for text, wanted in {
+        "尾号8812": ["20261128812"],
+        "订单20261120375": ["20261120375"],
+        "我的扫地机": ["20261126640"],
+        "11月3日买的": ["20261105519"],
+        "459元那件": ["20261120375"],
+        "尾号7777": [],
+        "我的订单": [],
+    }.items():
+        found = identified_in(orders, text, slots(text, TODAY))
+        assert [one["number"] for one in found] == wanted, text
 
 
 # ---- dialogue ----

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -144,36 +144,3 @@ def told(sources: Sequence[Source], language: str) -> str:
     if language == "en":
         return f"{text} (Source: {'; '.join(titles)})"
     return f"{text}（来源：{'；'.join(titles)}）"
-
-
-def order_answer(order: dict[str, Any], language: str) -> tuple[Source, ...]:
-    """Fill the template of an order's state, with nothing that it does not hold."""
-    number, title = order["number"], f"订单 {order['number']}"
-    known = {k: str(v) for k, v in order.items() if v}
-    if language == "en":
-        title = f"Order {number}"
-        lines = [
-            f"Order {number} ({known.get('item', '')}) is: {STATES[order['state']]}."
-        ]
-        if "carrier" in known and "tracking" in known:
-            lines.append(f"Carrier {known['carrier']}, number {known['tracking']}.")
-        if "expected" in known:
-            lines.append(f"Expected on {known['expected']}.")
-    else:
-        lines = [f"订单 {number}（{known.get('item', '')}）的状态：{order['state']}。"]
-        if "carrier" in known and "tracking" in known:
-            lines.append(f"快递是{known['carrier']}，单号 {known['tracking']}。")
-        if "expected" in known:
-            word = "送达" if order["state"] == "已发货" else "发出"
-            lines.append(f"预计 {known['expected']} {word}。")
-    return tuple(Source(f"order:{number}", title, line) for line in lines)
-
-
-STATES = {
-    "待发货": "waiting for dispatch",
-    "已发货": "on its way",
-    "已签收": "delivered",
-    "退款中": "refund under way",
-    "已退款": "refunded",
-    "已取消": "cancelled",
-}

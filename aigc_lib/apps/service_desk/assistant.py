@@ -15,24 +15,17 @@ import numpy as np
 from ... import runtime
 from ...files import replacing
 from ...models.transformer.pairs import PairEncoder
-from .answers import Source, order_answer, quoted, told
+from .answers import Source, quoted, told
 from .dialogue import Dialogue, Found, Suggestion, Turn
 from .evidence import Evidence, evidence_of, fitted_evidence
 from .knowledge import Entry, shop
-from .phrasebook import ALSO, GREETING, SAYS, THANKS
-from .retrieval import Index
+from .orders import NUMBERS, OWN, PERSONAL, Order, identified_in, order_answer
+from .phrasebook import ALSO, FOR_PEOPLE, GREETING, SAYS, THANKS
+from .retrieval import E5, Index, Places
 from .slots import angry, language, slots, wants_person
 from .training import trained_encoder
 from .understanding import Said, Understanding, Understood, made, real_outsiders
 
-PERSONAL = {"查物流", "催发货", "退款进度", "退款未到账", "查询订单"}
-FOR_PEOPLE = {"投诉": "complaint", "转人工": "asked"}
-OWN = re.compile(
-    r"我的|我那|我这|[那这哪]一?[单个]|订单号|到哪|走到|还没|还不|怎么没|没收到|"
-    r"(帮|给)我.{0,3}(查|看|催)|查一?下|催一?下|\bmy\b|\bwhere is\b",
-    re.IGNORECASE,
-)
-NUMBERS = {"order", "tail"}  # slots that name one order
 LONGEST = 500  # characters of a question that are read
 
 
@@ -58,7 +51,7 @@ class Assistant:
     def __init__(
         self,
         understanding: Understanding,
-        encoder: PairEncoder,
+        encoder: Places,
         evidence: Mapping[str, Evidence],
         entries: Sequence[Entry],
         *,
@@ -101,10 +94,10 @@ class Assistant:
                 f"{folder / 'desk.json'} is not the assistant's ({error!r}): delete "
                 "the folder, and it is trained again"
             ) from None
-        encoder = PairEncoder.load(folder / "pairs.safetensors")
+        own = folder / "pairs.safetensors"  # without it, E5 was used
         return cls(
             Understanding.load(folder),
-            encoder.to(runtime.pick_device()),
+            PairEncoder.load(own).to(runtime.pick_device()) if own.exists() else E5(),
             evidence,
             entries,
             corrections=corrections,
@@ -117,10 +110,14 @@ class Assistant:
         *,
         corrections: Sequence[Mapping[str, str]] = (),
         said: Sequence[Said] | None = None,
+        encoder: Places | None = None,
         steps: int | None = None,
         seed: int = 0,
     ) -> Self:
         """Train all parts on what customers ``said``, and on ``corrections``.
+
+        An ``encoder`` that others trained, such as ``retrieval.E5()``, is taken as it
+        is.
 
         Without ``said`` it is what the made-up customers say, and real people who want
         no shop, where such sets are at hand. Fewer ``steps`` are quicker, and worse.
@@ -133,7 +130,8 @@ class Assistant:
         asked = [one for one in asked if one.intent in known] * 5  # few, and right
         options = {} if steps is None else {"steps": steps}
         understanding = Understanding.trained([*data, *asked], seed=seed, **options)
-        encoder = trained_encoder(entries, data, corrections, seed=seed, **options)
+        if encoder is None:
+            encoder = trained_encoder(entries, data, corrections, seed=seed, **options)
         assistant = cls(understanding, encoder, {}, entries, corrections=corrections)
         assistant.evidence = fitted_evidence(assistant)
         return assistant
@@ -143,7 +141,10 @@ class Assistant:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         self.understanding.save(folder)
-        self.encoder.save(folder / "pairs.safetensors")
+        if isinstance(self.encoder, PairEncoder):
+            self.encoder.save(folder / "pairs.safetensors")
+        else:
+            (folder / "pairs.safetensors").unlink(missing_ok=True)
         kept = {
             "evidence": {k: e.to_json() for k, e in self.evidence.items()},
             "corrections": [dict(one) for one in self.corrections],
@@ -173,6 +174,8 @@ class Assistant:
                     f"correction {dict(one)!r:.80}: give a text, and an intent or an "
                     "entry that the assistant knows"
                 )
+        if not isinstance(self.encoder, PairEncoder):
+            options = {"encoder": self.encoder} | options
         everything = (*self.corrections, *corrections)
         return type(self).trained(self.entries, corrections=everything, **options)
 
@@ -244,7 +247,7 @@ class Assistant:
         dialogue: Dialogue,
         text: str,
         *,
-        orders: Sequence[Mapping[str, str]] = (),
+        orders: Sequence[Order] = (),
         today: date | None = None,
     ) -> Turn:
         """Answer what a customer says; ``orders`` are this customer's own, no others.
@@ -290,7 +293,7 @@ class Assistant:
         if waiting and dialogue.intent in PERSONAL:
             wanted = dialogue.intent
         if wanted in PERSONAL:
-            identified = self._identified(orders, text, named)
+            identified = identified_in(orders, text, named)
             if waiting or identified or named or OWN.search(text):
                 return self._personal(
                     dialogue, spoken, wanted, read, orders, identified, text
@@ -309,7 +312,7 @@ class Assistant:
         dialogue: Dialogue,
         n: int = 3,
         *,
-        orders: Sequence[Mapping[str, str]] = (),
+        orders: Sequence[Order] = (),
         today: date | None = None,
     ) -> tuple[Suggestion, ...]:
         """Propose answers to the last thing the customer said, the best first."""
@@ -318,7 +321,7 @@ class Assistant:
             return ()
         spoken, named = language(text), slots(text, today or date.today())
         found = []
-        identified = self._identified(orders, text, {**dialogue.slots, **named})
+        identified = identified_in(orders, text, {**dialogue.slots, **named})
         if len(identified) == 1:
             sources = order_answer(dict(identified[0]), spoken)
             found.append(Suggestion(told(sources, spoken), sources, 1.0))
@@ -339,33 +342,14 @@ class Assistant:
             return read.found[0].entry.intent or None
         return None
 
-    @staticmethod
-    def _identified(
-        orders: Sequence[Mapping[str, str]], text: str, named: Mapping[str, str]
-    ) -> list[Mapping[str, str]]:
-        """Find the orders that a text names, by number, tail, thing, day or amount."""
-        if "order" in named:
-            return [one for one in orders if one["number"] == named["order"]]
-        if "tail" in named:
-            return [one for one in orders if one["number"].endswith(named["tail"])]
-        alike = {
-            "item": lambda one: one["item"] and one["item"] in text,
-            "date": lambda one: one["ordered"] and one["ordered"] == named.get("date"),
-            "amount": lambda one: one["amount"] == named.get("amount"),
-        }
-        for same in alike.values():
-            if found := [one for one in orders if same(one)]:
-                return found
-        return []
-
     def _personal(
         self,
         dialogue: Dialogue,
         spoken: str,
         wanted: str,
         read: _Read,
-        orders: Sequence[Mapping[str, str]],
-        identified: list[Mapping[str, str]],
+        orders: Sequence[Order],
+        identified: list[Order],
         text: str,
     ) -> Turn:
         dialogue = replace(dialogue, intent=wanted)

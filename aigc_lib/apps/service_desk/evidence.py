@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,13 +12,10 @@ import torch
 from ...data.made.grammar import phrases
 from ...metrics.calibration import rejection_threshold
 from .knowledge import Entry
-from .retrieval import Hit, pairs_of_letters
+from .retrieval import Hit, Index, pairs_of_letters
 from .understanding import Understood
 
-if TYPE_CHECKING:
-    from .assistant import Assistant
-
-FEATURES = ("words", "meaning", "lead", "inside", "agreement")
+FEATURES = ("words", "meaning", "lead", "inside", "disagreement")
 
 
 @dataclass(frozen=True)
@@ -57,24 +54,39 @@ def evidence_of(
     """Describe what was found by ``FEATURES``; the best of ``hits`` comes first.
 
     Score of the words for each word asked, inner product of the meaning and its lead
-    over the next entry, how inside the intents are, and whether they agree.
+    over the next entry, the log odds of being inside, and how unlikely the intent of
+    the best entry is, where it has one.
     """
     if not hits:
         return [0.0] * len(FEATURES)
     best = hits[0]
     others = [hit.by_meaning for hit in hits[1:]] or [0.0]
     asked = max(1, len(pairs_of_letters(text)))
-    agree = understood is not None and entries[0].intent == understood.likeliest
+    inside = disagreement = 0.0
+    if understood is not None:
+        p = min(max(understood.inside, 1e-4), 1 - 1e-4)
+        inside = float(np.log(p / (1 - p))) / 10
+        if intent := entries[0].intent:
+            disagreement = 1 - understood.shares.get(intent, 0.0)
     return [
         best.by_words / asked,
         best.by_meaning,
         best.by_meaning - max(others),
-        understood.inside if understood else 0.0,
-        float(agree) * (understood.inside if understood else 0.0),
+        inside,
+        disagreement,
     ]
 
 
-def fitted_evidence(assistant: Assistant) -> dict[str, Evidence]:
+class Finds(Protocol):
+    """Whoever has knowledge that can be searched, and reads what is wanted."""
+
+    @property
+    def knowledge(self) -> dict[str, tuple[list[Entry], Index]]: ...
+
+    def understood(self, text: str) -> Understood | None: ...
+
+
+def fitted_evidence(assistant: Finds) -> dict[str, Evidence]:
     """Fit it for each language of the knowledge.
 
     Asked are the questions of the entries that the encoder was not trained on, each

@@ -19,10 +19,10 @@ from ...models.recogniser import SoundClassifier
 from ...train import fit
 from .speech import Unavailable, espeak
 
-LENGTH = 8_192  # samples of one word
+LENGTH = 6_400  # samples of one word
 MOST_SECONDS = 15.0
 FRAME = 160  # samples, 20 ms
-STEPS = 300
+STEPS = 500
 SAID = {"yes": ("yes", "yes please", "yeah"), "no": ("no", "no thanks", "nope")}
 VARIANTS = ("", "+m1", "+m2", "+m3", "+m4", "+m5", "+f1", "+f2", "+f3", "+f4", "+f5")
 ACCENTS = ("en-us", "en-gb-x-rp", "en-gb-scotland", "en-029")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+FOR_PEOPLE = {"投诉": "complaint", "转人工": "asked"}  # intents, and why
 GREETING = re.compile(
     r"(你好|您好|在吗|在不在|哈喽|嗨|早上好|下午好|晚上好|hi|hello|hey|good (morning|"
     r"afternoon|evening))[\s啊呀哦呢吗，。！？,.!?~～]*",

@@ -45,14 +45,15 @@ class Said(NamedTuple):
 class Understood(NamedTuple):
     """The likeliest intent, None where it is none; its probability; how inside it is.
 
-    ``inside`` is the score that the rejection looks at, ``shares`` all probabilities.
+    ``inside`` is the score that the rejection looks at, ``shares`` the probability of
+    each intent.
     """
 
     intent: str | None
     confidence: float
     inside: float
     likeliest: str
-    shares: np.ndarray
+    shares: dict[str, float]
 
 
 class Linear:
@@ -220,7 +221,8 @@ class Understanding:
             likeliest = self.net.classes[int(row.argmax())]
             intent = likeliest if inside >= self.threshold else None
             sure = float(row.max())
-            found.append(Understood(intent, sure, inside, likeliest, row.numpy()))
+            each = dict(zip(self.intents, row.tolist(), strict=True))
+            found.append(Understood(intent, sure, inside, likeliest, each))
         return found
 
     def save(self, folder: Any) -> None:

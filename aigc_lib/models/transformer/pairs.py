@@ -136,11 +136,13 @@ class PairEncoder(Trainable):
             ValueError: no texts, or one string instead of several.
         """
         check_several(texts)
-        rows = [self.runs(text) for text in texts]
-        if not rows:
+        texts = list(texts)
+        if not texts:
             raise ValueError("texts is empty: give at least one")
+        # many questions share an answer, which is read once
+        known = {text: self.runs(text) for text in dict.fromkeys(texts)}
         # a text without a letter has an empty row of one place
-        rows = [row if len(row) else torch.tensor([EMPTY]) for row in rows]
+        rows = [row if len(row := known[t]) else torch.tensor([EMPTY]) for t in texts]
         return pad_sequence(rows, batch_first=True, padding_value=EMPTY)
 
     def pairs(
