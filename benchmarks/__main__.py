@@ -37,6 +37,7 @@ ALONE = [
     "cifar10",
     "adult",
     "ranking",
+    "service_desk",
     "image_platform",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together

@@ -216,7 +216,8 @@ def guarded(
     ):
         app.add_exception_handler(error, _telling(status, headers))
     app.add_exception_handler(Busy, lambda _, __: _problem(429, BUSY, RETRY))
-    app.add_exception_handler(fastapi.HTTPException, _http)
+    # Starlette's, which FastAPI raises too, for a body that nobody can read
+    app.add_exception_handler(optional("starlette.exceptions").HTTPException, _http)
     app.add_exception_handler(fastapi.exceptions.RequestValidationError, _invalid)
     app.add_exception_handler(404, _http)
     app.add_exception_handler(405, _http)

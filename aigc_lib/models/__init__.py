@@ -159,6 +159,8 @@ __all__ = [
     "MultVAE",
     "PictureClassifier",
     "PairEncoder",
+    "PairEncoder",
+    "PictureClassifier",
     "Popularity",
     "SASRec",
     "SeriesFlow",

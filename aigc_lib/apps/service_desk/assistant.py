@@ -43,7 +43,10 @@ class Assistant:
     It runs no instruction, whoever wrote it: words of customers and of entries are
     read by classifiers and compared, never followed. Of what it says, each sentence is
     fixed, filled from the customer's own order, or quoted from an approved entry.
+    ``shop`` is the name of another shop than the made-up one, where it serves one.
     """
+
+    shop: str | None = None
 
     def __init__(
         self,
@@ -215,6 +218,8 @@ class Assistant:
 
     def disclosure(self, spoken: str = "zh") -> str:
         """Say what answers here; the page must show it."""
+        if self.shop:
+            return SAYS[spoken]["own disclosure"].format(shop=self.shop)
         return SAYS[spoken]["disclosure"].format(said=shop().said)
 
     # ---- answering -------------------------------------------------------------------
@@ -270,7 +275,7 @@ class Assistant:
 
         if GREETING.fullmatch(text) or THANKS.fullmatch(text):
             kind = "greeting" if GREETING.fullmatch(text) else "thanks"
-            answer = say[kind].format(shop=shop().name)
+            answer = say[kind].format(shop=self.shop or shop().name)
             return self._turn(dialogue, "greeting", answer, spoken)
         if wants_person(text):
             return self._handoff(dialogue, spoken, "asked")

@@ -30,6 +30,7 @@ SAYS = {
         "handoff": "好的，我把您转给人工客服，前面说过的话都会带上。",
         "sorry": "很抱歉给您带来不好的体验。我把您转给人工客服，前面说过的话都会带上。",
         "disclosure": "回答您的是自动客服（人工智能），{said}",
+        "own disclosure": "回答您的是{shop}的自动客服（人工智能），不是真人。",
     },
     "en": {
         "greeting": "Hello, I am the automatic assistant of {shop}. How can I help?",
@@ -44,5 +45,6 @@ SAYS = {
         "said.",
         "disclosure": "An automatic assistant (AI) answers you, of a made-up shop that "
         "exists for teaching only.",
+        "own disclosure": "An automatic assistant (AI) of {shop} answers you.",
     },
 }

@@ -1,0 +1,1 @@
+"""How the tables of the service desk came about, one change after another."""
