@@ -61,7 +61,7 @@ def rendered(row: dict[str, Any], kind: str, instrument: str = "strings") -> byt
             "recipe": row["recipe"],
             "piece": piece.to_json(),
         }
-        return json.dumps(whole, ensure_ascii=False, indent=1).encode()
+        return json.dumps(whole, ensure_ascii=False).encode()
     if kind == "mid":
         return with_text(to_midi(piece), told)
     if kind == "svg":

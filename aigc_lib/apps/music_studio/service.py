@@ -31,10 +31,16 @@ fastapi = optional("fastapi")
 Request, Response = fastapi.Request, fastapi.responses.Response
 Depends = fastapi.Depends
 
-PROJECT, TITLE = "music_studio", "音乐工作室"
+PROJECT, TITLE = "music-studio", "音乐工作室"
 PAGES = Path(__file__).parent / "pages"
-KINDS_OF_PAGE = {".html": "text/html", ".css": "text/css", ".js": "text/javascript"}
+KINDS_OF_PAGE = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
 MOST_OPEN = 32  # jobs of one account that wait or run
+UNSAFE = re.compile(r"[^\w.-]+")  # in the name of a file
 KEY = re.compile(r"[\x21-\x7e]{1,64}")
 AT_ONCE = 2  # files that are made at the same time
 
@@ -72,6 +78,10 @@ def service(
         if name not in {path.name for path in PAGES.iterdir()}:
             raise fastapi.HTTPException(404)
         return _page(name)
+
+    @app.get("/favicon.ico")
+    def icon() -> Any:
+        return _page("icon.svg")
 
     @app.get("/api/state")
     def state(account: Account = who) -> Any:
@@ -232,7 +242,7 @@ def service(
         with making:
             raw = rendered(row, kind, instrument)
         note(request, account, "piece.file", id=identity, kind=kind)
-        name = f"{re.sub(r'[^\w.-]+', '_', row['title'])[:60] or identity}.{kind}"
+        name = f"{UNSAFE.sub('_', row['title'])[:60]}.{kind}"
         return Response(
             raw,
             media_type=TYPES[kind],
@@ -321,7 +331,7 @@ def choices() -> dict[str, Any]:
         "metres": METRES,
         "keys": {key: wishes.key_name(key) for key in wishes.KEYS},
         "moods": {mood: wishes.MOOD_NAMES[mood] for mood in MOODS},
-        "instruments": {name: wishes.INSTRUMENT_NAMES.get(name, name) for name in INSTRUMENTS},
+        "instruments": {name: kind.title for name, kind in INSTRUMENTS.items()},
         "scenes": {name: scene._asdict() for name, scene in SCENES.items()},
         "reasons": wishes.REASONS,
         "voices": {"folk": 1, "pop": 2, "chorale": 4},

@@ -20,7 +20,7 @@ PIECES = sql.Table(
     "pieces",
     TABLES,
     sql.Column("id", sql.String(32), primary_key=True),
-    sql.Column("account", sql.ForeignKey(ACCOUNTS.c.id), nullable=False),
+    sql.Column("account", sql.Integer, sql.ForeignKey(ACCOUNTS.c.id), nullable=False),
     sql.Column("root", sql.String(32), nullable=False),
     sql.Column("parent", sql.String(32)),  # may be gone
     sql.Column("made", sql.String(12), nullable=False),
@@ -44,9 +44,12 @@ OPINIONS = sql.Table(
     "opinions",
     TABLES,
     sql.Column(
-        "piece", sql.ForeignKey(PIECES.c.id, ondelete="CASCADE"), primary_key=True
+        "piece",
+        sql.String(32),
+        sql.ForeignKey(PIECES.c.id, ondelete="CASCADE"),
+        primary_key=True,
     ),
-    sql.Column("account", sql.ForeignKey(ACCOUNTS.c.id), nullable=False),
+    sql.Column("account", sql.Integer, sql.ForeignKey(ACCOUNTS.c.id), nullable=False),
     sql.Column("thumb", sql.SmallInteger, nullable=False),
     sql.Column("reasons", sql.JSON, nullable=False),
     sql.Column("words", sql.Text, nullable=False),

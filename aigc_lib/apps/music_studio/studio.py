@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from ...codecs.piece import GENRES, Piece
+from ...data.download import DataUnavailable
 from ...metrics.music import Likeness
+from ...models.transformer.rules import Wishes
 from ..jobs import Kind, Task
 from .store import Store
 from .wishes import GENRE_NAMES, Refused, fitting, key_name
@@ -42,8 +44,8 @@ class Alike(NamedTuple):
 class Tunes:
     """The tunes of each genre that the model learned from, and how alike a piece is.
 
-    ``load`` is given a genre and returns its training pieces; one that raises OSError,
-    or misses a package, has none at hand.
+    ``load`` is given a genre and returns its training pieces; one whose data or package
+    is missing has none at hand.
     """
 
     def __init__(self, load: Callable[[str], Sequence[Piece]]):
@@ -55,7 +57,7 @@ class Tunes:
         for genre in GENRES:
             try:
                 self.known[genre] = Likeness(self.load(genre))
-            except (OSError, ValueError, ModuleNotFoundError) as error:
+            except (DataUnavailable, ModuleNotFoundError) as error:
                 log.warning("no tunes to compare %s with: %s", genre, error)
         self.ready.set()
 
@@ -172,8 +174,6 @@ def composed(
     Raises:
         Refused: the model cannot do it.
     """
-    from ...models.transformer.composer import Wishes
-
     options = {
         "seed": request["seed"],
         "temperature": request["temperature"],
@@ -182,7 +182,7 @@ def composed(
     }
     kind, bars = request["kind"], request.get("bars")
     before = Piece.from_json(request["piece"]) if request["piece"] else None
-    genre = before.genre if before else request["genre"]
+    genre = request.get("genre") or before.genre
     metre = before.metre if before else request["metre"]
     total = (bars if kind == "compose" else before.bars) + (
         bars if kind == "go_on" else 0
@@ -201,15 +201,17 @@ def composed(
         elif kind == "go_on":
             piece = composer.go_on(before, bars=bars, **options)
         elif kind == "harmonise":
-            piece = composer.harmonise(before, **options)
+            piece = composer.harmonise(before, genre=request["genre"], **options)
         elif kind == "vary":
             keep = request["keep"]
             piece = composer.vary(before, keep=keep, bars=tuple(bars), **options)
         else:
             piece = composer.fill(before, bars=tuple(bars), **options)
     except ValueError as error:
+        log.info("the model could not do %s: %s", kind, error)
         raise Refused(
-            f"模型做不到：{error}。请放宽音域或约束，或换一段开头。"
+            "模型做不到：没有一稿同时满足这些约束和已经写下的音。"
+            "请放宽音域或约束，或多留几小节给它写。"
         ) from None
     return fitting(piece)
 

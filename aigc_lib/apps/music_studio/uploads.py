@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from dataclasses import replace
 from pathlib import PurePath
 
@@ -13,7 +14,9 @@ from ...data.pieces import piece_from_abc, pieces_from_midi
 from .files import is_labelled
 from .wishes import MOST_TITLE, Refused, checked_piece, fitting, plain
 
-MOST_BYTES = 2**17
+MOST_BYTES = 2**17  # of any file
+MOST_MIDI, MOST_ABC = 2**16, 2**14  # much more than there are notes for
+_ALONE = threading.Lock()  # a file that takes long holds up other files only
 WANTED = "请上传 MIDI（.mid）、ABC（.abc），或从这里下载的 JSON"
 
 
@@ -27,20 +30,29 @@ def read_upload(raw: bytes, name: str = "") -> tuple[Piece, bool]:
     """
     if not raw:
         raise Refused(f"文件是空的。{WANTED}。")
-    if len(raw) > MOST_BYTES:
-        raise Refused(f"文件有 {len(raw):,} 字节，最多 {MOST_BYTES:,} 字节。")
+    _small(raw, MOST_BYTES)
     named = plain(PurePath(name.replace("\\", "/")).stem)[:MOST_TITLE]
     title = named or "上传的曲子"
     try:
         if raw.startswith(b"MThd"):
-            piece = pieces_from_midi(raw, title=title)
+            _small(raw, MOST_MIDI)
+            with _ALONE:
+                piece = pieces_from_midi(raw, title=title)
         elif raw.lstrip().startswith(b"{"):
             return _own(raw, title), is_labelled(raw)
         else:
-            piece = piece_from_abc(_text(raw), title=title)
+            _small(raw, MOST_ABC)
+            text = _text(raw)
+            with _ALONE:
+                piece = piece_from_abc(text, title=title)
     except LeftOut as reason:
         raise Refused(f"读不了这个文件：{reason.chinese}。{WANTED}。") from None
     return fitting(piece), is_labelled(raw)
+
+
+def _small(raw: bytes, most: int) -> None:
+    if len(raw) > most:
+        raise Refused(f"文件有 {len(raw):,} 字节，这种文件最多 {most:,} 字节。")
 
 
 def _text(raw: bytes) -> str:

@@ -17,6 +17,7 @@ from ...codecs.piece import (
     TEMPO,
     Piece,
 )
+from ...codecs.score import LAYOUTS, RANGES, ordered
 
 MOST_BARS, MOST_NOTES, MOST_SECONDS = 128, 4_000, 600  # of a piece
 MOST_NEW_BARS = 32  # in one job
@@ -32,7 +33,6 @@ KINDS = {
 }
 GENRE_NAMES = {"folk": "民谣", "chorale": "四部圣咏", "pop": "流行（规则造的）"}
 MOOD_NAMES = {"lively": "活泼", "gentle": "轻柔", "sad": "忧伤", "tense": "紧张"}
-INSTRUMENT_NAMES = {"strings": "弦乐", "organ": "管风琴", "bells": "钟", "flute": "长笛"}
 MODE_NAMES = {"major": "大调", "minor": "小调"}
 KEYS = tuple(f"{name} {mode}" for mode in MODES for name in NAMES)
 REASONS = {
@@ -44,7 +44,7 @@ COMMON = {"kind", "parent", "seed", "temperature", "wishes", "title"}
 FIELDS = {
     "compose": {"genre", "metre", "key", "mood", "bars", "tempo"},
     "go_on": {"bars"},
-    "harmonise": set(),
+    "harmonise": {"genre"},
     "vary": {"keep", "bars"},
     "fill": {"bars"},
 }
@@ -91,8 +91,10 @@ def checked(sent: Any, before: Piece | None = None) -> dict[str, Any]:
         }
         if sent.get("mood") is not None:
             request["mood"] = _one_of("mood", sent["mood"], MOODS)
-    elif not before.voices[0]:
-        raise Refused("第一声部还没有音符：请先画几个音。")
+    else:
+        _writable(before)
+    if kind == "harmonise":
+        request["genre"] = _one_of("genre", sent.get("genre", before.genre), GENRES)
     if kind in ("compose", "go_on"):
         bars = _whole("bars", sent.get("bars", 8), 1, MOST_NEW_BARS)
         if before and before.bars + bars > MOST_BARS:
@@ -105,6 +107,31 @@ def checked(sent: Any, before: Piece | None = None) -> dict[str, Any]:
     if kind == "vary":
         request["keep"] = _one_of("keep", sent.get("keep", "pitches"), KEEP)
     return request
+
+
+def _writable(piece: Piece) -> None:
+    """Refuse a beginning that the model could not write down note for note."""
+    layout = LAYOUTS[piece.genre]
+    names, genre = ordered(layout), GENRE_NAMES[piece.genre]
+    if not piece.voices[0]:
+        raise Refused("第一声部还没有音符：请先画几个音。")
+    if len(piece.voices) != len(names):
+        raise Refused(f"{genre}要 {len(names)} 个声部，这里有 {len(piece.voices)} 个。")
+    for number, (name, voice) in enumerate(zip(names, piece.voices, strict=True), 1):
+        low, high = RANGES[name]
+        for start, steps, pitch in voice:
+            if not low <= pitch <= high:
+                raise Refused(
+                    f"第 {number} 声部的 {sound_name(pitch)} 超出了模型的音域："
+                    f"请留在 {sound_name(low)} 到 {sound_name(high)} 之内。"
+                )
+            if (piece.before + start) % layout.grid or steps % layout.grid:
+                raise Refused(f"{genre}写到八分音符为止：请把更短的音改长。")
+
+
+def sound_name(pitch: int) -> str:
+    """The name of a MIDI number: 60 -> "C4"."""
+    return f"{NAMES[pitch % 12]}{pitch // 12 - 1}"
 
 
 def checked_piece(sent: Any) -> Piece:

@@ -51,7 +51,8 @@ export class Roll {
   }
 
   get snap() {
-    return this.steps === 1 || this.steps === 3 ? 1 : 2;
+    const fine = this.steps === 1 || this.steps === 3;
+    return fine && this.piece.genre === "folk" ? 1 : 2; // the others write eighths
   }
 
   show(piece) {
@@ -201,7 +202,8 @@ export class Roll {
   }
 
   put(start, pitch, steps = this.steps) {
-    const length = Math.min(steps, this.piece.length - start);
+    const least = Math.max(steps, this.snap);
+    const length = Math.min(least - (least % this.snap), this.piece.length - start);
     const notes = this.piece.voices[this.voice];
     const words = `${nameOf(pitch)}，${timeOf(length)}`;
     this.change(place(notes, [start, length, pitch]), words);

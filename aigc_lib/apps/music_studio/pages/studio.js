@@ -206,6 +206,7 @@ function wishes() {
 
 async function wish({ kind, keep }) {
   if (now.job) throw new Refused("上一个任务还没有结束。");
+  const genre = $("genre").value; // to keep a version shows its own
   if ($("new-seed").checked)
     $("seed").value = crypto.getRandomValues(new Uint32Array(1))[0] % 2 ** 31;
   const json = {
@@ -219,6 +220,7 @@ async function wish({ kind, keep }) {
     const scene = choices.scenes[$("scene").value];
     if (scene) json.title = `${scene.title} · ${json.seed}`;
   } else json.parent = await saved();
+  if (kind === "harmonise") json.genre = genre;
   if (kind === "compose" || kind === "go_on") json.bars = Number($("bars").value);
   if (kind === "vary" || kind === "fill")
     json.bars = [Number($("first").value) - 1, Number($("last").value)];
@@ -337,7 +339,9 @@ $("scene").addEventListener("change", () => {
   $("tempo").value = scene.tempo;
   $("low").value = scene.low ?? "";
   $("high").value = scene.high ?? "";
-  if (!$("key").value.endsWith(scene.mode)) $("key").value = scene.mode === "minor" ? "E minor" : "G major";
+  $("key").value = scene.key;
+  for (const id of ["instrument", "wav-instrument"]) $(id).value = scene.instrument;
+  speed(scene.tempo);
   tell(`已按“${scene.title}”填好：${choices.moods[scene.mood]}，${scene.metre}，速度 ${scene.tempo}。`);
   again();
 });

@@ -5,8 +5,8 @@ from alembic import op
 
 revision = "studio_0001"
 down_revision = None
-branch_labels = ("studio",)
-depends_on = "ground_0001"
+branch_labels = ("music_studio",)
+depends_on = ("ground_0001",)
 
 
 def upgrade() -> None:
@@ -14,7 +14,9 @@ def upgrade() -> None:
     op.create_table(
         "pieces",
         sa.Column("id", sa.String(32), primary_key=True),
-        sa.Column("account", sa.ForeignKey("accounts.id"), nullable=False),
+        sa.Column(
+            "account", sa.Integer, sa.ForeignKey("accounts.id"), nullable=False
+        ),
         sa.Column("root", sa.String(32), nullable=False),
         sa.Column("parent", sa.String(32)),
         sa.Column("made", sa.String(12), nullable=False),
@@ -38,10 +40,13 @@ def upgrade() -> None:
         "opinions",
         sa.Column(
             "piece",
+            sa.String(32),
             sa.ForeignKey("pieces.id", ondelete="CASCADE"),
             primary_key=True,
         ),
-        sa.Column("account", sa.ForeignKey("accounts.id"), nullable=False),
+        sa.Column(
+            "account", sa.Integer, sa.ForeignKey("accounts.id"), nullable=False
+        ),
         sa.Column("thumb", sa.SmallInteger, nullable=False),
         sa.Column("reasons", sa.JSON, nullable=False),
         sa.Column("words", sa.Text, nullable=False),
