@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from ..runtime import optional
 from .database import TABLES, first, insert, now, rows, sql
 
-ROLES = ("user", "admin")
+ROLES = ("user", "agent", "admin")
 QUOTA = 1_000  # a day
 SESSION = 12 * 3600.0  # seconds
 WRONG, WITHIN = 10, 600.0  # wrong keys from one place within seconds
@@ -63,7 +63,7 @@ AUDIT = sql.Table(
 
 
 class Account(NamedTuple):
-    """Who asks: ``role`` is ``user`` or ``admin``, ``quota`` a day."""
+    """Who asks: ``role`` is one of ``ROLES``, ``quota`` is a day's."""
 
     id: int
     name: str

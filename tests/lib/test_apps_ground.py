@@ -1,0 +1,469 @@
+"""What the projects stand on: database, blobs, accounts, web, backup."""
+
+import subprocess
+import sys
+import time
+import zipfile
+
+import pytest
+
+pytest.importorskip("sqlalchemy")
+pytest.importorskip("obstore")
+pytest.importorskip("fastapi")
+
+import fastapi
+import sqlalchemy as sql
+from fastapi.testclient import TestClient
+
+from aigc_lib.apps import accounts as accounts_module
+from aigc_lib.apps import database
+from aigc_lib.apps.accounts import (
+    ACCOUNTS,
+    AUDIT,
+    Account,
+    Accounts,
+    OverQuota,
+    TooManyTries,
+    WrongKey,
+)
+from aigc_lib.apps.backup import Spoiled, backup, restore
+from aigc_lib.apps.blobs import Blobs, Damaged
+from aigc_lib.apps.database import engine, first, now, rows, upgrade
+from aigc_lib.apps.jobs import Busy, Jobs
+from aigc_lib.apps.web import asking, for_admins, guarded
+
+TWICE = """
+import sys
+from aigc_lib.apps.database import engine, upgrade
+upgrade(engine(sys.argv[1]))
+"""
+
+
+@pytest.fixture
+def made(tmp_path):
+    made = engine(f"sqlite:///{tmp_path / 'project.sqlite'}")
+    upgrade(made)
+    yield made
+    made.dispose()
+
+
+@pytest.fixture
+def accounts(made):
+    return Accounts(made)
+
+
+# ---- the database --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "url", ["mysql://a:secret@b/c", "sqlite://", "sqlite:///:memory:", "nonsense", ""]
+)
+def test_a_url_that_names_no_database(url):
+    with pytest.raises(ValueError, match="give sqlite") as error:
+        engine(url)
+    assert "secret" not in str(error.value)
+
+
+def test_the_changes_make_the_tables_that_the_code_knows(database_url):
+    from alembic.autogenerate import compare_metadata
+    from alembic.migration import MigrationContext
+
+    made = engine(database_url)
+    upgrade(made)
+    upgrade(made)  # nothing is left to do
+    with made.connect() as connection:
+        context = MigrationContext.configure(connection)
+        differences = compare_metadata(context, database.TABLES)
+        moment = connection.scalar(sql.select(now(made)))
+    assert [d for d in differences if d[0] != "remove_table"] == []
+    assert abs(moment - time.time()) < 60
+    made.dispose()
+
+
+def test_two_processes_change_the_tables_at_once(database_url):
+    words = [sys.executable, "-c", TWICE, database_url]
+    both = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in "ab"]
+    for process in both:
+        _, told = process.communicate(timeout=180)
+        assert process.returncode == 0, told
+    made = engine(database_url)
+    with made.connect() as connection:
+        assert rows(connection, sql.select(ACCOUNTS)) == []
+    made.dispose()
+
+
+def test_sqlite_is_safe(made):
+    with made.connect() as connection:
+        asked = ("journal_mode", "synchronous", "foreign_keys")
+        got = [connection.exec_driver_sql(f"PRAGMA {x}").scalar() for x in asked]
+    assert got == ["wal", 2, 1]  # 2: FULL
+
+
+# ---- blobs ---------------------------------------------------------------------------
+
+
+@pytest.fixture(params=["file", "s3"])
+def blobs(request, tmp_path):
+    if request.param == "file":
+        return Blobs(f"file://{tmp_path}/a folder", most=1_000)
+    return Blobs(request.getfixturevalue("s3_url"), most=1_000)
+
+
+def test_blobs_keep_what_is_put(blobs):
+    name = blobs.put(b"picture")
+    assert blobs.put(b"picture") == name
+    other = blobs.put(b"")
+    assert (blobs.get(name), blobs.get(other)) == (b"picture", b"")
+    assert sorted(blobs) == sorted([name, other])
+    blobs.delete(name)
+    blobs.delete(name)
+    assert not blobs.has(name)
+    with pytest.raises(FileNotFoundError):
+        blobs.get(name)
+    with pytest.raises(ValueError, match="at most 1,000"):
+        blobs.put(b"x" * 1_001)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "../../etc/passwd", "a" * 63, "A" * 64, "a" * 65, "a" * 32 + "/" * 32]
+)
+def test_no_word_of_a_user_becomes_a_path(blobs, name):
+    for action in (blobs.get, blobs.has, blobs.delete):
+        with pytest.raises(FileNotFoundError):
+            action(name)
+
+
+def test_a_damaged_blob_is_noticed(tmp_path):
+    blobs = Blobs(f"file://{tmp_path}/blobs")
+    name = blobs.put(b"picture")
+    (tmp_path / "blobs" / name[:2] / name[2:]).write_bytes(b"another")
+    with pytest.raises(Damaged):
+        blobs.get(name)
+
+
+@pytest.mark.parametrize("url", ["file:///", "ftp://a/b", "s3://", "memory:///", "x"])
+def test_a_url_that_names_no_store(url):
+    with pytest.raises(ValueError, match="give file"):
+        Blobs(url)
+
+
+# ---- accounts ------------------------------------------------------------------------
+
+
+def test_a_key_opens_its_account_only(accounts):
+    ann, bob = accounts.add("安", quota=3), accounts.add("bob", "admin")
+    assert accounts.by_key(ann) == Account(1, "安", "user", 3)
+    assert accounts.by_key(bob).role == "admin"
+    mixed = ann[: len("aigc-1-")] + bob[len("aigc-2-") :]
+    for wrong in ("", "x", ann[:-1], ann + "x", mixed, ann.replace("-1-", "-9-")):
+        with pytest.raises(WrongKey):
+            accounts.by_key(wrong)
+    with accounts.engine.connect() as connection:
+        stored = str(rows(connection, sql.select(ACCOUNTS)))
+        stored += str(rows(connection, sql.select(AUDIT)))
+    assert ann not in stored
+    assert ann[-43:] not in stored
+    assert "$argon2id$" in stored
+
+
+def test_another_key_and_a_closed_account(accounts):
+    key = accounts.add("ann")
+    token = accounts.login(key)
+    assert accounts.by_token(token).name == "ann"
+    fresh = accounts.renew("ann")
+    assert accounts.by_token(token) is None
+    with pytest.raises(WrongKey):
+        accounts.by_key(key)  # although it was right a moment ago
+    token = accounts.login(fresh)
+    accounts.logout(token)
+    assert accounts.by_token(token) is None
+    token = accounts.login(fresh)
+    accounts.close("ann")
+    assert accounts.by_token(token) is None
+    for action in (accounts.by_key, accounts.login):
+        with pytest.raises(WrongKey):
+            action(fresh)
+
+
+@pytest.mark.parametrize(
+    ("name", "role"), [("", "user"), ("a b", "user"), ("x" * 41, "user"), ("x", "god")]
+)
+def test_an_account_that_cannot_be(accounts, name, role):
+    with pytest.raises(ValueError, match=r"give|choose"):
+        accounts.add(name, role)
+
+
+def test_a_name_is_taken_once(accounts):
+    accounts.add("ann")
+    with pytest.raises(ValueError, match="taken"):
+        accounts.add("ann")
+    for action in (accounts.renew, accounts.close, accounts.by_name):
+        with pytest.raises(ValueError, match="no such account"):
+            action("bob")
+
+
+def test_guessing_is_slowed_down_for_one_place(accounts):
+    key = accounts.add("ann")
+    wrong = key[:-1] + ("A" if key[-1] != "A" else "B")
+    for _ in range(accounts_module.WRONG):
+        with pytest.raises(WrongKey):
+            accounts.by_key(wrong, "10.0.0.1")
+    with pytest.raises(TooManyTries):
+        accounts.by_key(key, "10.0.0.1")
+    assert accounts.by_key(key, "10.0.0.2").name == "ann"
+    assert accounts.by_key(key, "10.0.0.1").name == "ann"  # known by now
+
+
+def test_a_session_ends(accounts, monkeypatch):
+    monkeypatch.setattr(accounts_module, "SESSION", -1.0)
+    assert accounts.by_token(accounts.login(accounts.add("ann"))) is None
+    assert accounts.by_token("") is None
+    assert accounts.by_token(None) is None
+
+
+def test_quota(accounts):
+    accounts.add("ann", quota=3)
+    ann = accounts.by_name("ann")
+    with accounts.engine.begin() as connection:
+        accounts.spend(connection, ann, 2)
+    with pytest.raises(OverQuota) as error, accounts.engine.begin() as connection:
+        accounts.spend(connection, ann, 2)
+    assert error.value.left == 1 == accounts.left(ann)
+    with accounts.engine.begin() as connection:
+        accounts.spend(connection, ann, 1)
+    assert accounts.left(ann) == 0
+
+
+def test_the_audit_log(accounts):
+    accounts.add("ann")
+    accounts.note(1, "picture.delete", {"id": 7}, "10.0.0.1")
+    last = accounts.audit(1)[0]
+    assert (last["name"], last["action"], last["what"]) == (
+        "ann",
+        "picture.delete",
+        {"id": 7},
+    )
+    assert [row["action"] for row in accounts.audit(account=1)] == [
+        "picture.delete",
+        "account.add",
+    ]
+
+
+# ---- web -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def site(accounts):
+    app = fastapi.FastAPI()
+    who = asking(accounts, "test")
+
+    @app.get("/me")
+    def me(account: Account = fastapi.Depends(who)):  # noqa: B008
+        return account.name
+
+    @app.get("/secrets")
+    def secrets(account: Account = fastapi.Depends(who)):  # noqa: B008
+        return for_admins(account).name
+
+    @app.post("/echo")
+    async def echo(request: fastapi.Request):
+        return len(await request.body())
+
+    @app.get("/page")
+    def page():
+        return fastapi.responses.HTMLResponse("<p>page</p>")
+
+    @app.get("/busy")
+    def busy():
+        raise Busy("many")
+
+    @app.get("/broken")
+    def broken():
+        raise RuntimeError("a secret of the house")
+
+    app = guarded(
+        app,
+        project="test",
+        title="<b>测试",
+        accounts=accounts,
+        health=lambda: {"model": "ready"},
+        most={"/echo": 1_000},
+        public=("/broken",),
+    )
+    key, boss = accounts.add("ann"), accounts.add("boss", "admin")
+    with TestClient(app, follow_redirects=False, raise_server_exceptions=False) as c:
+        c.key, c.boss = key, boss
+        yield c
+
+
+def bearer(key):
+    return {"Authorization": f"Bearer {key}"}
+
+
+def test_who_asks(site):
+    assert site.get("/me").status_code == 401
+    assert site.get("/me", headers=bearer("wrong")).status_code == 401
+    assert site.get("/me", headers=bearer(site.key)).json() == "ann"
+    assert site.get("/secrets", headers=bearer(site.key)).status_code == 403
+    assert site.get("/secrets", headers=bearer(site.boss)).json() == "boss"
+
+
+def test_logging_in_and_out(site):
+    page = site.get("/page", headers={"Accept": "text/html"})
+    assert (page.status_code, page.headers["location"]) == (303, "/login")
+    assert "&lt;b&gt;测试" in site.get("/login").text
+    wrong = site.post("/login", data={"key": "wrong"})
+    assert wrong.status_code == 401
+    assert "密钥不对" in wrong.text
+    right = site.post("/login", data={"key": site.key})
+    assert right.headers["location"] == "/"
+    cookie = right.headers["set-cookie"].lower()
+    assert "httponly" in cookie
+    assert "samesite=strict" in cookie
+    assert site.get("/me").json() == "ann"
+    assert site.get("/page", headers={"Accept": "text/html"}).status_code == 200
+    site.post("/logout", headers={"Origin": "http://testserver"})
+    assert site.get("/me").status_code == 401
+
+
+def test_another_site_cannot_make_a_browser_write(site):
+    site.post("/login", data={"key": site.key})
+    fine = {"Origin": "http://testserver"}
+    assert site.post("/echo", content=b"abc", headers=fine).json() == 3
+    for foreign in (
+        {"Origin": "http://evil.example"},
+        {"Origin": "null"},
+        {"Origin": "http://testserver.evil.example"},
+        {"Sec-Fetch-Site": "cross-site"},
+        {},
+    ):
+        answer = site.post("/echo", content=b"abc", headers=foreign)
+        assert answer.status_code == 403, foreign
+    evil = {"Origin": "http://evil.example"}
+    assert site.post("/login", data={"key": site.key}, headers=evil).status_code == 403
+    assert site.post("/logout", headers=evil).status_code == 403
+    program = {**evil, **bearer(site.key)}  # no browser sends this by itself
+    assert site.post("/echo", content=b"abc", headers=program).json() == 3
+
+
+def test_bodies_have_limits(site):
+    assert site.post("/echo", content=b"x" * 1_000).json() == 1_000
+    assert site.post("/echo", content=b"x" * 1_001).status_code == 413
+
+    def endless():  # says nothing of its length
+        for _ in range(100):
+            yield b"x" * 100
+
+    answer = site.post("/echo", content=endless())
+    assert answer.status_code == 413
+    assert "字节" in answer.json()["error"]
+
+
+def test_errors_tell_what_to_do_and_no_secrets(site):
+    assert site.get("/nothing").json() == {"error": "没有这个内容。"}
+    assert site.put("/me").status_code == 405
+    busy = site.get("/busy")
+    assert (busy.status_code, busy.headers["retry-after"]) == (429, "10")
+    broken = site.get("/broken")
+    assert broken.status_code == 500
+    assert "secret" not in broken.text
+
+
+def test_headers_of_safety(site):
+    for path in ("/login", "/health", "/nothing"):
+        headers = site.get(path).headers
+        assert "script-src 'self'" in headers["content-security-policy"]
+        assert "unsafe" not in headers["content-security-policy"]
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["x-frame-options"] == "DENY"
+    assert site.get("/health").json() == {"status": "ok", "model": "ready"}
+
+
+# ---- backup --------------------------------------------------------------------------
+
+TABLES = sql.MetaData()
+THINGS = sql.Table(
+    "things",
+    TABLES,
+    sql.Column("id", sql.Integer, primary_key=True),
+    sql.Column("blob", sql.String(64)),
+    sql.Column("raw", sql.LargeBinary),
+)
+ALL = [*database.TABLES.sorted_tables, THINGS]
+
+
+def needed(connection):
+    return [row["blob"] for row in rows(connection, sql.select(THINGS.c.blob))]
+
+
+def test_what_was_saved_comes_back_elsewhere(made, tmp_path, postgres_url):
+    blobs = Blobs(f"file://{tmp_path}/blobs")
+    accounts, jobs = Accounts(made), Jobs("test-backup", made, {})
+    THINGS.create(made)
+    key = accounts.add("ann", quota=7)
+    accounts.login(key)
+    name = blobs.put(b"picture")
+    blobs.put(b"belongs to nothing")
+    with made.begin() as connection:
+        connection.execute(sql.insert(THINGS).values(id=5, blob=name, raw=b"\x00\xff"))
+    told = backup(tmp_path / "b.zip", "test-backup", made, ALL, blobs, needed)
+    assert told["blobs"] == 1
+
+    other = engine(postgres_url)
+    upgrade(other)
+    THINGS.create(other)
+    elsewhere = Blobs(f"file://{tmp_path}/elsewhere")
+    jobs = Jobs("test-backup", other, {})
+    jobs.start()
+    file = tmp_path / "b.zip"
+    restored = restore(file, "test-backup", other, ALL, elsewhere, jobs)
+    assert restored == told
+    assert list(elsewhere) == [name]
+    assert Accounts(other).by_key(key) == Account(1, "ann", "user", 7)
+    assert Accounts(other).add("bob").startswith("aigc-2-")  # numbers go on
+    with other.begin() as connection:
+        assert first(connection, sql.select(THINGS)) == {
+            "id": 5,
+            "blob": name,
+            "raw": b"\x00\xff",
+        }
+        assert connection.scalar(THINGS.insert().returning(THINGS.c.id)) == 6
+    with pytest.raises(ValueError, match="empty database"):
+        restore(file, "test-backup", other, ALL, elsewhere, jobs)
+    jobs.close()
+    other.dispose()
+
+
+def test_a_backup_that_is_none(made, tmp_path):
+    file = tmp_path / "b.zip"
+    Accounts(made).add("ann")
+    backup(file, "test-backup", made, ALL[:-1])
+    fresh = engine(f"sqlite:///{tmp_path / 'fresh.sqlite'}")
+    upgrade(fresh)
+    with pytest.raises(Spoiled, match="backup of test-backup"):
+        restore(file, "other-project", fresh, ALL[:-1])
+    (tmp_path / "text").write_text("no zip")
+    with pytest.raises(Spoiled, match="no backup"):
+        restore(tmp_path / "text", "test-backup", fresh, ALL[:-1])
+    with zipfile.ZipFile(file) as good, zipfile.ZipFile(tmp_path / "c.zip", "w") as bad:
+        for name in good.namelist():
+            data = good.read(name)
+            bad.writestr(name, data.replace(b"ann", b"eve"))
+    with pytest.raises(Spoiled, match="accounts is damaged"):
+        restore(tmp_path / "c.zip", "test-backup", fresh, ALL[:-1])
+    with fresh.connect() as connection:
+        assert rows(connection, sql.select(ACCOUNTS)) == []
+    fresh.dispose()
+
+
+def test_a_backup_needs_its_blobs(made, tmp_path):
+    with pytest.raises(FileNotFoundError):
+        backup(
+            tmp_path / "b.zip",
+            "test-backup",
+            made,
+            ALL[:-1],
+            Blobs(f"file://{tmp_path}/blobs"),
+            lambda _: ["0" * 64],
+        )
+    assert not (tmp_path / "b.zip").exists()
