@@ -35,7 +35,8 @@ MARK = r"![^!\s|]*!|[.~H-Wh-w]"  # a decoration
 TEXT = r'"[^"]*"'  # the name of a chord, an annotation
 NUMBERS = r"\d{1,3}(?:[-,]\d{1,3})*"  # of endings
 TOKEN = re.compile(
-    rf"""(?P<nothing>[\s`$]|y\d*|{TEXT}|\((?!\d)|\))
+    rf"""(?P<nothing>[\s`$]|y\d*|\((?!\d)|\))
+    | (?P<text>{TEXT})
     | (?P<mark>{MARK})
     | \{{/?(?P<grace>[^{{}}]*)\}}
     | \[(?P<field>[A-Za-z]:[^]]*)\]
@@ -81,10 +82,16 @@ class Note(NamedTuple):
 
 
 class Tune(NamedTuple):
-    """``facts``: title, meter such as "6/8" or "none", sharps (flats below 0), mode."""
+    """``facts``: title, meter such as "6/8" or "none", sharps (flats below 0), mode.
+
+    ``texts`` are the names of chords and the annotations, each with the number of the
+    event that it stands over; ``bars`` the numbers of the events behind a bar line.
+    """
 
     facts: dict[str, Any]
     events: list[Event]
+    texts: list[tuple[int, str]]
+    bars: list[int]
 
 
 def read_abc(text: str, *, left_out: list[ValueError] | None = None) -> Iterator[Tune]:
@@ -127,7 +134,8 @@ class _Reader:
     """The state of a reader: where it is, and what the signs mean there."""
 
     def __init__(self, lines: list[tuple[int, str]]):
-        self.tune = Tune({"title": "", "meter": "none", "sharps": 0, "mode": ""}, [])
+        facts = {"title": "", "meter": "none", "sharps": 0, "mode": ""}
+        self.tune, self.over = Tune(facts, [], [], []), ""  # what the next stands under
         self.number, self.voice = "", None
         self.in_header, self.decorations = True, set(DECORATIONS)
         self.meter: Fraction | None = None  # of a bar, in whole notes; None if free
@@ -245,7 +253,10 @@ class _Reader:
             at = match.end()
 
     def _nothing(self, match: re.Match) -> None:
-        """Space, a slur, the name of a chord: no note changes."""
+        """Space, a slur: no note changes."""
+
+    def _text(self, match: re.Match) -> None:
+        self.over = match["text"][1:-1]
 
     def _mark(self, match: re.Match) -> None:
         if match["mark"] not in self.decorations:
@@ -259,6 +270,7 @@ class _Reader:
     def _bar(self, match: re.Match) -> None:
         self._complete("a bar line", tuplet=False)
         self.accidentals, self.after_sound = {}, False
+        self.tune.bars.append(len(self.tune.events))
         if match["bar"] != "|" and not self.closed:
             self.closed, self.goes_back = True, match["bar"].startswith(":")
         if match["ending"]:
@@ -287,6 +299,8 @@ class _Reader:
     def _drop_ending(self) -> None:
         start, self.spelled = self.begin
         del self.tune.events[start:]
+        self.tune.texts[:] = [text for text in self.tune.texts if text[0] < start]
+        self.tune.bars[:] = [bar for bar in self.tune.bars if bar <= start]
         self.accidentals = {}
 
     def _settle(self) -> None:
@@ -403,6 +417,9 @@ class _Reader:
                 )
             quarters, self.broken = quarters * factor, None
         highest = max(pitches.values(), default=None)
+        if self.over:
+            self.tune.texts.append((len(self.tune.events), self.over))
+            self.over = ""
         self.tune.events.append(Event(highest, quarters, tied))
         self.left, self.spelled = max(0, self.left - 1), pitches
         self.after_sound = True

@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .gan.tabular import CTGAN
     from .ranking import EASE, ItemKNN, Lately, Popularity
     from .transformer.bert import load_bert
+    from .transformer.composer import Composer
     from .transformer.encoder import MaskedLM, TextClassifier
     from .transformer.gpt import GPT
     from .transformer.gpt2 import load_gpt2
@@ -54,6 +55,7 @@ _HOMES = {
     "TableFlow": "diffusion.tabular",
     "SeriesFlow": "diffusion.series",
     "GPT": "transformer.gpt",
+    "Composer": "transformer.composer",
     "DPO": "transformer.preference",
     "MaskedLM": "transformer.encoder",
     "TextClassifier": "transformer.encoder",
@@ -129,6 +131,7 @@ __all__ = [
     "VAE",
     "VAEGAN",
     "BetaVAE",
+    "Composer",
     "ConditionalGAN",
     "ConditionalVAE",
     "FlowMatching",

@@ -282,7 +282,7 @@ def test_what_changes_no_note():
 def test_where_a_tune_ends():
     text = "\ufeffL:1/4\nM:3/4\n\nX:1\nK:G\nF\n\nfree text\n\nX:2\nL:1/8\nK:C\nF"
     (one, two) = read_abc(text)
-    assert one == (
+    assert one[:2] == (
         {"title": "", "meter": "3/4", "sharps": 1, "mode": "major"},
         [(66, 1, False)],
     )

@@ -73,12 +73,12 @@ def _tunes(files: Files, file: Found) -> Iterator[tuple[str, dict[str, Any], str
         return
     refused: list[ValueError] = []
     try:
-        for facts, events in read_abc(decoded(raw), left_out=refused):
-            shown = f"{file.shown}, {facts['title'] or '?'}"
-            if not (text := _on_grid(events)):
+        for tune in read_abc(decoded(raw), left_out=refused):
+            shown = f"{file.shown}, {tune.facts['title'] or '?'}"
+            if not (text := _on_grid(tune.events)):
                 files.leave_out(shown, off_grid())
                 continue
-            yield shown, {"file": file.shown} | facts, text
+            yield shown, {"file": file.shown} | tune.facts, text
     except LeftOut:
         raise
     except ValueError as error:

@@ -7,12 +7,12 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
-from itertools import pairwise
+from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
 
-from ...codecs.abc import Event, read_abc
-from ...codecs.melody import notes_of, on_grid
+from ...codecs.abc import Event, Tune, read_abc
+from ...codecs.melody import STEPS, notes_of, on_grid
 from ...files import replacing
 from ..catalog import Card
 from ..store import cache_dir
@@ -35,7 +35,16 @@ def _tunes(paths: list[Path]) -> Iterator[Record]:
         music = path.read_text(encoding="utf-8").replace("[+", "[")  # a slip: [+GB]
         for tune in read_abc(music, left_out=[]):
             if text := on_grid(tune.events):
-                yield Record(text, kind, tune.facts)
+                yield Record(text, kind, tune.facts | _over_and_under(tune))
+
+
+def _over_and_under(tune: Tune) -> dict[str, Any]:
+    """Return the names of the chords and the bar lines, both by sixteenths."""
+    ends = [0, *accumulate(event.quarters * STEPS for event in tune.events)]
+    return {
+        "chords": [[float(ends[i]), name] for i, name in tune.texts],
+        "bars": [float(ends[i]) for i in tune.bars],
+    }
 
 
 def read_chorales(card: Card, split: str, paths: list[Path]) -> Iterator[Record]:
@@ -49,14 +58,18 @@ def read_chorales(card: Card, split: str, paths: list[Path]) -> Iterator[Record]
 
 def _chorales() -> Iterator[Record]:
     for facts in parsed_chorales():
-        events = [Event(p, Fraction(q), tied) for p, q, tied in facts.pop("events")]
+        upper = facts.pop("voices")[0]
+        del facts["pickup"]
+        events = [Event(p, Fraction(q), tied) for p, q, tied in upper]
         if text := on_grid(events):
             yield Record(text, None, facts)
 
 
 def parsed_chorales() -> list[dict[str, Any]]:
-    """Return title, meter, sharps, mode and events of each four-part piece of Bach.
+    """Return what is known of each four-part piece of Bach, and its voices as events.
 
+    Known are title, meter, sharps and mode; ``pickup`` are the quarters before the
+    first bar line. Events are [pitch or None, quarters, tied], as in ``codecs.abc``.
     music21 takes the better part of a minute, so the result is kept in the cache.
 
     Raises:
@@ -66,7 +79,7 @@ def parsed_chorales() -> list[dict[str, Any]]:
         version = importlib.metadata.version("music21")
     except importlib.metadata.PackageNotFoundError as error:
         raise ModuleNotFoundError("music21 is missing: pip install music21") from error
-    path = cache_dir() / f"bach_chorales-music21-{version}.json"
+    path = cache_dir() / f"bach_voices-music21-{version}.json"
     with suppress(OSError, ValueError):  # not there, or not whole
         return json.loads(path.read_text(encoding="utf-8"))
     found = list(_parse())
@@ -76,7 +89,7 @@ def parsed_chorales() -> list[dict[str, Any]]:
 
 
 def _parse() -> Iterator[dict[str, Any]]:
-    from music21 import converter, corpus, key, meter
+    from music21 import converter, corpus, key, meter, stream
 
     for path in sorted(map(Path, corpus.getComposer("bach"))):
         parts = converter.parse(path).parts
@@ -85,18 +98,24 @@ def _parse() -> Iterator[dict[str, Any]]:
         upper = parts[0]
         signature = upper[key.KeySignature].first()
         measure = upper[meter.TimeSignature].first()
+        first = upper[stream.Measure].first()
+        lacks = first.barDuration.quarterLength - first.duration.quarterLength
         yield {
             "title": path.stem.replace("bwv", "BWV "),
             "meter": measure.ratioString if measure else "",
             "sharps": signature.sharps if signature else 0,
             "mode": getattr(signature, "mode", None) or "",
-            "events": [
+            "pickup": str(Fraction(first.duration.quarterLength if lacks > 0 else 0)),
+            "voices": [
                 [
-                    max((p.midi for p in sound.pitches), default=None),
-                    str(Fraction(sound.quarterLength)),
-                    bool(sound.tie and sound.tie.type != "stop"),
+                    [
+                        max((p.midi for p in sound.pitches), default=None),
+                        str(Fraction(sound.quarterLength)),
+                        bool(sound.tie and sound.tie.type != "stop"),
+                    ]
+                    for sound in part.flatten().notesAndRests
                 ]
-                for sound in upper.flatten().notesAndRests
+                for part in parts
             ],
         }
 

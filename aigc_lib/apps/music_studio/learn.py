@@ -1,0 +1,80 @@
+"""The studio's composer: read from its file, or trained on the spot."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ...codecs.piece import GENRES
+from ...codecs.score import ScoreCode
+from ...data.download import DataUnavailable
+from ...data.pieces import pieces
+from ...models import Composer, load
+from ...train import fit
+
+SECONDS = 45
+LENGTH = 448  # of the runs that are learned; fewer tokens than a piece may have
+KEYS = range(-5, 7)
+Say = Callable[[str], Any]
+
+
+def learnable(
+    code: ScoreCode,
+    *,
+    split: str = "train",
+    genres: Sequence[str] = GENRES,
+    length: int = LENGTH,
+    keys: Sequence[int] = KEYS,
+    say: Say = print,
+) -> Tensor:
+    """Return samples (N, length) of all genres that are at hand, told which are not.
+
+    Raises:
+        ValueError: none is at hand.
+    """
+    found = []
+    for genre in genres:
+        try:
+            own = [code.snapped(piece) for piece in pieces(genre, split)]
+        except (DataUnavailable, ModuleNotFoundError) as error:
+            say(f"without {genre}: {error}")
+            continue
+        found.append(code.runs(own, length=length, transpose=keys))
+    if not found:
+        raise ValueError(f"genres={genres}: none of them is at hand")
+    return torch.cat(found)
+
+
+def trained_composer(
+    *, seconds: float, genres: Sequence[str] = GENRES, seed: int = 0, say: Say = print
+) -> Composer:
+    """Return a composer that has learned for so many seconds, the same net for all."""
+    torch.manual_seed(seed)
+    model = Composer()
+    runs = learnable(model.code, genres=genres, say=say)
+    say(f"training a composer on {len(runs):,} runs for {seconds:.0f} s")
+    fit(model, runs, seconds=seconds, batch_size=16, seed=seed)
+    return model.eval()
+
+
+def ready_composer(
+    path: str | os.PathLike, *, seconds: float = SECONDS, say: Say = print
+) -> Composer:
+    """Return the composer in the file at ``path``; without one, train and save it.
+
+    Raises:
+        ValueError: a file that holds something else.
+    """
+    path = Path(path)
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        trained_composer(seconds=seconds, say=say).save(path)
+    model = load(path)
+    if not isinstance(model, Composer):
+        raise ValueError(f"path={path}: it holds a {type(model).__name__}, no Composer")
+    return model

@@ -1,0 +1,143 @@
+"""Pieces to be heard and to be read: MIDI, sheet music, sound."""
+
+import xml.etree.ElementTree as ET
+
+import pytest
+import torch
+
+from aigc_lib.codecs.instruments import INSTRUMENTS, to_sound, tone
+from aigc_lib.codecs.piece import METRES, MOODS, Piece
+from aigc_lib.codecs.scenes import SCENES
+from aigc_lib.codecs.score import ScoreCode
+from aigc_lib.codecs.scores import sharps, spelled, to_midi, to_musicxml, to_svg
+from aigc_lib.codecs.sound import SAMPLE_RATE
+from aigc_lib.data.made.songs import song
+
+WALTZ = Piece(
+    voices=[[(0, 4, 67), (4, 20, 71), (24, 5, 72), (30, 6, 74)]],
+    length=36,
+    metre="3/4",
+    key="G major",
+    chords=[(4, "G"), (16, "D7")],
+    pickup=4,
+)
+
+
+def peak_of(x):
+    """The loudest frequency in Hz."""
+    window = torch.hann_window(len(x))
+    spectrum = torch.fft.rfft(x * window, n=8 * len(x)).abs()
+    return spectrum.argmax().item() * SAMPLE_RATE / (8 * len(x))
+
+
+@pytest.mark.parametrize("instrument", sorted(INSTRUMENTS))
+@pytest.mark.parametrize("pitch", [48, 60, 69, 84])
+def test_a_tone_has_its_pitch(instrument, pitch):
+    hertz = 440 * 2 ** ((pitch - 69) / 12)
+    x = tone(pitch, 1.0, instrument)
+    assert x.abs().max() <= 1.2
+    found = peak_of(x[: SAMPLE_RATE // 2])
+    # the loudest partial may be a higher one; it is a multiple all the same
+    multiple = max(1, round(found / hertz))
+    if instrument == "bells":  # partials of a bell stand at 1 ± 3.5 k
+        partials = [abs(1 + 3.5 * k) for k in range(-4, 5)]
+        assert min(abs(found - p * hertz) for p in partials) < 0.02 * hertz
+    else:
+        assert abs(found - multiple * hertz) < 0.02 * hertz
+
+
+def test_a_piece_sounds_note_by_note():
+    piece = Piece(voices=[[(0, 4, 69), (8, 8, 81)]], length=16, tempo=60)
+    x = to_sound(piece, "flute")
+    assert len(x) == 4.5 * SAMPLE_RATE
+    assert x.abs().max() == pytest.approx(0.85)
+    assert peak_of(x[: SAMPLE_RATE // 2]) == pytest.approx(440, abs=3)
+    assert peak_of(x[2 * SAMPLE_RATE : 3 * SAMPLE_RATE]) == pytest.approx(880, abs=3)
+    silence = x[int(1.2 * SAMPLE_RATE) : int(1.9 * SAMPLE_RATE)]
+    assert silence.abs().max() < 1e-4
+    nothing = to_sound(Piece(voices=[[]], length=4))
+    assert nothing.abs().max() == 0
+    with pytest.raises(ValueError, match="instrument='tuba'"):
+        to_sound(piece, "tuba")
+
+
+@pytest.mark.parametrize("piece", [WALTZ, song(1)], ids=["waltz", "song"])
+def test_midi_holds_every_note(piece):
+    pytest.importorskip("music21")
+    from music21 import converter
+
+    score = converter.parse(to_midi(piece), format="midi")
+    voices = [part.flatten().notes for part in score.parts]
+    assert len(voices) == len(piece.voices) + 1  # the chords
+    for part, voice in zip(voices, piece.voices, strict=False):
+        found = [
+            (float(n.offset) * 4, float(n.quarterLength) * 4, n.pitch.midi)
+            for n in part
+        ]
+        assert found == [tuple(map(float, note)) for note in voice]
+    assert to_midi(piece) == to_midi(piece)
+
+
+@pytest.mark.parametrize("metre", sorted(METRES))
+def test_bars_on_paper_are_full(metre):
+    pytest.importorskip("music21")
+    size = METRES[metre]
+    notes = [(0, 1, 60), (1, size, 62), (size + 3, 5, 66)]
+    piece = Piece(voices=[notes], length=3 * size - 2, metre=metre, pickup=1)
+    root = ET.fromstring(to_musicxml(piece))
+    divisions = int(root.find(".//divisions").text)
+    bars = []
+    for bar in root.iter("measure"):
+        lengths = [
+            int(n.find("duration").text)
+            for n in bar.iter("note")
+            if n.find("chord") is None
+        ]
+        bars.append(sum(lengths) * 4 / divisions)
+    assert bars[0] == 1
+    assert set(bars[1:-1]) == {size}
+    assert sum(bars) == piece.length
+    pitches = [n for n in root.iter("note") if n.find("rest") is None]
+    begun = [n for n in pitches if "stop" not in [t.get("type") for t in n.iter("tie")]]
+    assert len(begun) == 3
+
+
+def test_sheet_music_is_one_picture_without_a_network():
+    pytest.importorskip("verovio")
+    svg = to_svg(song(2).cut(0, 4), width=700)
+    root = ET.fromstring(svg)
+    assert root.tag.endswith("svg")
+    heads = [e for e in root.iter() if "notehead" in (e.get("class") or "").lower()]
+    voices = song(2).cut(0, 4).voices
+    assert len(heads) >= sum(map(len, voices))
+    links = [v for e in root.iter() for k, v in e.attrib.items() if k.endswith("href")]
+    assert all(link.startswith("#") for link in links)
+    assert svg == to_svg(song(2).cut(0, 4), width=700)
+    with pytest.raises(ValueError, match="width=10"):
+        to_svg(song(2), width=10)
+
+
+def test_names_follow_the_key():
+    def named(key, pitch):
+        return spelled(pitch, Piece(voices=[[]], length=4, key=key))
+
+    assert named("G minor", 66) == "F#4"
+    assert named("G minor", 63) == "E-4"
+    assert named("A major", 61) == "C#4"
+    assert named("Ab major", 61) == "D-4"
+    assert named("F# major", 65) == "E#4"
+    assert named("C major", 60) == "C4"
+    assert named("C# major", 60) in ("B#3", "C4")
+    for key, expected in (("D major", 2), ("B minor", 2), ("Eb major", -3),
+                          ("C minor", -3), ("C major", 0), ("A minor", 0)):  # fmt: skip
+        assert sharps(Piece(voices=[[]], length=4, key=key)) == expected
+
+
+def test_scenes_ask_for_what_there_is():
+    code = ScoreCode()
+    for scene in SCENES.values():
+        Piece(voices=[[]], length=4, key=scene.key, tempo=scene.tempo)
+        code.form(scene.genre, scene.metre, 2)
+        assert scene.mood in MOODS
+        assert scene.low + 12 <= scene.high
+        assert scene.instrument in INSTRUMENTS
