@@ -6,6 +6,7 @@ MIDI and MusicXML are written by music21, SVG is drawn by verovio with its own f
 from __future__ import annotations
 
 from collections.abc import Iterator
+from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
@@ -120,7 +121,8 @@ def to_svg(piece: Piece, *, width: int = 900) -> str:
     import verovio
 
     verovio.enableLog(verovio.LOG_OFF)
-    toolkit = verovio.toolkit()
+    toolkit = verovio.toolkit(False)  # each thread has to be told where the fonts are
+    toolkit.setResourcePath(str(files("verovio") / "data"))
     scale = 40
     options: dict[str, Any] = {
         "pageWidth": width * 100 // scale,

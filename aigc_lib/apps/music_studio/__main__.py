@@ -1,13 +1,14 @@
-"""``python -m aigc_lib.apps.music_studio`` starts the studio; other words, its commands."""
+"""``python -m aigc_lib.apps.music_studio`` starts the studio; see its README."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,69 +20,76 @@ from ..accounts import QUOTA, ROLES, Accounts
 from ..backup import backup, restore
 from ..jobs import Jobs
 from . import store as tables
-from .store import GRACE, Store
+from .store import Store
 from .studio import Studio, Tunes
 
 PROJECT = "music-studio"
+MODEL, FIRST = "composer.safetensors", "first-key.txt"  # in the folder
 HOUR = 3_600.0  # seconds between looks at what may be forgotten
-FIRST = "me"  # the account of a studio that has none
 
 
 def parser() -> argparse.ArgumentParser:
-    """The arguments of the commands."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument(
+    """The arguments of the command."""
+    p = argparse.ArgumentParser(
+        prog="python -m aigc_lib.apps.music_studio",
+        description="Draw a beginning, let a model go on, hear it, take it away.",
+    )
+    p.add_argument(
         "--folder",
         type=Path,
         default=cache_dir() / "music_studio",
-        help="of the model and of the database (default: %(default)s)",
+        help="of the database and of the model (default: %(default)s)",
     )
-    common.add_argument("--url", help="of the database (default: SQLite in the folder)")
-    p = argparse.ArgumentParser(
-        prog="python -m aigc_lib.apps.music_studio",
-        description="A music studio in the browser. Without a command it is served.",
-    )
-    commands = p.add_subparsers(dest="command", required=True)
-
-    def command(name: str, told: str) -> argparse.ArgumentParser:
-        return commands.add_parser(name, help=told, description=told, parents=[common])
-
-    serve = command("serve", "serve the pages, and compose in the same process")
-    serve.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
-    serve.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
-    serve.add_argument(
-        "--jobs",
-        type=int,
-        default=1,
-        help="at once in this process; 0: workers elsewhere do them (default: 1)",
-    )
-    worker = command("worker", "compose, for servers with the same --url")
-    worker.add_argument("--jobs", type=int, default=1, help="at once (default: 1)")
-    account = command("account", "add or close an account, renew its key, list all")
-    account.add_argument("what", choices=("add", "renew", "close", "list"))
-    account.add_argument("name", nargs="?", default="")
-    account.add_argument("--role", choices=ROLES, default="user")
-    account.add_argument("--quota", type=int, default=QUOTA, help="jobs a day")
+    p.add_argument("--url", help="of the database (default: SQLite in the folder)")
+    p.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
+    p.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+    commands = p.add_subparsers(dest="command")
+    one = commands.add_parser("serve", help="serve, and compose (the default)")
+    one.add_argument("--accept-only", action="store_true", help="workers compose")
+    # what was given before the word "serve" stays where nothing is given after it
+    one.add_argument("--host", default=argparse.SUPPRESS)
+    one.add_argument("--port", type=int, default=argparse.SUPPRESS)
+    commands.add_parser("worker", help="only compose, beside a server")
+    one = commands.add_parser("account", help="add, renew, close or list accounts")
+    one.add_argument("what", choices=("add", "renew", "close", "list"))
+    one.add_argument("name", nargs="?", default="")
+    one.add_argument("--role", choices=ROLES, default="user")
+    one.add_argument("--quota", type=int, default=QUOTA, help="jobs a day")
     for name, told in (
-        ("feedback", "write what people thought of pieces, one JSON object a line"),
-        ("backup", "write all accounts, pieces and jobs into one file"),
-        ("restore", "fill an empty database from such a file"),
+        ("backup", "write all there is into a file"),
+        ("restore", "fill an empty studio from such a file"),
+        ("feedback", "write what people thought of pieces, as data"),
     ):
-        command(name, told).add_argument("file", type=Path)
-    load = command("load", "measure a studio of its own under load, and end")
-    load.add_argument("--clients", type=int, nargs="+", default=[1, 4, 16])
-    load.add_argument("--seconds", type=float, default=60, help="each (default: 60)")
-    load.add_argument("--bars", type=int, default=4, help="of a piece (default: 4)")
+        one = commands.add_parser(name, help=told)
+        one.add_argument("file", type=Path)
+    one = commands.add_parser("load", help="a load test of a server on this machine")
+    one.add_argument("key", help="of an account with enough quota")
+    one.add_argument("--clients", type=int, default=16)
+    one.add_argument("--seconds", type=float, default=300.0)
+    one.add_argument("--bars", type=int, default=4, help="of a piece")
+    one.add_argument("--pid", type=int, help="of the server, to watch its memory")
     return p
 
 
-def opened(arguments: Any) -> Store:
-    """Return the store of the arguments, its tables as new as the program."""
+def main(words: Sequence[str]) -> None:
+    """Run one command."""
+    arguments = parser().parse_args(words)
+    command = arguments.command or "serve"
+    if command == "load":
+        from .load import load
+
+        url = f"http://{arguments.host}:{arguments.port}"
+        names = ("clients", "seconds", "bars", "pid")
+        asked = {name: getattr(arguments, name) for name in names}
+        print(json.dumps(load(url, arguments.key, **asked), indent=1))
+        return
+    settle_threads()
+    arguments.folder = arguments.folder.resolve()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     url = arguments.url or f"sqlite:///{arguments.folder / 'studio.sqlite'}"
     made = database.engine(url)
     database.upgrade(made, tables.VERSIONS)
-    return Store(made)
+    globals()[f"_{command}"](Store(made), arguments)
 
 
 def all_tables() -> list[Any]:
@@ -92,69 +100,57 @@ def all_tables() -> list[Any]:
 def studio_at(folder: Path) -> Studio:
     """The studio whose model lies in ``folder``, or is trained there, once."""
 
-    def load(say: Any) -> tuple[Any, Path]:
+    def load(say: Callable[[str], None]) -> tuple[Any, Path]:
         from .learn import ready_composer
 
-        path = folder / "composer.safetensors"
+        path = folder / MODEL
         if not path.exists():
-            say("第一次启动：正在训练一个小模型，大约一分钟。")
-        return ready_composer(path, say=print), path
+            say("第一次启动：正在训练一个小模型，大约一分钟，只有这一次。")
+        return ready_composer(path), path
 
     return Studio(load)
 
 
-def known_tunes() -> Tunes:
-    """The tunes of the training split, as far as they are at hand."""
+def _serve(store: Store, arguments: argparse.Namespace) -> None:
     from ...data.pieces import pieces
-
-    return Tunes(pieces)
-
-
-def serve(arguments: Any) -> None:
-    """Serve until a signal comes."""
-    from ..web import serve as listen
+    from ..web import serve
     from .service import service
 
-    store = opened(arguments)
     accounts, studio = Accounts(store.engine), studio_at(arguments.folder)
+    alone, tunes = not getattr(arguments, "accept_only", False), Tunes(pieces)
     jobs = Jobs(PROJECT, store.engine, studio.kinds(store))
-    jobs.start({"quick": arguments.jobs} if arguments.jobs else None)
-    tunes = known_tunes()
+    jobs.start({"quick": 1} if alone else None)
+    if not accounts.all():
+        _first(accounts, arguments.folder / FIRST)
 
     def prepare() -> None:
-        if arguments.jobs:
+        if alone:
             studio.start().join()
         tunes.prepare()
 
     threading.Thread(target=prepare, daemon=True).start()
     threading.Thread(target=_forget, args=(store,), daemon=True).start()
-    if not accounts.all():
-        print(f"account {FIRST!r}, key: {accounts.add(FIRST, 'admin')}")
-        print("keep the key: it is shown this once")
-    print(f"http://{arguments.host}:{arguments.port}/", flush=True)
-    working = studio if arguments.jobs else None
-    app = service(store, accounts, jobs, tunes, working)
-    listen(app, arguments.host, arguments.port, close=jobs.close)
+    app = service(store, accounts, jobs, tunes, studio if alone else None)
+    print(f"http://{arguments.host}:{arguments.port}", flush=True)
+    serve(app, arguments.host, arguments.port, close=jobs.close)
 
 
-def work(arguments: Any) -> None:
-    """Compose until a signal comes."""
-    store, studio = opened(arguments), studio_at(arguments.folder)
+def _worker(store: Store, arguments: argparse.Namespace) -> None:
+    studio = studio_at(arguments.folder)
     jobs = Jobs(PROJECT, store.engine, studio.kinds(store))
-    jobs.start({"quick": arguments.jobs})
+    jobs.start({"quick": 1})
     studio.start()
+    print("working", flush=True)
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    print("working", flush=True)
     ended.wait()
     jobs.close()
+    os._exit(0)  # a job does not hold it up: it is taken up again
 
 
-def account(arguments: Any) -> None:
-    """Add or close an account, renew its key, or list all."""
-    accounts = Accounts(opened(arguments).engine)
-    name = arguments.name
+def _account(store: Store, arguments: argparse.Namespace) -> None:
+    accounts, name = Accounts(store.engine), arguments.name
     if arguments.what == "add":
         print(accounts.add(name, arguments.role, arguments.quota))
     elif arguments.what == "renew":
@@ -167,76 +163,39 @@ def account(arguments: Any) -> None:
             print(row["name"], row["role"], row["quota"], state)
 
 
-def feedback(arguments: Any) -> None:
-    """Write what people thought of pieces as lines of JSON."""
-    n = 0
-    store = opened(arguments)
-    with (
-        replacing(arguments.file) as temporary,
-        open(temporary, "w", encoding="utf-8") as file,
-    ):
-        for row in store.opinions():
-            file.write(json.dumps(row, ensure_ascii=False) + "\n")
-            n += 1
-    print(f"{n} opinions: {arguments.file}")
+def _feedback(store: Store, arguments: argparse.Namespace) -> None:
+    lines = [json.dumps(row, ensure_ascii=False) + "\n" for row in store.opinions()]
+    with replacing(arguments.file) as temporary:
+        temporary.write_text("".join(lines), "utf-8")
+    print(f"{len(lines)} opinions in {arguments.file}")
 
 
-def save(arguments: Any) -> None:
-    """Write a backup; the studio may run meanwhile."""
-    made = opened(arguments).engine
-    counts = backup(arguments.file, PROJECT, made, all_tables())
-    print(f"{counts['rows']} rows: {arguments.file}")
+def _backup(store: Store, arguments: argparse.Namespace) -> None:
+    told = backup(arguments.file, PROJECT, store.engine, all_tables())
+    print(f"{told['rows']} rows in {arguments.file}")
 
 
-def bring_back(arguments: Any) -> None:
-    """Fill an empty database from a backup; open jobs are accepted anew."""
-    store = opened(arguments)
+def _restore(store: Store, arguments: argparse.Namespace) -> None:
     jobs = Jobs(PROJECT, store.engine, {})
     jobs.start()
-    try:
-        counts = restore(
-            arguments.file, PROJECT, store.engine, all_tables(), jobs=jobs
-        )
-    finally:
-        jobs.close()
-    print(f"{counts['rows']} rows")
+    told = restore(arguments.file, PROJECT, store.engine, all_tables(), jobs=jobs)
+    jobs.close()
+    print(f"{told['rows']} rows from {arguments.file}")
 
 
-def load(arguments: Any) -> None:
-    """Measure a studio of its own under load."""
-    from .load import measured
-
-    found = measured(
-        arguments.clients, arguments.seconds, arguments.folder, bars=arguments.bars
-    )
-    print(json.dumps(found, indent=1))
-
-
-COMMANDS = {
-    "serve": serve,
-    "worker": work,
-    "account": account,
-    "feedback": feedback,
-    "backup": save,
-    "restore": bring_back,
-    "load": load,
-}
+def _first(accounts: Accounts, path: Path) -> None:
+    """Make the first account and keep its key where only its owner reads it."""
+    key = accounts.add("admin", "admin", 100_000)
+    flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+    with open(os.open(path, flags, 0o600), "w") as file:
+        file.write(f"{key}\n")
+    print(f"The first account is admin; its key lies in {path}:\n{key}")
 
 
 def _forget(store: Store) -> None:
     while True:
-        store.purge(GRACE)
+        store.purge()
         threading.Event().wait(HOUR)
-
-
-def main(words: Sequence[str]) -> None:
-    """Do what a command says; without one, serve."""
-    words = list(words)
-    if not words or (words[0].startswith("-") and words[0] not in ("-h", "--help")):
-        words.insert(0, "serve")
-    arguments = parser().parse_args(words)
-    settle_threads()
-    COMMANDS[arguments.command](arguments)
 
 
 if __name__ == "__main__":

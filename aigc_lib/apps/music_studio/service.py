@@ -12,15 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from ...codecs.instruments import INSTRUMENTS
-from ...codecs.piece import GENRES, METRES, MOODS, Piece
-from ...codecs.scenes import SCENES
+from ...codecs.piece import Piece
 from ...runtime import optional
 from ..accounts import Account, Accounts
 from ..database import sql
 from ..jobs import JOBS, OPEN, Busy, Jobs, Reused, progress
 from ..web import asking, for_admins, guarded, source_of
 from . import wishes
+from .choices import choices, told_of
 from .files import TYPES, rendered
 from .store import MOST, Missing, Store
 from .studio import KIND, Studio, Tunes
@@ -64,7 +63,7 @@ def service(
     def note(request: Any, account: Account, action: str, **what: Any) -> None:
         accounts.note(account.id, action, what, source_of(request))
 
-    # ---- pages ------------------------------------------------------------------------
+    # ---- pages -----------------------------------------------------------------------
 
     @app.get("/")
     @app.get("/gallery")
@@ -98,7 +97,7 @@ def service(
             "choices": choices(),
         }
 
-    # ---- pieces -----------------------------------------------------------------------
+    # ---- pieces ----------------------------------------------------------------------
 
     @app.post("/api/pieces", status_code=201)
     async def draw(request: Request, account: Account = who) -> Any:
@@ -252,7 +251,7 @@ def service(
             },
         )
 
-    # ---- jobs -------------------------------------------------------------------------
+    # ---- jobs ------------------------------------------------------------------------
 
     @app.post("/api/jobs", status_code=202)
     async def ask(request: Request, account: Account = who) -> Any:
@@ -324,33 +323,6 @@ def service(
     )
 
 
-def choices() -> dict[str, Any]:
-    """What the page lets people choose from, with Chinese names."""
-    return {
-        "genres": wishes.GENRE_NAMES,
-        "metres": METRES,
-        "keys": {key: wishes.key_name(key) for key in wishes.KEYS},
-        "moods": {mood: wishes.MOOD_NAMES[mood] for mood in MOODS},
-        "instruments": {name: kind.title for name, kind in INSTRUMENTS.items()},
-        "scenes": {name: scene._asdict() for name, scene in SCENES.items()},
-        "reasons": wishes.REASONS,
-        "voices": {"folk": 1, "pop": 2, "chorale": 4},
-        "most_new_bars": wishes.MOST_NEW_BARS,
-        "most_bars": wishes.MOST_BARS,
-        "kinds": wishes.KINDS,
-    } | {"genre_order": list(GENRES)}
-
-
-def told_of(alike: Any) -> str:
-    """Say in words how much of a piece stands in a tune that was learned from."""
-    if not alike.title:
-        return "与训练曲目比较：没有三个音以上、音程与节奏都相同的一段。"
-    return (
-        f"与训练曲目比较：最长相同的一段有 {alike.notes} 个音（{alike.seconds:.1f} 秒），"
-        f"在《{alike.title}》里也有（不论什么调，音程与节奏都相同）。"
-    )
-
-
 def _page(name: str) -> Any:
     path = PAGES / name
     kind = KINDS_OF_PAGE[path.suffix]
@@ -397,4 +369,5 @@ async def _in_thread(work: Any, *arguments: Any, **named: Any) -> Any:
 
 
 def _telling(status: int) -> Any:
-    return lambda _, error: fastapi.responses.JSONResponse({"error": str(error)}, status)
+    answer = fastapi.responses.JSONResponse
+    return lambda _, error: answer({"error": str(error)}, status)

@@ -104,25 +104,25 @@ class Store:
                     connection=own,
                 )
         origin = self._row(connection, account, parent) if parent else None
-        values = dict(
-            id=identity,
-            account=account,
-            root=origin["root"] if origin else identity,
-            parent=parent,
-            made=made,
-            by_model=by_model or bool(origin and origin["by_model"]),
-            recipe=recipe or {},
-            piece=piece.to_json(),
-            title=piece.title,
-            genre=piece.genre,
-            metre=piece.metre,
-            key=piece.key,
-            tempo=piece.tempo,
-            bars=piece.bars,
-            seconds=piece.seconds,
-            favourite=False,
-            created=now(self.engine),
-        )
+        values = {
+            "id": identity,
+            "account": account,
+            "root": origin["root"] if origin else identity,
+            "parent": parent,
+            "made": made,
+            "by_model": by_model or bool(origin and origin["by_model"]),
+            "recipe": recipe or {},
+            "piece": piece.to_json(),
+            "title": piece.title,
+            "genre": piece.genre,
+            "metre": piece.metre,
+            "key": piece.key,
+            "tempo": piece.tempo,
+            "bars": piece.bars,
+            "seconds": piece.seconds,
+            "favourite": False,
+            "created": now(self.engine),
+        }
         store = insert(self.engine, PIECES).values(**values).on_conflict_do_nothing()
         return connection.execute(store).rowcount > 0
 
@@ -206,7 +206,7 @@ class Store:
         self._update(account, identity, deleted=None if back else now(self.engine))
 
     def purge(self, grace: float = GRACE) -> int:
-        """Forget what was deleted longer ago than ``grace`` seconds; returns how many."""
+        """Forget what was deleted more than ``grace`` seconds ago; returns how many."""
         over = PIECES.c.deleted < now(self.engine) - grace
         with self.engine.begin() as connection:
             gone = sql.select(PIECES.c.id).where(over)
@@ -222,13 +222,13 @@ class Store:
         Raises:
             Missing: there is none, or it is another's.
         """
-        told = dict(
-            account=account,
-            thumb=thumb,
-            reasons=reasons,
-            words=words,
-            at=now(self.engine),
-        )
+        told = {
+            "account": account,
+            "thumb": thumb,
+            "reasons": reasons,
+            "words": words,
+            "at": now(self.engine),
+        }
         store = insert(self.engine, OPINIONS).values(piece=identity, **told)
         store = store.on_conflict_do_update(index_elements=["piece"], set_=told)
         with self.engine.begin() as connection:
@@ -265,7 +265,9 @@ class Store:
     def counts(self) -> dict[str, int]:
         """How many pieces there are."""
         with self.engine.connect() as connection:
-            return {"pieces": connection.scalar(sql.select(sql.func.count(PIECES.c.id)))}
+            return {
+                "pieces": connection.scalar(sql.select(sql.func.count(PIECES.c.id)))
+            }
 
     def _row(
         self, connection: Any, account: int, identity: str

@@ -31,8 +31,8 @@ def read_upload(raw: bytes, name: str = "") -> tuple[Piece, bool]:
     if not raw:
         raise Refused(f"文件是空的。{WANTED}。")
     _small(raw, MOST_BYTES)
-    named = plain(PurePath(name.replace("\\", "/")).stem)[:MOST_TITLE]
-    title = named or "上传的曲子"
+    named = plain(PurePath(name.replace("\\", "/")).stem).strip(". ")
+    title = named[:MOST_TITLE] or "上传的曲子"
     try:
         if raw.startswith(b"MThd"):
             _small(raw, MOST_MIDI)

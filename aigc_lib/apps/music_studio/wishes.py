@@ -77,7 +77,9 @@ def checked(sent: Any, before: Piece | None = None) -> dict[str, Any]:
     request = {
         "kind": kind,
         "seed": _whole("seed", sent.get("seed", 0), 0, MOST_SEED),
-        "temperature": _number("temperature", sent.get("temperature", 1.0), *TEMPERATURE),
+        "temperature": _number(
+            "temperature", sent.get("temperature", 1.0), *TEMPERATURE
+        ),
         "wishes": _wishes(sent.get("wishes", {})),
     }
     if kind == "compose":
@@ -216,7 +218,9 @@ def _object(name: str, sent: Any) -> dict[str, Any]:
 
 def _one_of(name: str, value: Any, choices: Any) -> str:
     if not isinstance(value, str) or value not in choices:
-        raise Refused(f"{name}={str(value)[:40]!r}：请从这些里选：{'、'.join(choices)}。")
+        raise Refused(
+            f"{name}={str(value)[:40]!r}：请从这些里选：{'、'.join(choices)}。"
+        )
     return value
 
 

@@ -35,10 +35,10 @@ def _tunes(paths: list[Path]) -> Iterator[Record]:
         music = path.read_text(encoding="utf-8").replace("[+", "[")  # a slip: [+GB]
         for tune in read_abc(music, left_out=[]):
             if text := on_grid(tune.events):
-                yield Record(text, kind, tune.facts | _over_and_under(tune))
+                yield Record(text, kind, tune.facts | over_and_under(tune))
 
 
-def _over_and_under(tune: Tune) -> dict[str, Any]:
+def over_and_under(tune: Tune) -> dict[str, Any]:
     """Return the names of the chords and the bar lines, both by sixteenths."""
     ends = [0, *accumulate(event.quarters * STEPS for event in tune.events)]
     return {

@@ -6,7 +6,7 @@ import {
 } from "./notes.js";
 
 const SVG = "http://www.w3.org/2000/svg";
-const RULER = 40, KEYS = 44; // pixels
+const RULER = 50, KEYS = 44; // pixels
 const DARK = [1, 3, 6, 8, 10];
 
 function shape(name, attributes, words) {
@@ -106,11 +106,14 @@ export class Roll {
       const x = this.x(step);
       picture.append(shape("line", { class: "bar", x1: x, x2: x, y1: 0, y2: tall }));
       if (i < lines.length - 1)
-        ruler.append(shape("text", { class: "number", x: x + 3, y: 15 }, i + 1));
+        ruler.append(shape("text", { class: "number", x: x + 3, y: 13 }, i + 1));
     });
+    const ends = [0, 0]; // of the two lines on which chords are written
     for (const [at, name] of piece.chords) {
-      const words = name === "N" ? "—" : name;
-      ruler.append(shape("text", { class: "chord", x: this.x(at) + 3, y: 34 }, words));
+      const words = name === "N" ? "—" : name, x = this.x(at) + 3;
+      const line = ends[0] <= x ? 0 : 1;
+      ends[line] = x + 8 * words.length + 4;
+      ruler.append(shape("text", { class: "chord", x, y: 30 + 15 * line }, words));
     }
     const order = piece.voices.map((_, i) => i).filter(i => i !== this.voice);
     for (const i of [...order, this.voice])

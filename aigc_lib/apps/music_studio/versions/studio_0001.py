@@ -14,9 +14,7 @@ def upgrade() -> None:
     op.create_table(
         "pieces",
         sa.Column("id", sa.String(32), primary_key=True),
-        sa.Column(
-            "account", sa.Integer, sa.ForeignKey("accounts.id"), nullable=False
-        ),
+        sa.Column("account", sa.Integer, sa.ForeignKey("accounts.id"), nullable=False),
         sa.Column("root", sa.String(32), nullable=False),
         sa.Column("parent", sa.String(32)),
         sa.Column("made", sa.String(12), nullable=False),
@@ -44,9 +42,7 @@ def upgrade() -> None:
             sa.ForeignKey("pieces.id", ondelete="CASCADE"),
             primary_key=True,
         ),
-        sa.Column(
-            "account", sa.Integer, sa.ForeignKey("accounts.id"), nullable=False
-        ),
+        sa.Column("account", sa.Integer, sa.ForeignKey("accounts.id"), nullable=False),
         sa.Column("thumb", sa.SmallInteger, nullable=False),
         sa.Column("reasons", sa.JSON, nullable=False),
         sa.Column("words", sa.Text, nullable=False),
