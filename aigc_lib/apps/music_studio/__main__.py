@@ -105,7 +105,7 @@ def studio_at(folder: Path) -> Studio:
 
         path = folder / MODEL
         if not path.exists():
-            say("第一次启动：正在训练一个小模型，大约一分钟，只有这一次。")
+            say("第一次启动：正在读曲子、训练一个小模型，一两分钟，只有这一次。")
         return ready_composer(path), path
 
     return Studio(load)

@@ -109,6 +109,7 @@ function pressed(button, on) {
 function after(row) {
   $("after").hidden = false;
   const title = encodeURIComponent(row.title);
+  $("score").className = "";
   $("score").src = `/api/pieces/${row.id}/file.svg?t=${title}`;
   $("score").alt = `《${row.title}》的乐谱，${row.bars} 小节；音符的文字写法在“用文字写这个声部”里`;
   $("audio").hidden = true;
@@ -446,6 +447,7 @@ $("render").addEventListener("click", safely(async () => {
   await sound.play().catch(() => tell("合成好了，请按播放。"));
 }));
 $("wav-instrument").addEventListener("change", () => { if (now.row) after(now.row); });
+$("score").addEventListener("load", () => { $("score").className = "drawn"; });
 $("up").addEventListener("click", safely(() => judge(1)));
 $("down").addEventListener("click", safely(() => judge(-1)));
 addEventListener("keydown", event => {
