@@ -172,6 +172,15 @@ def test_keys_alone_draw_change_and_undo(desk):
     assert "第 2 拍，G#3" in told.inner_text()
 
 
+@pytest.mark.parametrize(
+    ("key", "note"), [("F major", "Bb4"), ("G major", "B4"), ("Eb major", "Bb4")]
+)
+def test_a_letter_is_the_note_of_the_key(desk, key, note):
+    desk.tab.select_option("#key", key)
+    desk.keys("b")
+    assert desk.tab.input_value("#words") == f"{note}:4"
+
+
 def test_the_mouse_draws_moves_and_deletes(desk):
     tab, sheet = desk.tab, desk.tab.locator(".roll-sheet")
     tab.locator("#roll").scroll_into_view_if_needed()

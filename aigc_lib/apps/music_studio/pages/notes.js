@@ -33,8 +33,10 @@ export function scaleOf(key) {
 // The pitch that a letter means in a key, the one nearest to `near`.
 export function letterIn(letter, key, near) {
   const natural = LETTERS[letter.toUpperCase()], scale = scaleOf(key);
+  const others = Object.values(LETTERS).filter(one => one !== natural);
   const moved = [0, 1, -1].map(step => (natural + step + 12) % 12);
-  const kind = moved.find(one => scale.includes(one)) ?? natural;
+  const fits = one => scale.includes(one) && !others.includes(one);
+  const kind = moved.find(fits) ?? natural;
   let found = kind + 12 * Math.round((near - kind) / 12);
   while (found < LOWEST) found += 12;
   while (found > HIGHEST) found -= 12;
@@ -85,20 +87,16 @@ export function whereIs(step, piece, barSteps) {
   return { bar: bar + 1, beat: 1 + (step - lines[bar]) / STEPS };
 }
 
-// A piece of so many bars that ends with its last note's bar.
-export function trimmed(piece, barSteps) {
-  const end = endOf(piece), first = piece.pickup || barSteps;
-  const more = Math.max(0, Math.ceil((end - first) / barSteps));
-  const length = first + more * barSteps;
-  const chords = piece.chords.filter(([at]) => at < length);
-  return { ...piece, length, chords };
-}
-
+// A piece of so many whole bars, or of as many as its notes need.
 export function stretched(piece, bars, barSteps) {
   const first = piece.pickup || barSteps;
-  const length = Math.max(first + (bars - 1) * barSteps, endOf(piece));
-  return { ...piece, length };
+  const needed = 1 + Math.max(0, Math.ceil((endOf(piece) - first) / barSteps));
+  const length = first + (Math.max(bars, needed) - 1) * barSteps;
+  return { ...piece, length, chords: piece.chords.filter(([at]) => at < length) };
 }
+
+// The piece without the empty bars at its end.
+export const trimmed = (piece, barSteps) => stretched(piece, 1, barSteps);
 
 // A voice as words: "G4:4 -:2 A4:2", times in sixteenths.
 export function spelled(voice) {

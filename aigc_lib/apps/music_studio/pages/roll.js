@@ -290,12 +290,10 @@ export class Roll {
       const steps = there[1] + (sideways ? turn * this.snap : 0);
       const to = there[2] + (sideways ? 0 : turn);
       if (steps >= 1 && steps <= room && to >= LOWEST && to <= HIGHEST) {
+        const words = `${nameOf(to)}，${timeOf(steps)}`;
         this.cursor.pitch = to;
-        this.put(there[0], to, steps);
-        if (steps < there[1]) {
-          const now = this.piece.voices[this.voice];
-          this.change(now.filter(n => n[0] !== there[0] || n[1] === steps), "");
-        }
+        this.change(place(without(notes, there), [there[0], steps, to]), words);
+        this.heard?.(to);
       }
     } else if (turn && sideways) this.go(step + turn * this.snap, pitch);
     else if (turn) this.go(step, pitch + turn);

@@ -25,9 +25,10 @@ export class Player {
 
   // One note at once, to hear what was drawn.
   touch(pitch) {
-    if (this.playing || !this.context) return;
+    if (this.playing) return;
     const out = this.out();
     this.note(out, pitch, this.context.currentTime, 0.25, TIMBRES.strings, 1);
+    setTimeout(() => out.disconnect(), 1000);
   }
 
   out() {

@@ -10,7 +10,7 @@ import { Player } from "./sound.js";
 const POLL = 400; // milliseconds
 const DRAFT = "music-studio-draft";
 const { account, choices, left, model } = await ask("GET", "/api/state");
-const now = { row: null, piece: null, dirty: false, tune: false, job: null };
+const now = { row: null, piece: null, dirty: false, job: null };
 const done = { past: [], future: [] };
 const roll = new Roll($("roll"), {
   tell: words => { $("said").textContent = words; },
@@ -55,8 +55,8 @@ function put(piece) {
     const names = { 1: ["旋律"], 2: ["旋律", "低音"], 4: ["女高音", "女低音", "男高音", "男低音"] };
     piece.voices.forEach((_, i) =>
       $("voice").append(new Option(names[piece.voices.length]?.[i] ?? `第 ${i + 1} 声部`, i)));
-    $("voice").value = roll.voice;
   }
+  $("voice").value = roll.voice;
   $("words").value = spelled(piece.voices[roll.voice]);
   const bars = barLines(piece, choices.metres[piece.metre]).length - 1;
   $("canvas").value = bars;
@@ -69,7 +69,7 @@ function put(piece) {
 
 // A new beginning: nothing before it.
 function start(piece) {
-  Object.assign(now, { row: null, dirty: false, tune: false });
+  Object.assign(now, { row: null, dirty: false });
   done.past = [];
   done.future = [];
   $("score-title").textContent = "新的曲子";
@@ -164,7 +164,6 @@ async function tune(genre, number) {
   const piece = await ask("GET", `/api/tunes/${genre}/${number}`);
   player.stop();
   start(piece);
-  now.tune = true;
   $("score-title").textContent = piece.title || "无题";
   $("label").textContent = "训练曲目，由人写成";
   $("label").className = "label";
@@ -180,6 +179,7 @@ async function saved() {
   if (!endOf(now.piece)) throw new Refused("请先在卷帘里画几个音。");
   const piece = trimmed(now.piece, choices.metres[now.piece.metre]);
   piece.title = $("title").value.trim() || piece.title;
+  piece.tempo = Number($("speed").value);
   const json = { piece, parent: now.row?.id ?? null };
   const row = await ask("POST", "/api/pieces", { json, key: newKey() });
   now.dirty = false;
@@ -397,9 +397,8 @@ $("speed").addEventListener("change", () => {
 });
 $("read-words").addEventListener("click", safely(() => {
   const voice = readSpelled($("words").value), voices = now.piece.voices.with(roll.voice, voice);
-  const piece = { ...now.piece, voices };
   const bars = barLines(now.piece, roll.barSteps).length - 1;
-  edited(stretched({ ...piece, length: Math.max(piece.length, Math.ceil(endOf(piece) / roll.barSteps) * roll.barSteps) }, bars, roll.barSteps));
+  edited(stretched({ ...now.piece, voices }, bars, roll.barSteps));
   tell(`第 ${roll.voice + 1} 声部有 ${voice.length} 个音。`);
 }));
 $("title").addEventListener("change", safely(async () => {
