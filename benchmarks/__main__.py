@@ -37,7 +37,7 @@ ALONE = [
     "cifar10",
     "adult",
     "ranking",
-    "music_studio",
+    "music_service",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together
     "product_copy",

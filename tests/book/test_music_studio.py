@@ -12,7 +12,7 @@ import torch
 
 from aigc_lib.models import Composer
 from benchmarks.forked import Program
-from benchmarks.music_studio import ALSO, MODULE, House
+from benchmarks.music_service import ALSO, MODULE, House
 
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 NOTES = ".roll-sheet .note"

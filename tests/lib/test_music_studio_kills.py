@@ -9,7 +9,7 @@ import torch
 
 from aigc_lib.models import Composer
 from benchmarks.forked import Program
-from benchmarks.music_studio import ALSO, MODULE, House, killed
+from benchmarks.music_service import ALSO, MODULE, House, killed
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from benchmarks import servers
 from benchmarks.forked import Program
 from benchmarks.record import checkpoint, kept, record
 
-NAME = "music_studio"
+NAME = "music_service"
 SEVERAL = 1, 4, 16  # clients
 KILLS = 50
 SECONDS = float(os.environ.get("LOAD_SECONDS", 60))  # for each number of clients
