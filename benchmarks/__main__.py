@@ -40,6 +40,9 @@ ALONE = [
     "music_service",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together
+    "music_chorales",
+    "music_melody",
+    "music_studio",
     "product_copy",
     "infogan",
     "gan_remedies",

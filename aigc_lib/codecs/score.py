@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -19,8 +20,9 @@ from ..arguments import unknown, whole
 from .melody import STEPS
 from .piece import GENRES, METRES, MOODS, Piece, Sign, Sound, mood_of
 from .score_tokens import (
+    BEGINNING,
+    INSIDE,
     MOST_BARS,
-    PLACES,
     RANGES,
     allowed,
     pitches,
@@ -115,17 +117,7 @@ class ScoreCode:
         layout = self.layout(genre)
         if metre not in METRES:
             raise unknown("metre", metre, METRES)
-        slots = [Slot(kind) for kind in ("genre", "metre", "key", "mood", "place")]
-        size, beat = METRES[metre], beat_steps(metre)
-        for bar in range(whole("bars", bars, 1)):
-            for at in range(bar * size, (bar + 1) * size, layout.grid):
-                if (at - bar * size) % beat == 0:
-                    if layout.bars:
-                        slots.append(Slot("beat" if at % size else "bar", bar, at))
-                    if layout.chords:
-                        slots.append(Slot("chord", bar, at))
-                slots += [Slot(voice, bar, at) for voice in layout.voices]
-        return slots
+        return list(_form(layout, metre, whole("bars", bars, 1)))
 
     def allowed(self, kind: str) -> Tensor:
         """Tell which tokens (V,) may stand in a slot of this kind."""
@@ -242,7 +234,10 @@ class ScoreCode:
             beat = beat_steps(piece.metre)
             starts = range(first // beat * beat, last, beat)
             names = [
-                (max(at - first, 0), piece.chord_at(at - piece.before + beat // 2))
+                (
+                    max(at - first, 0),
+                    piece.chord_at(max(0, at - piece.before + beat // 2)),
+                )
                 for at in starts
             ]
             found["chords"] = tuple(Sign(*pair) for pair in names)
@@ -268,28 +263,21 @@ class ScoreCode:
         Raises:
             ValueError: no pieces, or a ``length`` too short for a bar.
         """
-        tables = {shift: self.shift(shift) for shift in transpose}
+        tables = torch.stack([self.shift(shift) for shift in transpose])
+        untold = torch.arange(len(tables)) % 2 > 0
         rows = []
         for piece in pieces:
-            for part in self._parts(self.encode(piece), piece, length):
-                for i, table in enumerate(tables.values()):
-                    row = table[part]
-                    if (row < 0).any():
-                        continue
-                    if i % 2:
-                        row[3] = self.numbers["mood any"]
-                    told = self.told(piece, len(row))
-                    row = torch.where(told, ~row, row)
-                    filling = (~torch.tensor(0)).expand(length - len(row))
-                    rows.append(torch.cat([row, filling]))
+            form = self.form(piece.genre, piece.metre, piece.bars)
+            for _, part in self.parts(piece, length):
+                own = tables[:, part]
+                own[untold, 3] = self.numbers["mood any"]
+                own = own[(own >= 0).all(1)]
+                learned = torch.tensor([s.is_learned for s in form[: len(part)]])
+                filling = torch.full((len(own), length - len(part)), -1)
+                rows.append(torch.cat([torch.where(learned, own, ~own), filling], 1))
         if not rows:
             raise ValueError("pieces is empty: give at least one")
-        return torch.stack(rows)
-
-    def told(self, piece: Piece, length: int) -> Tensor:
-        """Tell which of the first ``length`` slots are no matter of learning."""
-        form = self.form(piece.genre, piece.metre, piece.bars)[:length]
-        return torch.tensor([not slot.is_learned for slot in form])
+        return torch.cat(rows)
 
     def shift(self, semitones: int) -> Tensor:
         """Return a table (V,): the token so many semitones higher, -1 if there is none.
@@ -298,10 +286,19 @@ class ScoreCode:
         """
         return shift(self.tokens, whole("semitones", semitones))
 
-    def _parts(self, tokens: Tensor, piece: Piece, length: int) -> Iterator[Tensor]:
-        """Cut the tokens of a piece into parts of at most ``length``."""
+    def parts(
+        self, piece: Piece, length: int, *, mood: str | None = None
+    ) -> Iterator[tuple[int, Tensor]]:
+        """Yield the tokens of a piece in parts of at most ``length``, with first bars.
+
+        Parts overlap by half, and each begins with the conditions.
+
+        Raises:
+            ValueError: ``length`` is too short for a bar.
+        """
+        tokens = self.encode(piece, mood=mood)
         if len(tokens) <= length:
-            yield tokens
+            yield 0, tokens
             return
         per_bar = (len(tokens) - 5) // piece.bars
         fits = (length - 5) // per_bar
@@ -311,9 +308,9 @@ class ScoreCode:
         for start in starts:
             head = tokens[:5].clone()
             if start:
-                head[4] = self.numbers["place inside"]
+                head[4] = self.numbers[f"place {INSIDE}"]
             a = 5 + start * per_bar
-            yield torch.cat([head, tokens[a : a + fits * per_bar]])
+            yield start, torch.cat([head, tokens[a : a + fits * per_bar]])
 
     def _line(self, voice: Any, name: str, piece: Piece, grid: int) -> list[str]:
         low, high = RANGES[name]
@@ -345,6 +342,21 @@ class ScoreCode:
         if rest:
             raise ValueError(f"{length} tokens: a bar of {metre} takes {per_bar}")
         return bars
+
+
+@lru_cache(256)
+def _form(layout: Layout, metre: str, bars: int) -> tuple[Slot, ...]:
+    slots = [Slot(kind) for kind in ("genre", "metre", "key", "mood", "place")]
+    size, beat = METRES[metre], beat_steps(metre)
+    for bar in range(bars):
+        for at in range(bar * size, (bar + 1) * size, layout.grid):
+            if (at - bar * size) % beat == 0:
+                if layout.bars:
+                    slots.append(Slot("beat" if at % size else "bar", bar, at))
+                if layout.chords:
+                    slots.append(Slot("chord", bar, at))
+            slots += [Slot(voice, bar, at) for voice in layout.voices]
+    return tuple(slots)
 
 
 def beat_steps(metre: str) -> int:
@@ -385,7 +397,7 @@ def _condition(kind: str, piece: Piece, mood: str | None) -> str:
         "metre": piece.metre,
         "key": piece.key,
         "mood": mood_of(piece) if mood is None else mood,
-        "place": PLACES[0],
+        "place": BEGINNING,
     }[kind]
     if kind == "mood" and value not in ("any", *MOODS):
         raise unknown("mood", value, ("any", *MOODS))

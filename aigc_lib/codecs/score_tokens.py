@@ -23,7 +23,7 @@ from .piece import (
 # Lowest and highest note of each voice; the first sings the melody of any genre.
 RANGES = {"soprano": (48, 96), "alto": (43, 81), "tenor": (38, 76), "bass": (28, 69)}
 MOST_BARS = 64  # that a token can announce
-PLACES = ("beginning", "inside")
+BEGINNING, INSIDE = "beginning", "inside"  # where the tokens begin
 
 
 def vocabulary() -> Iterator[str]:
@@ -32,7 +32,7 @@ def vocabulary() -> Iterator[str]:
         yield from (f"{name} {value}" for value in values)
     yield from (f"key {tonic} {mode}" for mode in MODES for tonic in NAMES)
     yield from (f"mood {mood}" for mood in ("any", *MOODS))
-    yield from (f"place {place}" for place in PLACES)
+    yield from (f"place {place}" for place in (BEGINNING, INSIDE))
     yield from (f"bar {n}" for n in range(1, MOST_BARS + 1))
     yield from (f"beat {n}" for n in range(2, 7))
     yield from ("outside", "chord -", f"chord {NO_CHORD}")

@@ -92,7 +92,8 @@ def test_a_table_transposes_as_pieces_are_transposed(piece, semitones):
 
 def test_one_reads_the_tokens():
     assert CODE.words(TUNE)[5:9] == ["bar 2", "outside", "outside", "outside"]
-    assert CODE.words(TUNE)[-20:-10] == [
+    words = CODE.words(TUNE)
+    assert words[words.index("bar 1") + 1 :][:10] == [
         "chord -", "soprano 64", "soprano -", "soprano -", "soprano -",
         "beat 2", "chord G7", "soprano .", "soprano -", "soprano 67",
     ]  # fmt: skip

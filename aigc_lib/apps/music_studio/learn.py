@@ -13,14 +13,26 @@ from torch import Tensor
 from ...codecs.piece import GENRES
 from ...codecs.score import ScoreCode
 from ...data.download import DataUnavailable
-from ...data.pieces import pieces
+from ...data.pieces import SPLITS, pieces
 from ...models import Composer, load
 from ...train import fit
 
 SECONDS = 45
-LENGTH = 448  # of the runs that are learned; fewer tokens than a piece may have
+LENGTH = 257  # of the runs that are learned: the context and the token after it
 KEYS = range(-5, 7)
 Say = Callable[[str], Any]
+
+
+def at_hand(genre: str, *, say: Say = print) -> dict[str, Any]:
+    """Return the splits of a genre, or of made-up songs where it is not at hand.
+
+    "genre" tells which it is.
+    """
+    try:
+        return {"genre": genre} | {split: pieces(genre, split) for split in SPLITS}
+    except (DataUnavailable, ModuleNotFoundError) as error:
+        say(f"without {genre}, made-up songs in its place: {error}")
+        return at_hand("pop")
 
 
 def learnable(

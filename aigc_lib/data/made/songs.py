@@ -32,7 +32,7 @@ RHYTHMS = (  # steps of the notes of a bar
 )  # fmt: skip
 BASSES = (((0, 8), (7, 8)), ((0, 6), (0, 2), (7, 8)), ((0, 16),), ((0, 4),) * 4)
 LOW, HIGH = 60, 81  # of the melody
-BAR = 16
+BAR, LENGTH = 16, 256  # steps
 
 
 def song(seed: int) -> Piece:
@@ -41,6 +41,7 @@ def song(seed: int) -> Piece:
     tonic = random.choice(NAMES)
     mode = "major" if random.random() < 0.65 else "minor"
     scale = [(CLASSES[tonic] + step) % 12 for step in MODES[mode]]
+    home = f"{tonic}{'m' if mode == 'minor' else ''}"
     melody: list[Sound] = []
     bass: list[Sound] = []
     chords: list[Sign] = []
@@ -48,35 +49,28 @@ def song(seed: int) -> Piece:
     for _ in ("verse", "chorus"):
         progression = random.choice(PROGRESSIONS[mode])
         rhythms, low = random.sample(RHYTHMS, 2), random.choice(BASSES)
-        for line in (0, 1):
-            for number, (degree, quality) in enumerate(progression):
-                name = NAMES[scale[degree]] + quality
-                chords.append(Sign(at, name))
-                ends = line == 1 and number == 3
-                rhythm = (8, 8) if ends else rhythms[number % 2]
-                start = at
-                for steps in rhythm:
-                    strong = (start - at) % 8 == 0
-                    pool = chord_classes(name) if strong else scale
-                    pitch = _next(pitch, pool, random)
-                    melody.append(Sound(start, steps, pitch))
-                    start += steps
-                root = 36 + (scale[degree] - 36) % 12
-                start = at
-                for interval, steps in low:
-                    bass.append(Sound(start, steps, root + interval))
-                    start += steps
-                at += BAR
+        for number, (degree, quality) in enumerate(progression * 2):
+            ends, is_last = number == 7, at == LENGTH - BAR
+            name = home if is_last else NAMES[scale[degree]] + quality
+            chords.append(Sign(at, name))
+            start = at
+            for steps in (8, 8) if ends else rhythms[number % 2]:
+                strong = (start - at) % 8 == 0
+                pitch = _next(pitch, chord_classes(name) if strong else scale, random)
+                melody.append(Sound(start, steps, pitch))
+                start += steps
+            root = 36 + (scale[0] if is_last else scale[degree]) % 12
+            start = at
+            for interval, steps in ((0, BAR),) if is_last else low:
+                bass.append(Sound(start, steps, root + interval))
+                start += steps
+            at += BAR
     tonics = [p for p in range(LOW, HIGH + 1) if p % 12 == scale[0]]
     final = min(tonics, key=lambda p: abs(p - melody[-2].pitch))
     melody[-1] = melody[-1]._replace(pitch=final)
-    tonic_chord = f"{tonic}{'m' if mode == 'minor' else ''}"
-    chords[-1] = chords[-1]._replace(name=tonic_chord)
-    last = [note for note in bass if note.start >= at - BAR]
-    bass[-len(last) :] = [Sound(at - BAR, BAR, 36 + scale[0])]
     return Piece(
         voices=(tuple(melody), tuple(bass)),
-        length=at,
+        length=LENGTH,
         key=f"{tonic} {mode}",
         chords=tuple(chords),
         genre="pop",

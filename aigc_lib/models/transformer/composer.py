@@ -11,7 +11,7 @@ from torch import Tensor
 
 from ...arguments import finite, whole
 from ...codecs.piece import METRES, MOODS, NAMES, Piece, read_key, wide_scale
-from ...codecs.score import PLACES, ScoreCode, Slot, beat_steps
+from ...codecs.score import BEGINNING, MOST_BARS, ScoreCode, Slot, beat_steps
 from ...nets.attention import KVCache
 from .drafts import FREE, Drafts
 from .gpt import GPT
@@ -34,8 +34,8 @@ class Composer(GPT):
 
     All that composes takes ``seed``, ``temperature`` (below 1 prefers what is likely),
     ``wishes``, ``drafts``, their number, and ``progress``, called with the share that
-    is done; a ``ValueError`` says that wishes contradict what is written, or that the
-    piece is longer than the context.
+    is done; a ``ValueError`` says that wishes contradict what is written. Of a piece
+    that is longer than the context the net sees the conditions and the last bars.
 
     Raises:
         ValueError: as ``GPT`` and ``ScoreCode``.
@@ -47,7 +47,7 @@ class Composer(GPT):
         self,
         layouts: dict[str, Any] | None = None,
         *,
-        context: int = 640,
+        context: int = 256,
         depth: int = 4,
         heads: int = 4,
         width: int = 128,
@@ -70,9 +70,27 @@ class Composer(GPT):
         )
         self.code = code
 
-    def most_bars(self, genre: str, metre: str) -> int:
-        """Return how many bars the context holds."""
-        return (self.context - 5) // (len(self.code.form(genre, metre, 1)) - 5)
+    def nats(self, piece: Piece, *, length: int | None = None) -> float:
+        """Return -log p(piece | key, metre, genre), all its voices and chords.
+
+        A piece of more than ``length`` tokens (as many as the context unless given) is
+        read in parts that overlap; each bar counts once, with the longer past.
+        """
+        total, done = 0.0, 0
+        form = self.code.form(piece.genre, piece.metre, piece.bars)
+        limit = self.context if length is None else length
+        with self.for_sampling("net") as net, torch.no_grad():
+            for first, tokens in self.code.parts(piece, limit, mood="any"):
+                skipped = next(i for i, slot in enumerate(form) if slot.bar == first)
+                slots = form[:5] + form[skipped : skipped + len(tokens) - 5]
+                logits = net(tokens[None].to(self.device))[0].double().cpu()
+                for i, slot in enumerate(slots):
+                    if slot.is_learned and slot.bar >= done:
+                        legal = self.code.allowed(slot.kind)
+                        p = logits[i - 1].masked_fill(~legal, -torch.inf)
+                        total -= p.log_softmax(0)[tokens[i]].item()
+                done = slots[-1].bar + 1
+        return total
 
     # ---- what it can do --------------------------------------------------------------
 
@@ -88,7 +106,7 @@ class Composer(GPT):
     ) -> Piece:
         """Write a piece of so many bars from nothing."""
         form = self._form(genre, metre, bars)
-        fixed = self._told(form, genre, metre, key, mood)
+        fixed = self.told(form, genre, metre, key, mood)
         return self.code.decode(self.write(form, fixed, **options))
 
     def go_on(self, piece: Piece, *, bars: int = 8, **options: Any) -> Piece:
@@ -96,7 +114,7 @@ class Composer(GPT):
         piece = self.code.snapped(piece)
         total = piece.bars + whole("bars", bars, 1)
         form = self._form(piece.genre, piece.metre, total)
-        fixed = self._told(form, piece.genre, piece.metre, piece.key, None)
+        fixed = self.told(form, piece.genre, piece.metre, piece.key)
         old, end = self.code.encode(piece), piece.before + piece.length
         close = total * piece.bar_steps - piece.pickup  # the pickup fills the last bar
         fresh: dict[int, Tensor] = {}  # no new note prolongs one that is there
@@ -214,23 +232,23 @@ class Composer(GPT):
             return writer.run(net, KVCache(net, rows), progress)
 
     def _form(self, genre: str, metre: str, bars: int) -> list[Slot]:
-        form = self.code.form(genre, metre, bars)
-        if len(form) > self.context:
-            raise ValueError(
-                f"bars={bars}: this model writes at most "
-                f"{self.most_bars(genre, metre)} bars of {genre} in {metre}"
-            )
-        return form
+        if bars > MOST_BARS:
+            raise ValueError(f"bars={bars}: a piece has at most {MOST_BARS}")
+        return self.code.form(genre, metre, bars)
 
-    def _told(
+    def told(
         self,
         form: Sequence[Slot],
         genre: str,
         metre: str,
         key: str,
-        mood: str | None,
+        mood: str | None = None,
     ) -> Tensor:
-        """Return tokens (T,) of the conditions, bars and beats; FREE elsewhere."""
+        """Return tokens (T,) of the conditions, bars and beats; FREE elsewhere.
+
+        Raises:
+            ValueError: no such mood or key.
+        """
         if mood is not None and mood not in MOODS:
             raise ValueError(f"mood={mood!r}: choose one of {', '.join(MOODS)}")
         tonic, mode = read_key(key)
@@ -239,7 +257,7 @@ class Composer(GPT):
             "metre": metre,
             "key": f"{NAMES[tonic]} {mode}",
             "mood": mood or "any",
-            "place": PLACES[0],
+            "place": BEGINNING,
         }
         size, beat, bars = METRES[metre], beat_steps(metre), form[-1].bar + 1
         tokens = []

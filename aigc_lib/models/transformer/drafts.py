@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ...codecs.score import ScoreCode, Slot
+from ...codecs.score import INSIDE, ScoreCode, Slot
 from ...nets.attention import KVCache, Transformer
 from ..base import noise_source
 from .rules import Rule
@@ -45,6 +45,7 @@ class Drafts:
         kinds = {slot.kind for slot in form}
         self.ids = {k: code.allowed(k).nonzero().flatten() for k in kinds}
         self.counts = [slot.is_learned for slot in form]
+        self.inside = code.numbers[f"place {INSIDE}"]
 
     def run(
         self,
@@ -84,13 +85,33 @@ class Drafts:
 
     def _read(self, i: int, known: int, net: Transformer, cache: KVCache) -> Tensor:
         """Let the net read slots ``i`` to ``known``; return what it expects next."""
-        part = self.tokens[:, i:known].to(cache.pairs.device)
-        if known - i == 1 and cache.length:
-            return net.step(part[:, 0], cache).cpu()
-        out = net(part, cache).cpu()  # (B, n, V)
-        for j in range(i + 1, known):
-            self._weigh(j, out[:, j - i - 1])
-        return out[:, -1]
+        while True:
+            if cache.length == net.context:
+                self._forget(i, net, cache)
+            end = min(known, i + net.context - cache.length)
+            part = self.tokens[:, i:end].to(cache.pairs.device)
+            if end - i == 1 and cache.length:
+                out = net.step(part[:, 0], cache)[:, None].cpu()
+            else:
+                out = net(part, cache).cpu()  # (B, n, V)
+            for j in range(i + 1, min(end + 1, known)):
+                self._weigh(j, out[:, j - i - 1])
+            if end == known:
+                return out[:, -1]
+            i = end
+
+    def _forget(self, i: int, net: Transformer, cache: KVCache) -> None:
+        """Begin a new past before slot ``i``: the conditions and the last bars."""
+        least = i - net.context // 2
+        recent = (
+            j for j in range(least, i) if self.form[j].bar != self.form[j - 1].bar
+        )
+        start = next(recent, least)
+        head = self.tokens[:, :5].clone()
+        head[:, 4] = self.inside
+        past = torch.cat([head, self.tokens[:, start:i]], 1)
+        cache.clear()
+        net(past[:, -net.context + 1 :].to(cache.pairs.device), cache)
 
     def _weigh(self, i: int, logits: Tensor) -> None:
         """Count how likely the written token of slot ``i`` was."""

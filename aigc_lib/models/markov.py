@@ -1,0 +1,136 @@
+"""A Markov chain of melodies: the next note by those just before it."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple
+
+from ..arguments import finite, whole
+from ..codecs.piece import METRES, Piece
+
+END = "end"
+# How many values there may be: lengths and the end, pitches and the rest, steps
+SIZES = {"steps": 129, "pitch": 62, "pickup": max(METRES.values())}
+TRUSTS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # that ``tuned`` tries
+
+
+class Event(NamedTuple):
+    """A note or a rest: steps above the tonic or None, length, place in the bar."""
+
+    pitch: int | None
+    steps: int
+    place: int
+
+
+def events_of(piece: Piece) -> list[Event]:
+    """Return notes and rests of the first voice, in order."""
+    events, end = [], 0
+    for start, steps, pitch in piece.voices[0]:
+        if start > end:
+            place = (piece.before + end) % piece.bar_steps
+            events.append(Event(None, start - end, place))
+        place = (piece.before + start) % piece.bar_steps
+        events.append(Event(pitch - 60 - piece.tonic, steps, place))
+        end = start + steps
+    if piece.length > end:
+        place = (piece.before + end) % piece.bar_steps
+        events.append(Event(None, piece.length - end, place))
+    return events
+
+
+class Interpolated:
+    """p(symbol | contexts), the contexts from the most to the least special.
+
+    Counts of each are mixed with what the next one says; ``trusts`` tell how often a
+    context must be seen to count for half (Jelinek & Mercer 1980; MacKay & Peto 1995).
+    Last comes a uniform distribution over ``size`` symbols.
+    """
+
+    def __init__(self, orders: int, size: int):
+        self.counts: list[dict[Hashable, Counter]] = [{} for _ in range(orders)]
+        self.size, self.trusts = size, [1.0] * orders
+
+    def see(self, symbol: Hashable, contexts: Sequence[Hashable]) -> None:
+        """Count one symbol."""
+        for counts, context in zip(self.counts, contexts, strict=True):
+            counts.setdefault(context, Counter())[symbol] += 1
+
+    def p(self, symbol: Hashable, contexts: Sequence[Hashable]) -> float:
+        """Return the probability of a symbol."""
+        p = 1 / self.size
+        pairs = zip(self.counts, self.trusts, contexts, strict=True)
+        for counts, trust, context in reversed(list(pairs)):
+            if context in counts:
+                own = counts[context]
+                p = (own[symbol] + trust * p) / (own.total() + trust)
+        return p
+
+
+class MarkovMelody:
+    """Notes and rests, each by the ``order`` before it, in steps above the tonic.
+
+    The length comes first: by the lengths before it, the place in the bar and the
+    metre. Then the pitch: by the pitches before it, and whether its beat is the first.
+    What was seen rarely is mixed with shorter contexts (see ``Interpolated``).
+
+    Raises:
+        ValueError: ``order`` below 1, or no pieces.
+    """
+
+    def __init__(self, pieces: Iterable[Piece], *, order: int = 2):
+        self.order = whole("order", order, 1)
+        seen = [self._symbols(piece) for piece in pieces]
+        if not seen:
+            raise ValueError("pieces is empty: give at least one")
+        self.parts: dict[str, Interpolated] = {}
+        for kind, symbol, contexts in itertools.chain(*seen):
+            if kind not in self.parts:
+                self.parts[kind] = Interpolated(len(contexts), SIZES[kind])
+            self.parts[kind].see(symbol, contexts)
+
+    def tuned(self, pieces: Sequence[Piece]) -> MarkovMelody:
+        """Choose each trust by what it makes of ``pieces``, held out; twice around."""
+        for _ in range(2):
+            for part in self.parts.values():
+                for i in range(len(part.trusts)):
+                    found = {}
+                    for trust in TRUSTS:
+                        part.trusts[i] = trust
+                        found[trust] = sum(self.nats(piece) for piece in pieces)
+                    part.trusts[i] = min(found, key=found.get)
+        return self
+
+    def nats(self, piece: Piece) -> float:
+        """Return -log p(melody | key, metre)."""
+        return -sum(
+            math.log(finite("p", self.parts[kind].p(symbol, contexts), above=0))
+            for kind, symbol, contexts in self._symbols(piece)
+        )
+
+    def _symbols(
+        self, piece: Piece
+    ) -> list[tuple[str, Hashable, tuple[Hashable, ...]]]:
+        """Return all that is drawn for a melody: what, its value, its contexts."""
+        metre, mode, n = piece.metre, piece.mode, self.order
+        found = [("pickup", piece.pickup, (metre, ()))]
+        steps: list[Hashable] = ["start"] * n
+        pitches: list[Hashable] = ["start"] * n
+        place = piece.before
+        for event in [*events_of(piece), None]:
+            value = END if event is None else event.steps
+            here = metre, place
+            contexts = [(*here, *steps[-k:]) for k in range(n, 0, -1)]
+            found.append(("steps", value, (*contexts, here, tuple(steps[-1:]), ())))
+            if event is None:
+                break
+            first = event.place == 0
+            contexts = [(mode, *pitches[-k:]) for k in range(n, 0, -1)]
+            contexts = ((first, event.steps, *contexts[0]), *contexts)
+            found.append(("pitch", event.pitch, (*contexts, (mode, first), ())))
+            steps.append(event.steps)
+            pitches.append(event.pitch)
+            place = (event.place + event.steps) % piece.bar_steps
+        return found

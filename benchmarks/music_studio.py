@@ -1,0 +1,256 @@
+"""What the studio's composer writes, next to what people wrote.
+
+One composer learns folk tunes, chorales and made-up songs on one core. Its pieces are
+compared with the test pieces of the genre; what two halves of people's pieces differ in
+by chance stands beside. Bach's own rate of parallels, and how long a run people's test
+tunes share with the training tunes, are the yardsticks for rules and for copying.
+``SECONDS=20`` is a quick try.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import numpy as np
+
+import aigc_lib as aigc
+from aigc_lib.apps.music_studio.learn import KEYS, LENGTH, learnable
+from aigc_lib.codecs.instruments import to_sound
+from aigc_lib.codecs.melody import STEPS
+from aigc_lib.codecs.piece import Piece, chord_classes
+from aigc_lib.codecs.score import is_strong
+from aigc_lib.codecs.scores import to_svg
+from aigc_lib.codecs.sound import write_wav
+from aigc_lib.data.pieces import pieces
+from aigc_lib.files import replacing
+from aigc_lib.metrics.intervals import paired_gain
+from aigc_lib.metrics.music import (
+    Likeness,
+    best_key,
+    in_key_rate,
+    parallels,
+    pitch_classes,
+    rhythms,
+    total_variation,
+)
+from aigc_lib.models import Composer
+from aigc_lib.models.transformer.rules import Wishes
+from benchmarks.record import ROOT, checkpoint, kept, record
+
+SECONDS = int(os.environ.get("SECONDS", 600))
+BATCH = 12
+PIECES = int(os.environ.get("PIECES", 24))
+BARS, SHOWN = 8, 4
+NAME = "music_studio"
+
+
+def composer() -> Composer:
+    """Train the composer, or read what was trained at this commit."""
+    aigc.start(seed=0)
+    model = Composer()
+    runs = learnable(model.code, length=LENGTH, keys=KEYS)
+    history = aigc.fit(
+        model,
+        runs,
+        seconds=SECONDS,
+        batch_size=BATCH,
+        checkpoint=checkpoint(NAME),
+    )
+    print(f"{history.steps[-1]} steps on {len(runs)} runs", flush=True)
+    return model.eval()
+
+
+def spread(pieces_: list[Piece], statistic: Callable, draws: int = 400) -> list[float]:
+    """Return the 95% interval of a statistic of a list of pieces, drawn again."""
+    random = np.random.default_rng(0)
+    n = len(pieces_)
+    found = [
+        statistic([pieces_[i] for i in random.integers(0, n, n)]) for _ in range(draws)
+    ]
+    return np.quantile(found, [0.025, 0.975]).tolist()
+
+
+def looked_at(made: list[Piece], genre: str) -> dict:
+    """Compare pieces with the test pieces of a genre."""
+    test, train = pieces(genre, "test"), pieces(genre, "train")
+    halves = test[::2], test[1::2]
+    likeness = Likeness(train)
+    copied = [likeness.copied(piece).notes for piece in made]
+    theirs = [
+        likeness.copied(piece.cut(0, min(BARS, piece.bars))).notes for piece in test
+    ]
+    notes, own = pitch_classes(test), rhythms(test)
+    found = {
+        "pieces": len(made),
+        "in_key": float(np.mean([in_key_rate(piece) for piece in made])),
+        "in_key_people": float(np.mean([in_key_rate(piece) for piece in test])),
+        "key_found": float(np.mean([best_key(p) == p.key for p in made])),
+        "key_found_people": float(np.mean([best_key(p) == p.key for p in test])),
+        "pitches": total_variation(pitch_classes(made), notes),
+        "pitches_interval": spread(
+            made, lambda some: total_variation(pitch_classes(some), notes)
+        ),
+        "pitches_people": total_variation(*map(pitch_classes, halves)),
+        "rhythms": total_variation(rhythms(made), own),
+        "rhythms_interval": spread(
+            made, lambda some: total_variation(rhythms(some), own)
+        ),
+        "rhythms_people": total_variation(*map(rhythms, halves)),
+        "copied": float(np.median(copied)),
+        "copied_most": max(copied),
+        "copied_people": float(np.median(theirs)),
+        "copied_people_most": max(theirs),
+    }
+    return found
+
+
+def led(made: list[Piece]) -> dict:
+    """Count parallels of pieces in four voices."""
+
+    def rate(some: list[Piece]) -> float:
+        found = [parallels(piece) for piece in some]
+        return 100 * sum(p.count for p in found) / sum(p.changes for p in found)
+
+    return {"parallels": rate(made), "parallels_interval": spread(made, rate)}
+
+
+def composed(model: Composer, genre: str) -> dict:
+    """Compose in the keys and metres of the test pieces."""
+    asked = (pieces(genre, "test") * PIECES)[:PIECES]
+    began = time.perf_counter()
+    made = [
+        model.compose(genre, metre=p.metre, key=p.key, bars=BARS, seed=i, drafts=1)
+        for i, p in enumerate(asked)
+    ]
+    seconds = time.perf_counter() - began
+    found = looked_at(made, genre) | {"seconds_per_bar": seconds / (PIECES * BARS)}
+    return found | (led(made) if genre == "chorale" else {})
+
+
+def harmonised(model: Composer, drafts: int) -> dict:
+    """Set three voices to the melodies of test chorales."""
+    melodies = [p.cut(0, min(BARS, p.bars)) for p in pieces("chorale", "test")[:PIECES]]
+    began = time.perf_counter()
+    made = [model.harmonise(p, seed=i, drafts=drafts) for i, p in enumerate(melodies)]
+    seconds = time.perf_counter() - began
+    nats = [model.nats(p) / p.bars for p in made]
+    return {
+        "pieces": len(made),
+        "drafts": drafts,
+        "nats_per_bar": float(np.mean(nats)),
+        "by_piece": nats,
+        "example": made[0].cut(0, SHOWN).to_json(),
+        "in_key": float(np.mean([in_key_rate(p) for p in made])),
+        "seconds_per_bar": seconds / sum(p.bars for p in made),
+        **led(made),
+    }
+
+
+def on_strong_beats(model: Composer, wishes: Wishes) -> dict:
+    """Measure how often the melody sounds a tone of its chord on strong beats."""
+    asked = (pieces("folk", "test") * PIECES)[: PIECES // 2]
+    made = [
+        model.compose(
+            "folk", metre=p.metre, key=p.key, bars=4, seed=i, wishes=wishes, drafts=8
+        )
+        for i, p in enumerate(asked)
+    ]
+    return {"share": chord_tones(made), "people": chord_tones(pieces("folk", "test"))}
+
+
+def chord_tones(some: list[Piece]) -> float:
+    """Share of strong beats with a chord on which the first voice sounds its tone."""
+    fits = []
+    for piece in some:
+        for note in piece.voices[0]:
+            for at in range(note.start, note.end):
+                chord = chord_classes(piece.chord_at(at))
+                if chord and is_strong(piece.metre, piece.before + at):
+                    fits.append(note.pitch % 12 in chord)
+    return float(np.mean(fits))
+
+
+def moods(model: Composer) -> dict:
+    """Measure how many notes a quarter has where a mood is asked."""
+    found = {}
+    for mood, key in (("lively", "G major"), ("gentle", "G major"),
+                      ("tense", "E minor"), ("sad", "E minor")):  # fmt: skip
+        made = [
+            model.compose("folk", key=key, mood=mood, bars=4, seed=i, drafts=1)
+            for i in range(PIECES // 2)
+        ]
+        found[mood] = [len(p.voices[0]) / (p.length / STEPS) for p in made]
+    gain = paired_gain(found["lively"] + found["tense"], found["gentle"] + found["sad"])
+    means = {mood: float(np.mean(values)) for mood, values in found.items()}
+    beside = {"more": gain.mean, "more_interval": [gain.low, gain.high]}
+    return means | beside
+
+
+def show(piece: Piece) -> None:
+    """Write a piece as a picture and as a sound, for the chapter."""
+    path = ROOT / "results" / "music_chorale.svg"
+    with replacing(path) as temporary:
+        temporary.write_text(to_svg(piece, width=800), "utf-8")
+    write_wav(path.with_suffix(".wav"), to_sound(piece, "organ"))
+
+
+def main() -> None:
+    model = composer()
+    chorales = pieces("chorale", "test")
+
+    def measured(name: str, how: Callable[[], dict]) -> dict:
+        answer = kept(NAME, name, how)
+        print(
+            name,
+            {k: v for k, v in answer.items() if k not in ("by_piece", "example")},
+            flush=True,
+        )
+        return answer
+
+    rows = {
+        genre: measured(genre, lambda genre=genre: composed(model, genre))
+        for genre in ("folk", "chorale", "pop")
+    }
+    short = [model.code.snapped(p) for p in chorales]
+    rows["bach"] = led(chorales) | {"pieces": len(chorales)}
+    rows["bach on our grid"] = led(short) | {
+        "pieces": len(short),
+        "nats_per_bar": float(np.mean([model.nats(p) / p.bars for p in short])),
+    }
+    ways = {n: measured(f"harmonise {n}", lambda n=n: harmonised(model, n))
+            for n in (1, 24)}  # fmt: skip
+    gain = paired_gain(ways[1].pop("by_piece"), ways[24].pop("by_piece"))
+    show(Piece.from_json([way.pop("example") for way in ways.values()][-1]))
+    for n, way in ways.items():
+        rows[f"harmonised, {n} drafts"] = way
+    rows["harmonised, 24 drafts"] |= {
+        "saved": gain.mean,
+        "saved_interval": [gain.low, gain.high],
+    }
+    rows["moods"] = measured("moods", lambda: moods(model))
+    free, wished = (
+        measured(f"tones {w}", lambda w=w: on_strong_beats(model, w))
+        for w in (Wishes(), Wishes(chord_tones=True))
+    )
+    rows["chord tones"] = {
+        "free": free["share"],
+        "wished": wished["share"],
+        "people": free["people"],
+    }
+    record(
+        NAME,
+        rows,
+        data="nottingham, music21's chorales, made-up songs",
+        split="by the beginnings of the melodies; compared with the test pieces",
+        n=PIECES,
+        metric="see benchmarks/music_studio.py; nats by the composer itself",
+        interval="95%, bootstrap over pieces",
+        seconds=SECONDS,
+        seeds=[0],
+    )
+
+
+if __name__ == "__main__":
+    main()
