@@ -489,18 +489,21 @@ def keep_with(client, key):
 
 
 def test_what_the_model_cannot_do_is_said(ann):
-    row = keep(ann, {**TUNE, "length": 33 * 16})
-    identity = ask(ann, {"kind": "go_on", "bars": 32, "parent": row["id"]})
-    while (job := ann.get(f"/api/jobs/{identity}").json())["state"] != "failed":
-        time.sleep(0.05)
-    assert "最多写" in job["error"]
+    low = {**TUNE, "voices": [[[0, 32, 100]]]}  # beyond the voice, also an octave off
+    answer = ann.post(
+        "/api/jobs", json={"kind": "go_on", "parent": keep(ann, low)["id"]}
+    )
+    assert answer.status_code == 422
+    assert "音域" in answer.json()["error"]
+    long = keep(ann, {**TUNE, "length": 33 * 16})
+    answer = ann.post(
+        "/api/jobs", json={"kind": "go_on", "bars": 32, "parent": long["id"]}
+    )
+    assert "64 小节" in answer.json()["error"]
 
 
 def test_a_model_that_finds_no_draft(working):
     class Stuck:
-        def most_bars(self, genre, metre):
-            return 99
-
         def compose(self, **options):
             raise ValueError("bar 1: no draft keeps to the wishes")
 

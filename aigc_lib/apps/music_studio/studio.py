@@ -182,16 +182,6 @@ def composed(
     }
     kind, bars = request["kind"], request.get("bars")
     before = Piece.from_json(request["piece"]) if request["piece"] else None
-    genre = request.get("genre") or before.genre
-    metre = before.metre if before else request["metre"]
-    total = (bars if kind == "compose" else before.bars) + (
-        bars if kind == "go_on" else 0
-    )
-    most = composer.most_bars(genre, metre)
-    if total > most:
-        raise Refused(
-            f"{GENRE_NAMES[genre]} {metre} 最多写 {most} 小节，这里有 {total} 小节。"
-        )
     try:
         if kind == "compose":
             named = ("genre", "metre", "key", "mood", "bars")

@@ -17,9 +17,9 @@ from ...codecs.piece import (
     TEMPO,
     Piece,
 )
-from ...codecs.score import LAYOUTS, RANGES, ordered
+from ...codecs.score import LAYOUTS, MOST_BARS, RANGES, ordered
 
-MOST_BARS, MOST_NOTES, MOST_SECONDS = 128, 4_000, 600  # of a piece
+MOST_NOTES, MOST_SECONDS = 4_000, 600  # of a piece, which has MOST_BARS at most
 MOST_NEW_BARS = 32  # in one job
 MOST_SEED = 2**31 - 1
 TEMPERATURE = 0.1, 2.0
