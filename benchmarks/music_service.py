@@ -57,10 +57,10 @@ class House:
         self.key = Accounts(self.made).add("load", quota=1_000_000)
         self.number = 0
 
-    def start(self) -> float:
+    def start(self, *words: str) -> float:
         """Start the server; returns the seconds until it answers."""
         begun = time.monotonic()
-        self.number = self.program.start(*self.options)
+        self.number = self.program.start(*self.options, *words)
         while True:
             with contextlib.suppress(httpx.HTTPError):
                 if httpx.get(f"{self.address}/health").status_code == 200:

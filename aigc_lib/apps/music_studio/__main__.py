@@ -114,6 +114,7 @@ def studio_at(folder: Path) -> Studio:
 def _serve(store: Store, arguments: argparse.Namespace) -> None:
     from ...data.pieces import pieces
     from ..web import serve
+    from .files import warm
     from .service import service
 
     accounts, studio = Accounts(store.engine), studio_at(arguments.folder)
@@ -127,6 +128,7 @@ def _serve(store: Store, arguments: argparse.Namespace) -> None:
         if alone:
             studio.start().join()
         tunes.prepare()
+        warm()
 
     threading.Thread(target=prepare, daemon=True).start()
     threading.Thread(target=_forget, args=(store,), daemon=True).start()

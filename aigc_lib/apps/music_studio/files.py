@@ -71,6 +71,13 @@ def rendered(row: dict[str, Any], kind: str, instrument: str = "strings") -> byt
     return as_wav(to_sound(piece, instrument), told)
 
 
+def warm() -> None:
+    """Load the writers of files, so that the first download does not wait for them."""
+    piece = Piece(voices=(((0, 4, 60),),), length=16)
+    to_midi(piece)
+    to_svg(piece)
+
+
 def as_wav(sound: Any, told: str) -> bytes:
     """Return a sound (T,) in [-1, 1] as a WAV file of 16 bits with a comment.
 
