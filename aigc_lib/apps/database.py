@@ -22,6 +22,7 @@ sql = optional("sqlalchemy")
 TABLES = sql.MetaData()  # of the common tables: accounts, jobs
 CHANGES = Path(__file__).parent / "changes"
 PATIENCE = 30_000  # milliseconds that a writer of SQLite waits for another
+POOL = {"pool_size": 10, "max_overflow": 30}  # connections of one process
 _LOCK = 20_261_129  # of PostgreSQL's advisory locks: one upgrade at a time
 
 
@@ -44,10 +45,10 @@ def engine(url: str) -> Any:
             raise ValueError("it names no database")
         if told.drivername == "sqlite":
             Path(told.database).parent.mkdir(parents=True, exist_ok=True)
-            made = sql.create_engine(told)
+            made = sql.create_engine(told, **POOL)
             sql.event.listen(made, "connect", _settle)
             return made
-        return sql.create_engine(told, pool_pre_ping=True)
+        return sql.create_engine(told, pool_pre_ping=True, **POOL)
     except (sql.exc.ArgumentError, ValueError) as error:
         hidden = re.sub(r":[^:@/]*@", ":***@", str(url))
         raise ValueError(

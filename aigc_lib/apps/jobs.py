@@ -47,6 +47,7 @@ JOBS = sql.Table(
     sql.Column("tries", sql.Integer, nullable=False),
     sql.Column("share", sql.Float, nullable=False),
     sql.Column("told", sql.Text, nullable=False),
+    sql.Column("look", sql.String(64)),  # a blob to be looked at meanwhile
     sql.Column("result", sql.JSON),
     sql.Column("error", sql.Text),
     sql.Column("created", sql.Float, nullable=False),
@@ -84,12 +85,13 @@ class Kind(NamedTuple):
 
     ``work`` takes a ``Task`` and returns a dict that JSON can hold. ``finish``, where
     given, stores what belongs to the end: it takes the connection of the transaction
-    that ends the job, the task and the result, and runs once for a job.
+    that ends the job, the task and the result, and runs once for a job; what it
+    returns, unless None, is kept as the job's result instead.
     """
 
     work: Callable[[Task], dict[str, Any]]
     queue: str = "quick"
-    finish: Callable[[Any, Task, dict[str, Any]], None] | None = None
+    finish: Callable[[Any, Task, dict[str, Any]], dict[str, Any] | None] | None = None
 
 
 class Task:
@@ -102,18 +104,26 @@ class Task:
         self.stopping = bool(row["stopping"])
         self._jobs, self._next = jobs, 0.0
 
-    def tell(self, share: float, told: str = "", *, now: bool = False) -> bool:
+    def tell(
+        self,
+        share: float,
+        told: str = "",
+        *,
+        look: str | None = None,
+        now: bool = False,
+    ) -> bool:
         """Note progress, ``share`` from 0 to 1, and say whether to go on.
 
-        False: the job was asked to stop early and to keep what it has. Cheap enough
-        for a loop: it writes at most twice a second.
+        ``look`` is a blob that pages show meanwhile. False: the job was asked to stop
+        early and to keep what it has. Cheap enough for a loop: it writes at most twice
+        a second, and at once with a ``look`` or ``now``.
 
         Raises:
             Cancelled: the job was cancelled; let it through.
         """
-        if now or time.monotonic() >= self._next:
+        if now or look or time.monotonic() >= self._next:
             self._next = time.monotonic() + TELL
-            self.stopping = self._jobs._note(self.id, share, told)
+            self.stopping = self._jobs._note(self.id, share, told, look)
         return not self.stopping
 
 
@@ -166,6 +176,8 @@ class Jobs:
         self._closed.set()
         if self._dbos is not None:
             self._watcher.join()
+            # what still runs cannot tell its end any more, and would complain
+            logging.getLogger("dbos").setLevel(logging.CRITICAL)
             self._dbos.destroy(
                 destroy_registry=True, workflow_completion_timeout_sec=patience
             )
@@ -366,7 +378,10 @@ class Jobs:
             with self.engine.begin() as connection:
                 ended = {"state": "done", "result": result, "share": 1.0}
                 if self._end(connection, identity, **ended) and kind.finish:
-                    kind.finish(connection, task, result)
+                    kept = kind.finish(connection, task, result)
+                    if kept is not None:
+                        here = sql.update(JOBS).where(JOBS.c.id == identity)
+                        connection.execute(here.values(result=kept))
         except Cancelled:
             pass
         except ValueError as error:
@@ -385,12 +400,13 @@ class Jobs:
         change = change.values(ended=now(self.engine), **values)
         return connection.execute(change).rowcount > 0
 
-    def _note(self, identity: str, share: float, told: str) -> bool:
+    def _note(self, identity: str, share: float, told: str, look: str | None) -> bool:
         """Write progress down; returns whether the job is to stop early."""
         change = (
             sql.update(JOBS)
             .where(JOBS.c.id == identity, JOBS.c.state == "running")
             .values(share=min(max(share, 0.0), 1.0), told=told)
+            .values({"look": look} if look else {})
             .returning(JOBS.c.stopping)
         )
         with self.engine.begin() as connection:
@@ -453,7 +469,8 @@ def _alive(row: dict[str, Any], moment: float) -> bool:
 
 def progress(row: dict[str, Any], names: Iterable[str] = ()) -> dict[str, Any]:
     """What a page may be told of a job: no account, no other internals."""
-    shown = ("id", "kind", "state", "share", "told", "error", "created", "ended")
+    shown = ("id", "kind", "state", "share", "told", "look", "error")
+    shown += ("created", "started", "ended")
     return {name: row[name] for name in (*shown, *names)} | {
         "before": row.get("before", 0)
     }

@@ -305,7 +305,13 @@ def serve(app: Any, host: str, port: int, *, close: Callable[[], None]) -> None:
     """
     uvicorn = optional("uvicorn")
     try:
-        uvicorn.run(app, host=host, port=port, log_level="warning")
+        uvicorn.run(
+            app,
+            host=host,
+            port=port,
+            log_level="warning",
+            timeout_graceful_shutdown=5,  # a page that listens does not hold it up
+        )
     finally:
         close()
     os._exit(0)
@@ -324,9 +330,9 @@ def _telling(status: int, headers: dict[str, str]) -> Callable[[Any, Exception],
 
 
 def _http(_: Any, error: Any) -> Any:
-    told = error.detail
-    if told in ("Not Found", "Method Not Allowed"):
-        told = _WORDS[error.status_code]
+    told = str(error.detail)
+    if told.isascii():  # a library's words
+        told = _WORDS.get(error.status_code, "请求不对，没有接受。")
     return _problem(error.status_code, told, error.headers)
 
 

@@ -6,14 +6,16 @@ table (N, D), texts strings. Each function draws from a ``torch.Generator``.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import one_hot, pad
+from torch.nn.functional import affine_grid, grid_sample, one_hot, pad
 
 from ..arguments import at_least, finite, whole
+from .samples import Images
 
 Source = torch.Generator | None
 BLACK = -1.0  # where a picture has nothing
@@ -56,6 +58,48 @@ def cut_out(x: Tensor, size: int = 8, generator: Source = None) -> Tensor:
     ]
     square = hidden[0][:, None, :, None] & hidden[1][:, None, None, :]
     return x.masked_fill(square, BLACK)
+
+
+def reframed(
+    x: Tensor,
+    zoom: float = 0.2,
+    turn: float = 10.0,
+    move: float = 0.1,
+    generator: Source = None,
+) -> Tensor:
+    """Photograph each picture (N, C, H, W) again from a little elsewhere.
+
+    Up to ``zoom`` nearer or farther, turned by up to ``turn`` degrees, moved by up to
+    the share ``move`` of its size; what lies outside continues the edge.
+
+    Raises:
+        ValueError: a negative number, or ``zoom`` of 1 and more.
+    """
+    finite("zoom", zoom, least=0, below=1)
+    finite("turn", turn, least=0)
+    finite("move", move, least=0)
+    even = torch.rand(4, len(x), generator=generator) * 2 - 1  # in [-1, 1)
+    scale, angle = 1 + zoom * even[0], even[1] * turn * math.pi / 180
+    rows = torch.stack([scale * angle.cos(), -scale * angle.sin(), 2 * move * even[2]])
+    more = torch.stack([scale * angle.sin(), scale * angle.cos(), 2 * move * even[3]])
+    grid = affine_grid(torch.stack([rows.T, more.T], 1), list(x.shape), False)
+    grid = grid.to(x)
+    return grid_sample(x, grid, padding_mode="border", align_corners=False)
+
+
+def relit(x: Tensor, strength: float = 0.3, generator: Source = None) -> Tensor:
+    """Change light, contrast and saturation of colour pictures (N, 3, H, W) a little.
+
+    Raises:
+        ValueError: ``strength`` outside [0, 1).
+    """
+    finite("strength", strength, least=0, below=1)
+    even = torch.rand(3, len(x), 1, 1, 1, generator=generator).to(x) * 2 - 1
+    light, contrast, saturation = strength * even
+    grey = x.mean(1, keepdim=True)
+    x = grey + (1 + saturation) * (x - grey)
+    middle = x.mean((1, 2, 3), keepdim=True)
+    return (middle + (1 + contrast) * (x - middle) + light).clamp(-1, 1)
 
 
 def mixed(
@@ -179,3 +223,28 @@ def mixing(x: Tensor, y: Tensor, generator: Source = None) -> tuple[Tensor, Tens
 def soft(y: Tensor, classes: int) -> Tensor:
     """Turn labels (N,) into one-hot rows (N, K), which can be blended."""
     return one_hot(y, classes).float()
+
+
+class Varied:
+    """Pictures with labels of which every look is another one: for ``fit``.
+
+    ``varied[rows]`` gives pictures (B, C, H, W) in [-1, 1], changed by ``change``, and
+    their labels (B,). Where the same rows come again, they are changed in another way;
+    equal sequences of requests are answered equally.
+
+    Raises:
+        ValueError: pictures and labels of different lengths.
+    """
+
+    def __init__(
+        self, x: Tensor, y: Tensor, change: Callable[[Tensor, Source], Tensor]
+    ):
+        self.samples = Images(x, y)
+        self.change = change
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def __getitem__(self, rows: Tensor) -> tuple[Tensor, Tensor]:
+        x, y = self.samples[rows]
+        return self.change(x, None), y

@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from .base import GenerativeModel, Trainable, load_model
 
 if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
+    from .classifier import PictureClassifier
     from .diffusion import DDPM, FlowMatching
+    from .diffusion.latent import LatentFlow
     from .diffusion.series import SeriesFlow
     from .diffusion.tabular import TableFlow
+    from .diffusion.text import TextFlow
     from .gan import DCGAN, GAN, MLPGAN
     from .gan.conditional import ConditionalGAN, InfoGAN
     from .gan.growing import GrowingGAN
@@ -30,6 +33,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .vae.adversarial import VAEGAN
     from .vae.conditional import ConditionalVAE
     from .vae.flow_prior import FlowPriorVAE
+    from .vae.pictures import MapVAE
     from .vae.ranking import MultVAE
     from .vae.tabular import TVAE
     from .wavenet import WaveNet
@@ -52,7 +56,11 @@ _HOMES = {
     "MultVAE": "vae.ranking",
     "DDPM": "diffusion",
     "FlowMatching": "diffusion",
+    "LatentFlow": "diffusion.latent",
+    "MapVAE": "vae.pictures",
+    "PictureClassifier": "classifier",
     "TableFlow": "diffusion.tabular",
+    "TextFlow": "diffusion.text",
     "SeriesFlow": "diffusion.series",
     "GPT": "transformer.gpt",
     "Composer": "transformer.composer",
@@ -141,14 +149,18 @@ __all__ = [
     "InfoGAN",
     "ItemKNN",
     "Lately",
+    "LatentFlow",
+    "MapVAE",
     "MaskedLM",
     "MultVAE",
+    "PictureClassifier",
     "Popularity",
     "SASRec",
     "SeriesFlow",
     "StyleGAN",
     "TableFlow",
     "TextClassifier",
+    "TextFlow",
     "Trainable",
     "WaveNet",
     "load",

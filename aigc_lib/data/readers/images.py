@@ -1,13 +1,17 @@
-"""Readers of image files: IDX, CIFAR-10's archive, archived JPEGs, sklearn's digits."""
+"""Readers of image files: IDX, CIFAR-10, archived JPEGs, a sprite, sklearn's digits."""
 
 from __future__ import annotations
 
+import csv
 import gzip
+import hashlib
 import io
 import lzma
 import math
+import re
 import struct
 import tarfile
+import zipfile
 import zlib
 from pathlib import Path
 
@@ -15,7 +19,7 @@ import numpy as np
 import torch
 from PIL import Image, UnidentifiedImageError
 from torch import Tensor
-from torch.nn.functional import interpolate, pad
+from torch.nn.functional import avg_pool2d, interpolate, pad
 
 from ..catalog import Card
 from ..download import CorruptFile
@@ -155,3 +159,92 @@ def read_digits(card: Card, split: str, paths: list[Path]) -> tuple[Tensor, Tens
     n = card.splits["train"]
     part = slice(n) if split == "train" else slice(n, None)
     return x[part].repeat(1, channels, 1, 1), torch.from_numpy(y[part]).long()
+
+
+def read_clothing(card: Card, split: str, paths: list[Path]) -> tuple[Tensor, Tensor]:
+    """Read the JPEGs that labels.csv in a zip names: columns file, split, class.
+
+    Raises:
+        CorruptFile: no whole zip, no labels.csv, or a member that is no JPEG of
+            ``card.shape``.
+    """
+    _, height, width = card.shape
+    pixels, labels = [], []
+    try:
+        with zipfile.ZipFile(paths[0]) as archive:
+            text = archive.read("labels.csv").decode("utf-8")
+            for row in csv.DictReader(io.StringIO(text)):
+                if row["split"] != split:
+                    continue
+                data = io.BytesIO(archive.read(row["file"]))
+                with Image.open(data, formats=["JPEG"]) as image:
+                    if image.size != (width, height):
+                        raise CorruptFile(
+                            f"{paths[0]}: {row['file']} has {image.size} pixels, "
+                            f"expected {(width, height)}"
+                        )
+                    pixels.append(torch.from_numpy(np.array(image.convert("RGB"))))
+                labels.append(card.classes.index(row["class"]))
+    except (zipfile.BadZipFile, KeyError, UnidentifiedImageError, zlib.error) as error:
+        raise CorruptFile(f"{paths[0]} is not the archive expected: {error}") from None
+    return torch.stack(pixels).movedim(3, 1).contiguous(), torch.tensor(labels)
+
+
+PEOPLE = ["person", "people", "man", "men", "woman", "women", "boy", "girl", "mx"]
+
+
+def stem(name: str) -> str:
+    """Return what the variants of an emoji share of its English name.
+
+    "woman running" and "man running facing right" are both "running"; all families
+    are one, and so are all that kiss.
+
+    >>> stem("man firefighter"), stem("family: man, boy"), stem("flag: China")
+    ('firefighter', 'family', 'flag china')
+    """
+    name = name.lower().replace(" facing right", "")
+    if name.startswith(("family", "kiss", "couple with heart")):
+        return name.partition(":")[0]
+    words = re.findall(r"[\w’'.-]+", name)
+    return " ".join(w for w in words if w not in PEOPLE) or "person"
+
+
+def emoji_split(name: str) -> str:
+    """Say where an emoji of this English name belongs: one stem in ten is "test"."""
+    digest = hashlib.sha256(stem(name).encode()).digest()
+    return "train" if int.from_bytes(digest[:4]) % 10 else "test"
+
+
+def read_emoji(card: Card, split: str, paths: list[Path]) -> tuple[Tensor, Tensor]:
+    """Read a sprite of 64 px pictures in 48 columns, and the table of their names.
+
+    Laid on white and brought to half the size. The label of an emoji is the place of
+    its Chinese name in ``card.classes``.
+
+    Raises:
+        CorruptFile: the sprite, the table and the card do not fit each other.
+    """
+    with paths[1].open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    try:
+        with Image.open(paths[0], formats=["PNG"]) as image:
+            sprite = torch.from_numpy(np.array(image.convert("RGBA")))
+    except (UnidentifiedImageError, OSError) as error:
+        raise CorruptFile(f"{paths[0]} is no whole PNG: {error}") from None
+    names = tuple(row["name_zh"] for row in rows)
+    if names != card.classes or sprite.shape[0] * 48 < len(rows) * 64:
+        raise CorruptFile(f"{paths[1]} has other names than the card of {card.name}")
+    tiles = sprite.unflatten(0, (-1, 64)).unflatten(2, (48, 64)).transpose(1, 2)
+    tiles = tiles.flatten(0, 1)[: len(rows)].movedim(3, 1).float()  # (N, 4, 64, 64)
+    share = tiles[:, 3:] / 255
+    white = tiles[:, :3] * share + 255 * (1 - share)
+    x = avg_pool2d(white, 2).round().to(torch.uint8)
+    numbers = [i for i, r in enumerate(rows) if emoji_split(r["name_en"]) == split]
+    return x[numbers], torch.tensor(numbers)
+
+
+def emoji_words(card: Card, paths: list[Path]) -> dict[str, tuple[str, ...]]:
+    """Return the Chinese keywords of each emoji by its Chinese name, from its table."""
+    with paths[1].open(encoding="utf-8", newline="") as file:
+        rows = csv.DictReader(file)
+        return {row["name_zh"]: tuple(row["keywords_zh"].split("|")) for row in rows}

@@ -27,6 +27,7 @@ from .unet import UNet
 
 NETS: dict[str, Callable[..., nn.Module]] = {  # (sample shape, width, classes)
     "unet": lambda shape, *sizes: UNet(shape[1], shape[0], *sizes),
+    "unet4": lambda shape, *sizes: UNet(shape[1], shape[0], *sizes, patch=4),
     "dit": lambda shape, *sizes: DiT(shape[1], shape[0], *sizes),
     "mlp": RowNet,
 }
@@ -34,6 +35,34 @@ NETS: dict[str, Callable[..., nn.Module]] = {  # (sample shape, width, classes)
 MATRIX_RATE = 20  # times the rate of the other parameters
 PART = 250  # images at a time: what a processor's cache holds
 Field = Callable[[Tensor, Tensor], Tensor]  # (x (B, ...), t (B,)) -> (B, ...)
+
+
+def masked(
+    x: Tensor, known: Tensor, shape: tuple[int, ...], *, images: bool = True
+) -> tuple[Tensor, Tensor]:
+    """Return samples and the mask of what is known of them, both (N, *shape).
+
+    Raises:
+        ValueError: x of another shape, or images not in [-1, 1]; no boolean mask, or
+            one that does not broadcast to x.
+    """
+    if x.shape[1:] != shape:
+        wanted = ", ".join(map(str, shape))
+        raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {wanted})")
+    if not (x.is_floating_point() and (not images or (x.abs() <= 1.001).all())):
+        raise ValueError(
+            f"x has dtype {x.dtype}, values from {x.min():.4g} to {x.max():.4g}: "
+            "give floating point in [-1, 1], x / 127.5 - 1 for uint8"
+        )
+    if known.dtype != torch.bool:
+        raise ValueError(f"known has dtype {known.dtype}: give a boolean mask")
+    try:
+        return x, known.expand_as(x)
+    except RuntimeError:
+        raise ValueError(
+            f"known has shape {tuple(known.shape)}, x {tuple(x.shape)}: give a "
+            "mask that broadcasts to x"
+        ) from None
 
 
 class Denoiser(GenerativeModel):
@@ -76,8 +105,8 @@ class Denoiser(GenerativeModel):
                 raise unknown("net", net, NETS)
             if net == "unet" and not images:  # the default
                 net = "mlp"
-            if net == "dit" and not images:
-                raise ValueError(f"net='dit', sample_shape={shape}: for square images")
+            if net in ("dit", "unet4") and not images:
+                raise ValueError(f"{net=}, sample_shape={shape}: for square images")
         finite("label_dropout", label_dropout, least=0, most=1)
         finite("learning_rate", learning_rate, above=0)
         if classes is not None:
@@ -116,7 +145,12 @@ class Denoiser(GenerativeModel):
             return batch, None
         x, labels = batch
         dropped = torch.rand(len(x), device=x.device) < self.label_dropout
-        return x, labels.masked_fill(dropped, self.classes)
+        dropped = dropped.view(-1, *[1] * (labels.dim() - 1))
+        return x, torch.where(dropped, self.unlabelled(labels), labels)
+
+    def unlabelled(self, labels: Tensor) -> Tensor:
+        """Return what stands for "no label", in the shape of ``labels``."""
+        return torch.full_like(labels, self.classes)
 
     def bounded(self, x: Tensor) -> Tensor:
         """Keep images in [-1, 1]; nothing is known of the bounds of other samples."""
@@ -131,30 +165,13 @@ class Denoiser(GenerativeModel):
         return standard_normal(n, *self.sample_shape, seed=seed).to(self.device)
 
     def masked(self, x: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-        """Return images and the mask of what is known of them, both (N, C, S, S).
+        """Return samples and the mask of what is known of them, on the model's device.
 
         Raises:
-            ValueError: x of another shape than the model's, or not in [-1, 1]; no
-                boolean mask, or one that does not broadcast to x.
+            ValueError: as ``masked``.
         """
-        if x.shape[1:] != self.sample_shape:
-            shape = ", ".join(map(str, self.sample_shape))
-            raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {shape})")
-        inside = self.modality != "images" or (x.abs() <= 1.001).all()
-        if not (x.is_floating_point() and inside):
-            raise ValueError(
-                f"x has dtype {x.dtype}, values from {x.min():.4g} to {x.max():.4g}: "
-                "give floating point in [-1, 1], x / 127.5 - 1 for uint8"
-            )
-        if known.dtype != torch.bool:
-            raise ValueError(f"known has dtype {known.dtype}: give a boolean mask")
-        try:
-            known = known.expand_as(x)
-        except RuntimeError:
-            raise ValueError(
-                f"known has shape {tuple(known.shape)}, x {tuple(x.shape)}: give a "
-                "mask that broadcasts to x"
-            ) from None
+        images = self.modality == "images"
+        x, known = masked(x, known, self.sample_shape, images=images)
         return x.to(self.device), known.to(self.device)
 
     def labels_for(
@@ -189,8 +206,8 @@ class Denoiser(GenerativeModel):
         def answer(x: Tensor, t: Tensor, labels: Tensor | None) -> Tensor:
             if guidance == 1:
                 return net(x, t, labels)
-            none = torch.full_like(labels, self.classes)
-            doubled = torch.cat([x, x]), torch.cat([t, t]), torch.cat([labels, none])
+            both = torch.cat([labels, self.unlabelled(labels)])
+            doubled = torch.cat([x, x]), torch.cat([t, t]), both
             with_class, without = net(*doubled).chunk(2)
             return torch.lerp(without, with_class, guidance)
 

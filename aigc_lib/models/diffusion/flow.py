@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ...arguments import at_least, unknown
+from ...arguments import at_least, finite, unknown
 from ..base import Batch, Update, noise_source
 from .denoiser import Denoiser
 from .solvers import SOLVERS, uniform_times
@@ -120,6 +120,48 @@ class FlowMatching(Denoiser):
         with self.for_sampling("net") as net:
             velocity = self.field(net, labels, guidance)
             return self.bounded(SOLVERS[solver](velocity, noise, times))
+
+    @property
+    def picture_shape(self) -> tuple[int, ...]:
+        """The shape of what ``sample`` draws."""
+        return self.sample_shape
+
+    def coded(self, x: Tensor) -> Tensor:
+        """Bring pictures to where the flow runs: here they are there already."""
+        return x.to(self.device)
+
+    def pictured(self, z: Tensor) -> Tensor:
+        """Bring what the flow has made to pictures, the inverse of ``coded``."""
+        return self.bounded(z)
+
+    def follow(
+        self,
+        x: Tensor,
+        start: float,
+        stop: float,
+        *,
+        labels: Tensor | None = None,
+        guidance: float = 1.0,
+        steps: int = 20,
+        solver: str = "midpoint",
+    ) -> Tensor:
+        """Carry x (N, *sample_shape) from time ``start`` to time ``stop``.
+
+        Times are in [0, 1], 0 for noise; backwards (``stop`` < ``start``) the flow
+        leads from a sample to its noise. ``labels`` are (N,) int64, of which number
+        ``classes`` means "no label".
+
+        Raises:
+            ValueError: unknown ``solver``, ``steps`` < 1, a time outside [0, 1].
+        """
+        if solver not in SOLVERS:
+            raise unknown("solver", solver, SOLVERS)
+        finite("start", start, least=0, most=1)
+        finite("stop", stop, least=0, most=1)
+        times = start + (stop - start) * self.times(steps)
+        with self.for_sampling("net") as net:
+            velocity = self.field(net, labels, guidance)
+            return SOLVERS[solver](velocity, x.to(self.device), times)
 
     def inpaint(
         self,

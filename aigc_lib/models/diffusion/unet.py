@@ -24,28 +24,40 @@ GROUPS = 2
 class UNet(nn.Module):
     """Images (B, C, S, S), times (B,) in [0, 1] and labels -> (B, C, S, S) float32.
 
-    The image is first folded: every 2 x 2 patch becomes one pixel of 4 C channels. The
+    The image is first folded: every ``patch`` x ``patch`` patch becomes one pixel. The
     full resolution is where convolutions cost most and see least. Two levels follow,
-    with ``width`` and 2 * ``width`` channels; for each doubling beyond 32 pixels one
-    more, with up to 4 * ``width``.
+    with ``width`` and 2 * ``width`` channels; for each doubling beyond 16 folded pixels
+    one more, with up to 4 * ``width``.
 
     With ``classes`` the net takes labels (B,) int64 in [0, classes]; the last one means
-    "no label". Raises ``ValueError`` if S is no multiple of 4, or ``width`` odd.
+    "no label". ``condition`` may be a module of your own, which makes of times and
+    labels, whatever these are, (B, 4 * ``width``).
+
+    Raises:
+        ValueError: S no multiple of 2 * ``patch``, or ``width`` odd.
     """
 
     inner = ("fine", "down", "coarse", "joined")  # layers whose matrices Muon may train
 
     def __init__(
-        self, image_size: int, channels: int, width: int, classes: int | None = None
+        self,
+        image_size: int,
+        channels: int,
+        width: int,
+        classes: int | None = None,
+        *,
+        patch: int = 2,
+        condition: nn.Module | None = None,
     ):
         super().__init__()
-        multiple_of(4, image_size=image_size)
+        multiple_of(2 * patch, image_size=image_size)
         multiple_of(GROUPS, width=width)
-        embedding = 4 * width
-        self.condition = TimeAndLabel(embedding, classes)
-        self.fold = nn.PixelUnshuffle(2)
-        self.enter = nn.Conv2d(4 * channels, width, 3, padding=1)
-        widths = [width * min(4, 2**k) for k in range(halvings(image_size))]
+        embedding, inputs = 4 * width, patch**2 * channels
+        self.condition = condition or TimeAndLabel(embedding, classes)
+        self.fold = nn.PixelUnshuffle(patch)
+        self.enter = nn.Conv2d(inputs, width, 3, padding=1)
+        levels = halvings(image_size * 2 // patch)
+        widths = [width * min(4, 2**k) for k in range(levels)]
         steps = list(pairwise(widths))  # (finer, coarser)
         self.fine = nn.ModuleList(ResidualBlock(a, a, embedding) for a, _ in steps)
         self.down = nn.ModuleList(nn.Conv2d(a, b, 2, stride=2) for a, b in steps)
@@ -60,14 +72,14 @@ class UNet(nn.Module):
         self.leave = nn.Sequential(
             nn.GroupNorm(GROUPS, width),
             nn.SiLU(),
-            zeroed(nn.Conv2d(width, 4 * channels, 3, padding=1)),
-            nn.PixelShuffle(2),
+            zeroed(nn.Conv2d(width, inputs, 3, padding=1)),
+            nn.PixelShuffle(patch),
         )
 
     def forward(self, x: Tensor, t: Tensor, labels: Tensor | None = None) -> Tensor:
         condition = self.condition(t, labels)  # (B, 4 width)
         folded = self.fold(x).contiguous(memory_format=torch.channels_last)
-        h, kept = self.enter(folded), []  # (B, width, S/2, S/2)
+        h, kept = self.enter(folded), []  # (B, width, S/2, S/2) for patches of 2
         for fine, down in zip(self.fine, self.down, strict=True):
             kept.append(fine(h, condition))
             h = down(kept[-1])  # (B, 2 width, S/4, S/4), ...

@@ -57,6 +57,7 @@ def upgrade() -> None:
         sa.Column("tries", sa.Integer, nullable=False),
         sa.Column("share", sa.Float, nullable=False),
         sa.Column("told", sa.Text, nullable=False),
+        sa.Column("look", sa.String(64)),
         sa.Column("result", sa.JSON),
         sa.Column("error", sa.Text),
         sa.Column("created", sa.Float, nullable=False),

@@ -1,0 +1,37 @@
+"""What people said of the pictures, as data to learn from."""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+
+from ...files import replacing
+from .store import Store
+
+LIST = "feedback.jsonl"
+
+
+def written(store: Store, path: str | os.PathLike) -> int:
+    """Write all feedback as a ZIP file; returns how many opinions there are.
+
+    ``feedback.jsonl`` has a line an opinion: ``picture`` names a PNG without a mark in
+    ``good/LABEL`` or ``bad/LABEL``, the two sides of a training or ranking set; ``job``
+    tells which pictures had the same request, and so can be compared.
+    """
+    said = store.said()
+    lines, there = [], set()
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
+        for row in said:
+            side = "good" if row["good"] else "bad"
+            label = "".join(c if c.isalnum() else "_" for c in row["label"]) or "_"
+            name = f"{side}/{label}/{row['picture']}.png"
+            told = {
+                k: row[k] for k in ("label", "good", "reasons", "at", "job", "model")
+            }
+            lines.append(json.dumps({"picture": name, **told}, ensure_ascii=False))
+            if name not in there:
+                file.writestr(name, store.blobs.get(row["raw"]))
+            there.add(name)
+        file.writestr(LIST, "\n".join(lines))
+    return len(said)

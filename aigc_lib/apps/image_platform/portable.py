@@ -1,0 +1,167 @@
+"""Export and import of all that an account has, as a ZIP file with checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator
+from typing import Any
+
+from ...codecs.mark import SIZE
+from ..accounts import Account
+from ..database import rows, sql
+from .store import FEEDBACK, PICTURES, Store
+from .studio import outward, pixels_of, plain_png
+from .upload import shown
+
+LIST = "pictures.json"
+MOST_PICTURES = 100_000
+MOST_BYTES = 2**20  # of one picture
+ACTIONS = ("make", "paint", "vary", "change", "walk", "move")
+KEPT = ("label", "action", "number", "favourite", "created", "mark", "recipe")
+
+
+def exported(store: Store, account: int) -> Iterator[bytes]:
+    """Yield the bytes of a ZIP file with an account's pictures and feedback."""
+    table = PICTURES.c
+    wanted = sql.select(PICTURES).where(
+        table.account == account, table.deleted.is_(None), table.blob != ""
+    )
+    said = sql.select(FEEDBACK).where(FEEDBACK.c.account == account)
+    with store.engine.connect() as connection:
+        pictures = rows(connection, wanted.order_by(table.id))
+        opinions = {row["picture"]: row for row in rows(connection, said)}
+    listed = []
+    for row in pictures:
+        told = {name: row[name] for name in (*KEPT, "id", "parent", "job")}
+        told |= {"png": row["blob"], "pixels": row["raw"]}
+        if row["id"] in opinions:
+            opinion = opinions[row["id"]]
+            told["feedback"] = {k: opinion[k] for k in ("good", "reasons")}
+        listed.append(told)
+    with tempfile.TemporaryFile() as out:
+        with zipfile.ZipFile(out, "w") as file:
+            for row in pictures:
+                file.writestr(f"pictures/{row['id']}.png", store.blobs.get(row["blob"]))
+                file.writestr(f"pixels/{row['id']}.png", store.blobs.get(row["raw"]))
+            file.writestr(LIST, json.dumps({"version": 1, "pictures": listed}))
+        out.seek(0)
+        while piece := out.read(2**20):
+            yield piece
+
+
+def imported(
+    platform: Any, account: Account, data: bytes, source: str = ""
+) -> dict[str, int]:
+    """Add the pictures of an exported file to an account; those that it has stay.
+
+    Each picture is read and its checksum compared before anything is stored; all or
+    nothing. Its mark is made anew. It costs quota, a picture each.
+
+    Raises:
+        ValueError: no such file, damaged, or changed; in Chinese.
+        OverQuota: more pictures than the account may add today.
+    """
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as file:
+            listed = json.loads(_bounded(file, LIST, 64 * 2**20))["pictures"]
+            if not isinstance(listed, list) or len(listed) > MOST_PICTURES:
+                raise ValueError("图片太多。")
+            found = [_picture(file, told) for told in listed]
+    except (zipfile.BadZipFile, KeyError, TypeError, RecursionError) as error:
+        raise ValueError(
+            f"不是导出的文件，或已损坏（{type(error).__name__}）。"
+        ) from None
+    except json.JSONDecodeError:
+        raise ValueError("不是导出的文件：目录读不懂。") from None
+    store = platform.store
+    for picture in found:
+        picture["blob"] = store.blobs.put(picture.pop("png"))
+        picture["raw"] = store.blobs.put(picture.pop("pixels"))
+    with store.engine.begin() as connection:
+        new = _add(store, connection, account.id, found)
+        if new:
+            platform.accounts.spend(connection, account, new)
+        told = {"new": new, "all": len(found)}
+        platform.accounts.note(
+            account.id, "import", told, source, connection=connection
+        )
+    return {"new": new, "known": len(found) - new}
+
+
+def _add(store: Store, connection: Any, account: int, found: list[dict]) -> int:
+    """Insert pictures with their parents and feedback; returns how many were new."""
+    numbers: dict[int, int] = {}
+    new = 0
+    for picture in sorted(found, key=lambda one: one["id"]):
+        table = PICTURES.c
+        job = hashlib.sha256(f"{account} {picture['job']}".encode()).hexdigest()[:32]
+        at = [(job, picture["number"]), (picture["job"], picture["number"])]
+        had = connection.execute(
+            sql.select(table.id).where(
+                table.account == account,
+                sql.tuple_(table.job, table.number).in_(at),
+            )
+        ).scalar()
+        if had is None:
+            row = {name: picture[name] for name in (*KEPT, "blob", "raw", "features")}
+            row |= {"account": account, "job": job, "model": None}
+            row["parent"] = numbers.get(picture["parent"])
+            had = connection.scalar(PICTURES.insert().values(row).returning(table.id))
+            new += 1
+            if picture["feedback"] is not None:
+                store.say(connection, had, account, **picture["feedback"])
+        numbers[picture["id"]] = had
+    return new
+
+
+def _picture(file: zipfile.ZipFile, told: dict[str, Any]) -> dict[str, Any]:
+    """Check one picture of an import, down to its pixels."""
+    number = int(told["id"])
+    picture = {
+        "id": number,
+        "parent": None if told["parent"] is None else int(told["parent"]),
+        "number": int(told["number"]),
+        "job": shown(str(told["job"]))[:32],
+        "label": shown(str(told["label"]))[:80],
+        "action": told["action"],
+        "favourite": told["favourite"] is True,
+        "created": float(told["created"]),
+        "recipe": told["recipe"],
+        "feedback": _opinion(told.get("feedback")),
+    }
+    sane = 0 <= picture["number"] < 2**31 and 0 <= picture["created"] < 2**33
+    sane = sane and picture["action"] in ACTIONS
+    if not sane or not isinstance(picture["recipe"], dict):
+        raise ValueError(f"第 {number} 张的说明不对。")
+    for name, folder in (("png", "pictures"), ("pixels", "pixels")):
+        data = _bounded(file, f"{folder}/{number}.png", MOST_BYTES)
+        if hashlib.sha256(data).hexdigest() != told[name]:
+            raise ValueError(f"第 {number} 张的校验和不对：文件被改过或损坏。")
+    try:
+        pixels = pixels_of(data)
+        if max(pixels.shape[1:]) > SIZE or pixels.shape[1] != pixels.shape[2]:
+            raise ValueError
+        # what leaves the house is made anew: the file is not believed
+        picture |= outward(pixels, picture["recipe"])
+    except Exception:
+        raise ValueError(f"第 {number} 张不是完整的图。") from None
+    return picture | {"pixels": plain_png(pixels)}
+
+
+def _opinion(told: Any) -> dict[str, Any] | None:
+    if told is None:
+        return None
+    reasons = [shown(str(reason))[:20] for reason in told["reasons"][:10]]
+    return {"good": told["good"] is True, "reasons": reasons}
+
+
+def _bounded(file: zipfile.ZipFile, name: str, most: int) -> bytes:
+    with file.open(name) as entry:
+        data = entry.read(most + 1)
+    if len(data) > most:
+        raise ValueError(f"{name} 太大。")
+    return data

@@ -1,0 +1,219 @@
+"""Pictures from outside: each is looked at before it is read, and made anew.
+
+What is kept are the pixels of a square of one size. Nothing else of a file comes in: no
+name as a path, no metadata, nothing that hangs behind the picture.
+"""
+
+from __future__ import annotations
+
+import io
+import tempfile
+import unicodedata
+import zipfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import torch
+from PIL import Image
+from safetensors.torch import load, save
+from torch import Tensor
+
+from ...data.own.folder import LeftOut
+from ...data.own.pictures import looked_at, square
+
+MOST_FILE = 20 * 2**20  # bytes of one picture
+MOST_PIXELS = 40_000_000
+LEAST_SIDE = 8  # pixels
+MOST_FILES = 5_000
+MOST_ALL = 512 * 2**20  # bytes of all that a ZIP file holds, unpacked
+MOST_RATIO = 200  # of unpacked to packed: beyond, it is a bomb
+LEAST = 20  # pictures from which something can be learned
+OTHER = "未分类"
+
+
+class Album(NamedTuple):
+    """What an upload holds: ``x`` (N, 3, S, S) uint8, ``y`` (N,), class names.
+
+    ``refused`` tells of each file that is not in it why.
+    """
+
+    x: Tensor
+    y: Tensor
+    classes: tuple[str, ...]
+    refused: list[tuple[str, str]]
+
+
+def one(data: bytes, size: int, channels: int = 3) -> Tensor:
+    """Read one picture as (``channels``, ``size``, ``size``) uint8.
+
+    It is turned as its EXIF data say, laid on white, cropped to the middle square; of
+    an animation the first frame counts.
+
+    Raises:
+        ValueError: no picture, damaged, too large or too small; in Chinese.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "picture")
+        path.write_bytes(data)
+        return _read(path, size, channels)
+
+
+def opened(data: bytes, most: int = 2_048) -> Tensor:
+    """Read one picture at its own size, (3, H, W) uint8, sides at most ``most``.
+
+    Raises:
+        ValueError: as ``one``, or larger than ``most``.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "picture")
+        path.write_bytes(data)
+        _look(path)
+        try:
+            with Image.open(path) as image:
+                if max(image.size) > most:
+                    raise ValueError(f"边长超过 {most:,} 像素：请先缩小。")
+                width, height = image.size
+                image = image.convert("RGB")
+                raw = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
+        except ValueError:
+            raise
+        except Exception:  # a damaged file makes PIL fail in any way
+            raise ValueError("文件损坏或不完整。") from None
+    return raw.view(height, width, 3).movedim(2, 0)
+
+
+def read(files: Iterable[tuple[str, bytes]], size: int = 64) -> Album:
+    """Read named files, pictures or ZIP files of pictures, as an album.
+
+    The class of a picture is the folder that it lies in. What cannot be used is refused
+    with its reason, and the rest is kept.
+
+    Raises:
+        ValueError: fewer than ``LEAST`` pictures can be used; it says why.
+    """
+    kept: list[tuple[str, Tensor]] = []
+    refused: list[tuple[str, str]] = []
+    for seen, (name, data) in enumerate(_unpacked(files, refused)):
+        if seen == MOST_FILES:
+            raise ValueError(f"文件超过 {MOST_FILES:,} 个：请分几次上传。")
+        try:
+            kept.append((_label(name), one(data, size)))
+        except ValueError as error:
+            refused.append((shown(name), str(error)))
+    if len(kept) < LEAST:
+        told = "；".join(f"{name}：{why}" for name, why in refused[:3])
+        raise ValueError(f"能用的图片只有 {len(kept)} 张，至少要 {LEAST} 张。{told}")
+    classes = tuple(sorted({label for label, _ in kept}))
+    y = torch.tensor([classes.index(label) for label, _ in kept])
+    return Album(torch.stack([pixels for _, pixels in kept]), y, classes, refused)
+
+
+def packed(album: Album) -> bytes:
+    """The bytes of an album's pictures, for the store."""
+    return save({"x": album.x.contiguous(), "y": album.y})
+
+
+def unpacked(data: bytes) -> tuple[Tensor, Tensor]:
+    """What ``packed`` wrote: ``x`` and ``y``."""
+    found = load(data)
+    return found["x"], found["y"]
+
+
+def shown(name: str) -> str:
+    """A file's name as a page may show it: one short line."""
+    plain = "".join(c for c in name if unicodedata.category(c)[0] != "C").strip()
+    return plain if len(plain) <= 60 else f"…{plain[-59:]}"
+
+
+def _read(path: Path, size: int, channels: int) -> Tensor:
+    _look(path)
+    try:
+        return square(path, channels, size)
+    except LeftOut as reason:
+        raise ValueError(f"{reason.chinese}。") from None
+
+
+def _look(path: Path) -> None:
+    """Refuse by its size and its header what is not to be decoded."""
+    if path.stat().st_size > MOST_FILE:
+        raise ValueError(f"超过 {MOST_FILE // 2**20} MiB。")
+    if not path.stat().st_size:
+        raise ValueError("空文件。")
+    try:
+        least, _ = looked_at(path)
+    except LeftOut as reason:
+        raise ValueError(f"{reason.chinese}。") from None
+    with Image.open(path) as image:
+        if image.width * image.height > MOST_PIXELS:
+            raise ValueError("像素太多。")
+    if least < LEAST_SIDE:
+        raise ValueError(f"短边只有 {least} 像素，至少要 {LEAST_SIDE}。")
+
+
+def _label(name: str) -> str:
+    """The folder of a file within what was chosen, as a class; never as a path."""
+    folders = PurePosixPath(name.replace("\\", "/")).parts[:-1]
+    label = shown(folders[-1])[:40].strip() if folders else ""
+    return label if label not in ("", ".", "/") else OTHER
+
+
+def _unpacked(
+    files: Iterable[tuple[str, bytes]], refused: list[tuple[str, str]]
+) -> Iterator[tuple[str, bytes]]:
+    """Yield the files, and for a ZIP file what it holds, as long as that is sane."""
+    left = MOST_ALL
+    for name, data in files:
+        if _hidden(name):
+            continue
+        if not data.startswith(b"PK\x03\x04"):
+            if len(data) > left:
+                raise ValueError(f"全部超过 {MOST_ALL // 2**20} MiB：请分几次上传。")
+            left -= len(data)
+            yield name, data
+            continue
+        try:
+            archive = zipfile.ZipFile(io.BytesIO(data))
+            entries = [e for e in archive.infolist() if not e.is_dir()]
+        except (zipfile.BadZipFile, ValueError, NotImplementedError):
+            refused.append((shown(name), "压缩包损坏。"))
+            continue
+        for entry in entries[: MOST_FILES + 1]:
+            if _hidden(entry.filename):
+                continue
+            try:
+                content = _entry(archive, entry, left)
+            except ValueError as error:
+                refused.append((shown(entry.filename), str(error)))
+                continue
+            left -= len(content)
+            yield entry.filename, content
+
+
+def _entry(archive: zipfile.ZipFile, entry: Any, left: int) -> bytes:
+    """Read one file of a ZIP file, never more of it than is allowed."""
+    parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
+    if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in parts[0]:
+        raise ValueError("名字里有上级目录或绝对路径，不收。")
+    if entry.flag_bits & 1:
+        raise ValueError("压缩包有密码，打不开。")
+    most = min(MOST_FILE, left)
+    bomb = entry.file_size > MOST_RATIO * max(entry.compress_size, 1_000)
+    if bomb or entry.file_size > most:
+        raise ValueError("解开后太大。")
+    try:
+        with archive.open(entry) as file:
+            content = file.read(most + 1)
+    except Exception:  # damaged in any way
+        raise ValueError("压缩包里的这一项损坏。") from None
+    if len(content) > most:
+        raise ValueError("解开后太大。")
+    return content
+
+
+def _hidden(name: str) -> bool:
+    """What systems put beside pictures without being asked."""
+    parts = PurePosixPath(name.replace("\\", "/")).parts
+    return any(p.startswith((".", "__MACOSX")) and p != ".." for p in parts) or (
+        bool(parts) and parts[-1] in ("Thumbs.db", "desktop.ini")
+    )

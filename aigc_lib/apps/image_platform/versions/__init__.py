@@ -1,0 +1,1 @@
+"""How the tables of the image platform came about, one change after another."""

@@ -1,0 +1,70 @@
+"""What generated pictures are worth, by the features of a classifier."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate, normalize
+
+from ..arguments import at_least, whole
+from .distances import frechet_distance, precision_recall
+from .memorisation import copying
+
+
+def quality(train: Tensor, held_out: Tensor, drawn: Tensor, k: int = 5) -> dict:
+    """Compare drawn pictures with real ones that the model never saw.
+
+    All are features (N, D) of one network: of the pictures that the model learned from,
+    of others that are real, and of those that it drew. Returns ``fd`` (Fréchet
+    distance), ``precision`` and ``recall`` between drawn and held-out pictures, and
+    ``closer``, ``z`` and ``suspects`` of ``memorisation.copying``: 0.5, about 0 and
+    0.01 where the model copies nothing.
+
+    Raises:
+        ValueError: fewer than k + 1 rows, rows of different lengths.
+    """
+    found = {"fd": frechet_distance(held_out, drawn)}
+    both = precision_recall(held_out, drawn, k=k)
+    found |= {"precision": both["precision"], "recall": both["recall"]}
+    return found | copying(train, held_out, drawn)
+
+
+def similar(query: Tensor, gallery: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """Return cosine distances and rows of the k most similar, nearest first, (Q, k).
+
+    ``query`` (Q, D) and ``gallery`` (N, D) are features of one network.
+
+    Raises:
+        ValueError: ``k`` below 1 or above N, features of different lengths.
+    """
+    if query.dim() != 2 or gallery.dim() != 2 or query.shape[1] != gallery.shape[1]:
+        raise ValueError(
+            f"query has shape {tuple(query.shape)}, gallery {tuple(gallery.shape)}: "
+            "give (Q, D) and (N, D)"
+        )
+    if whole("k", k, 1) > len(gallery):
+        raise ValueError(f"k={k}: the gallery holds {len(gallery)} pictures")
+    cosine = normalize(query.float(), dim=1) @ normalize(gallery.float(), dim=1).T
+    found = (1 - cosine).clamp_min(0).topk(k, largest=False)
+    return found.values, found.indices
+
+
+def resized(x: Tensor, size: int, channels: int = 3) -> Tensor:
+    """Bring square pictures (N, C, S, S), uint8 or in [-1, 1], to a network's size.
+
+    Returns (N, ``channels``, ``size``, ``size``) in [-1, 1]; grey becomes three equal
+    channels, colour its mean.
+
+    Raises:
+        ValueError: not 1 or 3 channels, a ``size`` below 1.
+    """
+    at_least(1, size=size)
+    if x.dim() != 4 or x.shape[1] not in (1, 3) or channels not in (1, 3):
+        raise ValueError(f"x has shape {tuple(x.shape)}: give (N, C, S, S), C 1 or 3")
+    x = x.float() / 127.5 - 1 if x.dtype == torch.uint8 else x.float()
+    if x.shape[1] != channels:
+        x = x.mean(1, keepdim=True).expand(-1, channels, -1, -1)
+    if x.shape[-1] != size:
+        options = {"mode": "bilinear", "antialias": True, "align_corners": False}
+        x = interpolate(x, (size, size), **options)
+    return x.clamp(-1, 1)

@@ -1,0 +1,137 @@
+"""A classifier of pictures: who judges what is drawn, and what finds look-alikes."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy, silu
+from torch.optim import AdamW, Optimizer
+
+from ..arguments import at_least, finite, multiple_of
+from .base import Batch, Trainable, Update, in_parts
+
+
+class PictureNet(nn.Module):
+    """Pictures (B, C, S, S) in [-1, 1] -> features (B, 4 width).
+
+    Every 2 x 2 patch becomes a pixel first; three levels of two residual blocks follow,
+    and the mean over all places.
+
+    Raises:
+        ValueError: S no multiple of 8.
+    """
+
+    def __init__(self, image_size: int, channels: int, width: int):
+        super().__init__()
+        multiple_of(8, image_size=image_size)
+        widths = [width, 2 * width, 4 * width]
+        self.enter = nn.Sequential(
+            nn.PixelUnshuffle(2), nn.Conv2d(4 * channels, width, 3, padding=1)
+        )
+        self.blocks = nn.ModuleList()
+        for inputs, outputs, stride in zip(
+            [width, *widths[:-1]], widths, [1, 2, 2], strict=True
+        ):
+            self.blocks.append(PictureBlock(inputs, outputs, stride))
+            self.blocks.append(PictureBlock(outputs, outputs, 1))
+        self.norm = nn.BatchNorm2d(widths[-1])
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.enter(x.contiguous(memory_format=torch.channels_last))
+        for block in self.blocks:
+            h = block(h)
+        return silu(self.norm(h)).mean((2, 3)).float()
+
+
+class PictureBlock(nn.Module):
+    """Two convolutions beside a shortcut; ``stride`` 2 halves the picture."""
+
+    def __init__(self, inputs: int, outputs: int, stride: int):
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, padding=1, bias=False)
+        self.norm2 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, padding=1, bias=False)
+        same = inputs == outputs and stride == 1
+        self.shortcut = nn.Identity() if same else nn.Conv2d(inputs, outputs, 1, stride)
+
+    def forward(self, x: Tensor) -> Tensor:
+        h = self.conv1(silu(self.norm1(x)))
+        return self.shortcut(x) + self.conv2(silu(self.norm2(h)))
+
+
+class PictureClassifier(Trainable):
+    """Tells to which of ``classes`` a picture belongs; its features find look-alikes.
+
+    Trained by cross-entropy with smoothed labels, on pairs (pictures, labels).
+
+    Raises:
+        ValueError: ``classes`` below 2, a size below 1, ``image_size`` no multiple of
+            8, ``smoothing`` outside [0, 1).
+    """
+
+    conditional = True
+    sampled = ("net", "head")
+
+    def __init__(
+        self,
+        image_size: int = 64,
+        channels: int = 3,
+        classes: int = 10,
+        width: int = 32,
+        *,
+        smoothing: float = 0.1,
+        learning_rate: float = 2e-3,
+    ):
+        at_least(2, classes=classes)
+        at_least(1, channels=channels, width=width)
+        finite("smoothing", smoothing, least=0, below=1)
+        finite("learning_rate", learning_rate, above=0)
+        super().__init__()
+        self.sample_shape = (channels, image_size, image_size)
+        self.classes = classes
+        self.net = PictureNet(image_size, channels, width)
+        self.head = nn.Linear(4 * width, classes)
+        self.smoothing, self.learning_rate = smoothing, learning_rate
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One AdamW."""
+        parts = nn.ModuleList([self.net, self.head])
+        adam = AdamW(parts.parameters(), self.learning_rate, weight_decay=0.05)
+        return {"net": adam}
+
+    def training_step(self, batch: Batch, update: Update) -> None:
+        """One step of cross-entropy."""
+        x, labels = batch
+        logits = self.head(self.net(x))
+        update("net", cross_entropy(logits, labels, label_smoothing=self.smoothing))
+
+    def features(self, x: Tensor) -> Tensor:
+        """Return what the last layer reads: pictures (N, C, S, S) -> (N, 4 width).
+
+        ``x``: uint8, or floating point in [-1, 1].
+
+        Raises:
+            ValueError: pictures of another shape.
+        """
+        x = self._checked(x)
+        with self.for_sampling("net") as net:
+            return in_parts(net, x)
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Return how likely each class is: pictures as for ``features`` -> (N, K)."""
+        found = self.features(x)
+        with self.for_sampling("head") as head:
+            return head(found).softmax(1)
+
+    def classify(self, x: Tensor) -> Tensor:
+        """Return the likeliest class of each picture, (N,) int64."""
+        return self.probabilities(x).argmax(1)
+
+    def _checked(self, x: Tensor) -> Tensor:
+        if x.shape[1:] != self.sample_shape or not len(x):
+            shape = ", ".join(map(str, self.sample_shape))
+            raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {shape}), N >= 1")
+        if x.dtype == torch.uint8:
+            x = x.float() / 127.5 - 1
+        return x.to(self.device)

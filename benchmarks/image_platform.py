@@ -1,0 +1,168 @@
+"""How the image platform bears load, kills, and a second worker.
+
+``load``: 1, 4 and 16 clients ask for pictures of the house's small models, for a minute
+each and the last for five; p50 and p95 of a request, the memory of the server.
+``batching``: 32 requests of one picture, one after another and as they wait together.
+``killed``: 50 kills of the server (SQLite, PostgreSQL), and of the server and two
+workers in turn (PostgreSQL and S3), while four clients ask.
+``workers``: 1,000 jobs of one picture, by one worker and by two, each on a core of its
+own, PostgreSQL and S3. ``QUICK=1`` is a quick try of each.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import torch
+
+from aigc_lib import models
+from aigc_lib.apps.image_platform.load import load
+from aigc_lib.apps.image_platform.store import Store
+from aigc_lib.apps.image_platform.studio import Studio
+from aigc_lib.apps.image_platform.trainer import CLOTHES, add_file
+from aigc_lib.data import load as load_data
+from aigc_lib.train import fit
+from benchmarks import servers
+from benchmarks.platform_runs import killed, pace, site
+from benchmarks.record import kept, record
+
+NAME = "image_platform"
+QUICK = bool(os.environ.get("QUICK"))
+KILLS, JOBS = (3, 20) if QUICK else (50, 1_000)
+SECONDS = {1: 60.0, 4: 60.0, 16: 300.0}
+TRAINED = Path("_build") / "bench" / NAME
+STEPS = {"gan": 600, "flow": 500}  # as the house trains them on the spot
+
+
+def small(kind: str) -> Path:
+    """Train a small model as the platform does at its first start, once."""
+    path = TRAINED / f"{kind}.safetensors"
+    if not path.exists():
+        data = load_data("fashion_mnist")
+        torch.manual_seed(0)
+        kinds = {"gan": models.ConditionalGAN, "flow": models.FlowMatching}
+        model = kinds[kind](image_size=28, channels=1, classes=10)
+        fit(model, data, steps=STEPS[kind])
+        model.save(path)
+    return path
+
+
+def titled(*kinds: str) -> dict[str, tuple[Path, tuple[str, ...]]]:
+    """Models for a platform, by title."""
+    return {kind: (small(kind), CLOTHES) for kind in kinds}
+
+
+def loaded(clients: int) -> dict:
+    """Load a server with some clients."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        url = f"sqlite:///{place / 'platform.sqlite'}"
+        blobs = (place / "blobs").as_uri()
+        with site(place, url, blobs, titled("gan", "flow")) as one:
+            one.serve()
+            seconds = 5.0 if QUICK else SECONDS[clients]
+            pid = one.server.pid
+            return load(one.address, one.key, clients=clients, seconds=seconds, pid=pid)
+
+
+def batching(requests: int = 32) -> dict:
+    """Pictures a second, one request after another and all waiting together."""
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        url = f"sqlite:///{place / 'platform.sqlite'}"
+        store = Store(url, (place / "blobs").as_uri())
+        add_file(store, small("flow"), "flow", list(CLOTHES))
+        (blob,) = store.house_models()
+        studio = Studio(store)
+        asked = [
+            {"n": 1, "seed": seed, "labels": seed % 10, "guidance": 2.0, "steps": 20}
+            for seed in range(4 if QUICK else requests)
+        ]
+        alone = [studio.together(blob, one) for one in asked[:2]]  # warm
+        begun = time.perf_counter()
+        alone = [studio.together(blob, one) for one in asked]
+        first = time.perf_counter() - begun
+        together = [None] * len(asked)
+
+        def ask(i: int) -> None:
+            together[i] = studio.together(blob, asked[i])
+
+        threads = [threading.Thread(target=ask, args=(i,)) for i in range(len(asked))]
+        begun = time.perf_counter()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        second = time.perf_counter() - begun
+    same = all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
+    return {
+        "requests": len(asked),
+        "one_by_one": round(len(asked) / first, 2),
+        "together": round(len(asked) / second, 2),
+        "gain": round(first / second, 2),
+        "same_bits": same,
+    }
+
+
+def kills(kind: str) -> dict:
+    """Kill processes of a platform on one kind of database and store."""
+    os.environ.update(servers.KEYS)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        blobs = (place / "blobs").as_uri()
+        if kind == "sqlite":
+            url = f"sqlite:///{place / 'platform.sqlite'}"
+            with site(place, url, blobs, titled("flow")) as one:
+                return killed(one, KILLS, CLOTHES[0])
+        with servers.postgres() as url:
+            if kind == "postgresql":
+                with site(place, url, blobs, titled("flow")) as one:
+                    return killed(one, KILLS, CLOTHES[0])
+            with servers.s3() as s3, site(place, url, s3, titled("flow")) as one:
+                return killed(one, KILLS, CLOTHES[0], workers=2)
+
+
+def paced(cores: list[int]) -> dict:
+    """Let workers on these cores do all jobs."""
+    os.environ.update(servers.KEYS)
+    with tempfile.TemporaryDirectory() as folder, servers.postgres() as url:
+        place = Path(folder)
+        with servers.s3() as blobs, site(place, url, blobs, titled("flow")) as one:
+            return pace(one, JOBS, CLOTHES[0], cores)
+
+
+def main(parts: list[str]) -> None:
+    """Measure all parts, or those that are named, and record when all are there."""
+    TRAINED.mkdir(parents=True, exist_ok=True)
+    cores = sorted(os.sched_getaffinity(0))
+    whole = {f"load {n}": lambda n=n: loaded(n) for n in SECONDS}
+    whole["batching"] = batching
+    for kind in ("sqlite", "postgresql", "postgresql, s3, two workers"):
+        whole[f"killed {kind}"] = lambda kind=kind: kills(kind)
+    whole["workers 1"] = lambda: paced(cores[:1])
+    whole["workers 2"] = lambda: paced((cores * 2)[:2])
+    chosen = [key for key in whole if not parts or any(map(key.startswith, parts))]
+    rows = {}
+    for key in chosen:
+        rows[key] = kept(NAME, key, whole[key])
+        print(key, rows[key], flush=True)
+    if len(chosen) == len(whole):
+        one, two = (rows[f"workers {n}"]["jobs_a_second"] for n in (1, 2))
+        rows["workers 2"]["gain"] = round(two / one, 2)
+        record(
+            NAME,
+            {key.replace(" ", "_").replace(",", ""): row for key, row in rows.items()},
+            cores=len(cores),
+            models="the conditional GAN and the flow that a first start trains, 28 px",
+            request="1 to 4 pictures, steps 20, guidance 2; the clock from the request "
+            "to the last picture fetched",
+        )
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,642 @@
+"""The image platform: asked, drawn, kept, found again, taken along, refused."""
+
+import hashlib
+import io
+import json
+import zipfile
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+pytest.importorskip("sqlalchemy")
+pytest.importorskip("obstore")
+pytest.importorskip("fastapi")
+
+from fastapi.testclient import TestClient
+from tiny_platform import CLASSES, finished, platform_at, png
+
+from aigc_lib.apps.backup import backup, restore
+from aigc_lib.apps.image_platform import store as stores
+from aigc_lib.apps.image_platform.__main__ import parser
+from aigc_lib.apps.image_platform.feedback import written
+from aigc_lib.apps.image_platform.load import quantile
+from aigc_lib.apps.image_platform.platform import PROJECT, Platform
+from aigc_lib.apps.image_platform.service import service
+from aigc_lib.apps.image_platform.store import ALL
+from aigc_lib.apps.image_platform.studio import mask_of, pixels_of, plain_png
+from aigc_lib.codecs.recipe import recipe_of
+
+RED = {"model": 1, "label": "红", "n": 3, "seed": 7, "steps": 4}
+EDIT = {"steps": 4, "seed": 3}
+
+
+@pytest.fixture(scope="module")
+def platform(tmp_path_factory):
+    with platform_at(tmp_path_factory.mktemp("platform")) as platform:
+        platform.ann = platform.accounts.add("ann", quota=100_000)
+        platform.bob = platform.accounts.add("bob", quota=100_000)
+        platform.boss = platform.accounts.add("boss", "admin")
+        yield platform
+
+
+@pytest.fixture(scope="module")
+def app(platform):
+    return service(platform)
+
+
+def client_of(app, key):
+    client = TestClient(app, follow_redirects=False, raise_server_exceptions=False)
+    client.headers["Authorization"] = f"Bearer {key}"
+    return client
+
+
+@pytest.fixture
+def ann(app, platform):
+    return client_of(app, platform.ann)
+
+
+@pytest.fixture
+def bob(app, platform):
+    return client_of(app, platform.bob)
+
+
+@pytest.fixture(scope="module")
+def three(app, platform):
+    """Three red pictures of ann's."""
+    client = client_of(app, platform.ann)
+    job = finished(client, client.post("/api/pictures", json=RED))
+    assert job["state"] == "done", job
+    return job["pictures"]
+
+
+def bytes_of(client, picture):
+    return client.get(picture["url"]).content
+
+
+def raw(platform, picture, name="ann"):
+    account = platform.accounts.by_name(name)
+    row = platform.store.picture(picture["id"], account.id)
+    return pixels_of(platform.store.blobs.get(row["raw"]))
+
+
+def edited(client, picture, action, **asked):
+    url = f"/api/pictures/{picture['id']}/edits"
+    return client.post(url, json={"action": action, **EDIT, **asked})
+
+
+# ---- to generate -----------------------------------------------------------------------
+
+
+def test_pictures_come_with_their_recipe(ann, three, platform):
+    assert [p["label"] for p in three] == ["红"] * 3
+    data = bytes_of(ann, three[1])
+    image = Image.open(io.BytesIO(data))
+    assert (image.format, image.size) == ("PNG", (128, 128))
+    recipe = recipe_of(data)
+    model = platform.store.model(1, None)
+    assert recipe["model_sha256"] == model["blob"]
+    asked = ("label", "seed", "steps", "number")
+    assert [recipe[name] for name in asked] == ["红", 7, 4, 1]
+    assert raw(platform, three[0]).shape == (3, 32, 32)
+
+
+@pytest.mark.parametrize("model", [1, 2])
+def test_the_same_request_gives_the_same_bytes_alone_or_in_company(ann, bob, model):
+    asked = {**RED, "model": model}
+    alone = finished(ann, ann.post("/api/pictures", json=asked))
+    others = [{**asked, "seed": seed, "n": seed % 4 + 1} for seed in range(12)]
+    answers = [bob.post("/api/pictures", json=other) for other in others]
+    answers.insert(5, bob.post("/api/pictures", json=asked))
+    company = [finished(bob, answer) for answer in answers][5]
+    first = [bytes_of(ann, picture) for picture in alone["pictures"]]
+    assert first == [bytes_of(bob, picture) for picture in company["pictures"]]
+    assert len(set(first)) == 3  # and three different ones
+    seeds = {*(hashlib.sha256(b).hexdigest() for b in first)}
+    other = finished(ann, ann.post("/api/pictures", json={**asked, "seed": 8}))
+    new = {hashlib.sha256(bytes_of(ann, p)).hexdigest() for p in other["pictures"]}
+    assert not seeds & new
+
+
+def test_a_request_sent_twice_is_one(ann):
+    headers = {"Idempotency-Key": "once"}
+    both = [ann.post("/api/pictures", json=RED, headers=headers) for _ in "ab"]
+    assert both[0].json() == both[1].json()
+    left = ann.get("/api/me").json()["left"]
+    again = ann.post("/api/pictures", json=RED, headers=headers)
+    assert again.json() == both[0].json()
+    assert ann.get("/api/me").json()["left"] == left
+    other = ann.post("/api/pictures", json={**RED, "n": 1}, headers=headers)
+    assert other.status_code == 409
+    assert len(finished(ann, both[0])["pictures"]) == 3
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"n": 0},
+        {"n": 17},
+        {"n": "many"},
+        {"seed": -1},
+        {"seed": 2**31},
+        {"steps": 1},
+        {"steps": 10**9},
+        {"guidance": -1},
+        {"model": 99},
+        {"model": "1; DROP TABLE models"},
+        {"label": "紫"},
+        {"label": "x" * 41},
+        {"label": None},
+        {"label": "红\x00"},
+        {"label": "\ud800"},
+        {"unknown": 1},
+    ],
+)
+def test_a_wrong_request_is_refused_with_a_reason(ann, wrong):
+    before = ann.get("/api/me").json()["left"]
+    answer = ann.post("/api/pictures", json={**RED, **wrong})
+    assert answer.status_code == 422
+    assert any("\u4e00" <= c <= "\u9fff" for c in answer.json()["error"])
+    assert ann.get("/api/me").json()["left"] == before
+
+
+def test_no_json_and_no_number(ann):
+    for body in (b"", b"{", b"[]", b'{"n": NaN}', b"\xff", b"[" * 10_000):
+        headers = {"Content-Type": "application/json"}
+        answer = ann.post("/api/pictures", content=body, headers=headers)
+        assert answer.status_code in (400, 422), body[:20]
+
+
+def test_quota(app, platform):
+    client = client_of(app, platform.accounts.add("poor", quota=4))
+    assert client.post("/api/pictures", json=RED).status_code == 202
+    answer = client.post("/api/pictures", json=RED)
+    assert answer.status_code == 429
+    assert "还剩 1" in answer.json()["error"]
+    assert int(answer.headers["retry-after"]) > 0
+    assert client.post("/api/pictures", json={**RED, "n": 1}).status_code == 202
+
+
+# ---- to edit -------------------------------------------------------------------------
+
+
+def test_painting_changes_nothing_outside_of_the_mask(ann, three, platform):
+    mask = ["0000", "0110", "0110", "0000"]
+    job = finished(ann, edited(ann, three[0], "paint", mask=mask, label="绿"))
+    (version,) = job["pictures"]
+    assert (version["parent"], version["action"]) == (three[0]["id"], "paint")
+    before, after = raw(platform, three[0]), raw(platform, version)
+    inside = mask_of(mask, 32)[0, 0]
+    assert torch.equal(before[:, ~inside], after[:, ~inside])
+    assert not torch.equal(before[:, inside], after[:, inside])
+
+
+def test_every_edit_is_a_version_with_its_parent(ann, three, platform):
+    edits = [
+        edited(ann, three[0], "vary", strength=0.5, n=2),
+        edited(ann, three[0], "change", label="绿"),
+        edited(ann, three[0], "walk", other=three[1]["id"], n=3),
+        edited(ann, three[0], "move", plus="红", minus="绿", amount=0.5),
+    ]
+    green = {**RED, "label": "绿"}
+    finished(ann, ann.post("/api/pictures", json=green))
+    jobs = [finished(ann, edit) for edit in edits[:3]]
+    jobs.append(
+        finished(ann, edited(ann, three[0], "move", plus="红", minus="绿", amount=0.5))
+    )
+    assert [len(job["pictures"]) for job in jobs] == [2, 1, 3, 1], jobs
+    assert jobs[1]["pictures"][0]["label"] == "绿"
+    children = [p["id"] for job in jobs for p in job["pictures"]]
+    family = ann.get(f"/api/pictures/{three[0]['id']}/family").json()
+    assert set(children) <= {p["id"] for p in family["children"]}
+    grand = finished(ann, edited(ann, jobs[0]["pictures"][0], "vary", n=1))
+    family = ann.get(f"/api/pictures/{grand['pictures'][0]['id']}/family").json()
+    assert [p["id"] for p in family["ancestors"]] == [three[0]["id"], children[0]]
+    whole = ann.get(f"/api/pictures/{grand['pictures'][0]['id']}").json()
+    assert whole["recipe"]["action"] == "vary"
+    again = finished(ann, edited(ann, three[0], "vary", strength=0.5, n=2))
+    for a, b in zip(jobs[0]["pictures"], again["pictures"], strict=True):
+        assert bytes_of(ann, a) == bytes_of(ann, b)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"action": "paint", "mask": ["00", "00"]},
+        {"action": "paint", "mask": ["01", "0"]},
+        {"action": "paint", "mask": []},
+        {"action": "paint", "mask": ["2"]},
+        {"action": "paint", "mask": ["1" * 129]},
+        {"action": "vary", "strength": 0},
+        {"action": "vary", "strength": 1.1},
+        {"action": "change"},
+        {"action": "change", "label": "紫"},
+        {"action": "walk", "other": "x"},
+        {"action": "move", "plus": "红", "minus": "紫"},
+        {"action": "move", "plus": "红", "minus": "绿", "amount": 99},
+        {"action": "destroy"},
+        {},
+    ],
+)
+def test_an_edit_that_cannot_be(ann, three, asked):
+    url = f"/api/pictures/{three[0]['id']}/edits"
+    answer = ann.post(url, json=asked)
+    assert answer.status_code == 422
+    assert answer.json()["error"]
+
+
+def test_an_edit_that_turns_out_not_to_go(ann, bob, three):
+    theirs = finished(bob, bob.post("/api/pictures", json=RED))["pictures"][0]
+    job = finished(ann, edited(ann, three[0], "walk", other=theirs["id"]))
+    assert (job["state"], job["pictures"]) == ("failed", [])
+    assert "同一个模型" in job["error"]
+    same = edited(ann, three[0], "walk", other=three[0]["id"])
+    assert same.status_code == 422
+    gan = finished(ann, ann.post("/api/pictures", json={**RED, "model": 2}))
+    answer = edited(ann, gan["pictures"][0], "vary")
+    assert answer.status_code == 422
+    assert "不能编辑" in answer.json()["error"]
+
+
+# ---- to keep -------------------------------------------------------------------------
+
+
+def test_search(bob, app, platform):
+    client = client_of(app, platform.accounts.add("searcher"))
+    for label, model in (("红", 1), ("绿", 1), ("<b>蓝</b>", 2)):
+        asked = {**RED, "label": label, "model": model, "n": 2}
+        finished(client, client.post("/api/pictures", json=asked))
+
+    def found(**asked):
+        return client.get("/api/pictures", params=asked).json()
+
+    assert found()["total"] == 6
+    assert found(label="绿")["total"] == 2
+    assert found(model=2)["total"] == 2
+    assert found(label="%")["total"] == 0
+    assert found(label="_")["total"] == 0
+    assert found(label="' OR 1=1 --")["total"] == 0
+    newest = found()["pictures"]
+    assert [p["id"] for p in newest] == sorted((p["id"] for p in newest), reverse=True)
+    assert found(until=newest[0]["created"])["total"] == 4
+    assert found(since=newest[0]["created"])["total"] == 2
+    url = f"/api/pictures/{newest[3]['id']}"
+    assert client.post(f"{url}/favourite", json={"on": True}).json()["favourite"]
+    assert [p["id"] for p in found(favourites=True)["pictures"]] == [newest[3]["id"]]
+    alike = client.get(f"{url}/alike").json()
+    assert len(alike) == 5
+    assert found(page=2)["pictures"] == []
+    assert bob.get("/api/pictures", params={"label": "蓝"}).json()["total"] == 0
+
+
+def test_likeness_puts_the_same_picture_first(app, platform):
+    client = client_of(app, platform.accounts.add("twins"))
+    one = finished(client, client.post("/api/pictures", json=RED))["pictures"]
+    finished(client, client.post("/api/pictures", json={**RED, "label": "绿"}))
+    twin = finished(client, client.post("/api/pictures", json=RED))["pictures"]
+    alike = client.get(f"/api/pictures/{one[2]['id']}/alike").json()
+    assert alike[0]["id"] == twin[2]["id"]
+
+
+def test_deleting_has_a_grace_period(ann, platform, monkeypatch):
+    job = finished(ann, ann.post("/api/pictures", json={**RED, "seed": 99}))
+    picture, other, _ = job["pictures"]
+    child = finished(ann, edited(ann, picture, "vary", n=1))["pictures"][0]
+    url = f"/api/pictures/{picture['id']}"
+    assert ann.delete(url).json() == {"deleted": True}
+    ids = [p["id"] for p in ann.get("/api/pictures").json()["pictures"]]
+    assert picture["id"] not in ids
+    gone = ann.get("/api/pictures", params={"deleted": True}).json()["pictures"]
+    assert picture["id"] in [p["id"] for p in gone]
+    assert ann.post(f"{url}/restore").status_code == 200
+    assert picture["id"] in [
+        p["id"] for p in ann.get("/api/pictures").json()["pictures"]
+    ]
+    ann.delete(url)
+    assert platform.store.purge() == 0
+    account = platform.accounts.by_name("ann").id
+    row = platform.store.picture(picture["id"], account)
+    monkeypatch.setattr(stores, "GRACE", -1.0)
+    assert platform.store.purge() == 1
+    assert platform.store.purge() == 0
+    assert not platform.store.blobs.has(row["raw"])
+    for answer in (ann.get(url), ann.get(f"{url}.png"), ann.post(f"{url}/restore")):
+        assert answer.status_code == 404
+    family = ann.get(f"/api/pictures/{child['id']}/family").json()
+    assert [p["id"] for p in family["ancestors"]] == [picture["id"]]
+    assert ann.get(other["url"]).status_code == 200
+
+
+def test_a_blob_that_two_pictures_share_outlives_one(ann, platform, monkeypatch):
+    asked = {**RED, "seed": 1234, "n": 1}
+    a, b = (
+        finished(ann, ann.post("/api/pictures", json=asked))["pictures"][0]
+        for _ in "ab"
+    )
+    ann.delete(f"/api/pictures/{a['id']}")
+    monkeypatch.setattr(stores, "GRACE", -1.0)
+    platform.store.purge()
+    assert ann.get(b["url"]).status_code == 200
+
+
+# ---- another's -----------------------------------------------------------------------
+
+
+def test_nobody_touches_anothers(bob, three, ann):
+    url = f"/api/pictures/{three[0]['id']}"
+    answers = [
+        bob.get(url),
+        bob.get(f"{url}.png"),
+        bob.get(f"{url}/alike"),
+        bob.get(f"{url}/family"),
+        bob.delete(url),
+        bob.post(f"{url}/restore"),
+        bob.post(f"{url}/favourite", json={"on": True}),
+        bob.post(f"{url}/feedback", json={"good": False}),
+        edited(bob, three[0], "vary"),
+        bob.get(f"/pictures/{three[0]['id']}"),
+    ]
+    assert [answer.status_code for answer in answers] == [404] * len(answers)
+    assert not ann.get(url).json()["favourite"]
+    job = ann.post("/api/pictures", json={**RED, "n": 1}).json()["url"]
+    for answer in (bob.get(job), bob.post(f"{job}/cancel"), bob.get(f"{job}/look")):
+        assert answer.status_code == 404
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/api/pictures/0",
+        "/api/pictures/-1",
+        "/api/pictures/99999999",
+        "/api/pictures/99999999999999999999",
+        "/api/pictures/..%2f..%2fetc%2fpasswd",
+        "/api/pictures/1%00",
+        "/api/jobs/../../etc/passwd",
+        "/api/jobs/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
+        "/static/..%2fservice.py",
+        "/static/../service.py",
+        "/static/%2e%2e%2f%2e%2e%2fservice.py",
+        "/static/nothing.js",
+    ],
+)
+def test_a_path_in_an_id(ann, path):
+    answer = ann.get(path)
+    assert answer.status_code in (404, 422)
+    assert "root:" not in answer.text
+    assert "import" not in answer.text
+
+
+def test_without_a_key(app):
+    client = TestClient(app, follow_redirects=False)
+    for path in ("/api/me", "/api/pictures", "/api/models", "/api/export"):
+        assert client.get(path).status_code == 401
+    assert client.post("/api/pictures", json=RED).status_code == 401
+    for path in ("/", "/gallery", "/pictures/1", "/train", "/jobs", "/account"):
+        answer = client.get(path, headers={"Accept": "text/html"})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/login")
+    assert client.get("/check").status_code == 200
+
+
+def test_a_name_that_is_markup_is_text(ann, platform):
+    title = "<script>alert(1)</script>"
+    data = platform.store.blobs.get(platform.store.model(2, None)["blob"])
+    account = platform.accounts.by_name("ann").id
+    with platform.store.engine.begin() as connection:
+        told = {"size": 32, "edits": False, "words": False, "classes": CLASSES}
+        same = {"account": account, "title": title, "published": False, "job": "x"}
+        blob = platform.store.blobs.put(data + b" ")
+        platform.store.add_model(connection, blob=blob, figures={}, **same, **told)
+    asked = {**RED, "label": "<b>蓝</b>"}
+    job = finished(ann, ann.post("/api/pictures", json=asked))
+    number = job["pictures"][0]["id"]
+    for path in ("/", "/gallery", f"/pictures/{number}", "/account"):
+        page = ann.get(path)
+        assert page.status_code == 200
+        assert title not in page.text
+        assert "<b>蓝" not in page.text
+        assert "unsafe" not in page.headers["content-security-policy"]
+        assert "<script>" not in page.text  # none of ours is in the page either
+
+
+def test_only_admins_see_everybody(ann, app, platform):
+    assert ann.get("/api/accounts").status_code == 403
+    boss = client_of(app, platform.boss)
+    assert {one["name"] for one in boss.get("/api/accounts").json()} >= {"ann", "bob"}
+    assert "key_hash" not in boss.get("/api/accounts").text
+    assert {line["name"] for line in ann.get("/api/audit").json()} == {"ann"}
+    assert "ann" in {line["name"] for line in boss.get("/api/audit").json()}
+    actions = {line["action"] for line in boss.get("/api/audit").json()}
+    assert {"make", "edit", "picture.delete"} <= actions
+
+
+# ---- made here? ----------------------------------------------------------------------
+
+
+def changed(data, how):
+    image = Image.open(io.BytesIO(data)).convert("RGB")
+    out = io.BytesIO()
+    if how == "jpeg":
+        image.save(out, "JPEG", quality=70)
+    elif how == "resize":
+        image.resize((96, 96)).save(out, "PNG")
+    else:
+        image.save(out, "PNG")
+    return out.getvalue()
+
+
+@pytest.mark.parametrize("how", ["png", "jpeg", "resize"])
+def test_a_picture_is_known_again(ann, app, how):
+    asked = {**RED, "seed": 4321, "n": 1}
+    (picture,) = finished(ann, ann.post("/api/pictures", json=asked))["pictures"]
+    data = changed(bytes_of(ann, picture), how)
+    anyone = TestClient(app)
+    told = anyone.post("/check/picture", content=data).json()
+    assert told["here"], told
+    assert told["model"] == "小模型 flow"
+    assert abs(told["created"] - picture["created"]) < 1e9
+
+
+def test_a_strangers_picture_is_not_ours(app):
+    anyone = TestClient(app)
+    noise = np.random.default_rng(0).integers(0, 255, (128, 128, 3), dtype=np.uint8)
+    out = io.BytesIO()
+    Image.fromarray(noise).save(out, "PNG")
+    assert not anyone.post("/check/picture", content=out.getvalue()).json()["here"]
+    assert not anyone.post("/check/picture", content=png((16, 16))).json()["here"]
+    assert anyone.post("/check/picture", content=b"no picture").status_code == 422
+
+
+# ---- to take along -------------------------------------------------------------------
+
+
+def test_export_and_import_of_an_account(ann, app, platform, three):
+    ann.post(f"/api/pictures/{three[0]['id']}/favourite", json={"on": True})
+    opinion = {"good": True, "reasons": ["清楚"]}
+    ann.post(f"/api/pictures/{three[0]['id']}/feedback", json=opinion)
+    finished(ann, edited(ann, three[0], "vary", n=1))
+    data = ann.get("/api/export").content
+    total = ann.get("/api/pictures").json()["total"]
+    eve = client_of(app, platform.accounts.add("eve", quota=100_000))
+    told = eve.post("/api/import", content=data).json()
+    assert told == {"new": total, "known": 0}
+    assert eve.post("/api/import", content=data).json() == {"new": 0, "known": total}
+    assert ann.post("/api/import", content=data).json() == {"new": 0, "known": total}
+    assert eve.get("/api/pictures", params={"favourites": True}).json()["total"] == 1
+    versions = eve.get("/api/pictures").json()["pictures"]
+    child = next(p for p in versions if p["action"] == "vary")
+    family = eve.get(f"/api/pictures/{child['id']}/family").json()
+    assert family["ancestors"]
+    again = eve.get("/api/export").content
+    assert sums(again) == sums(data)
+
+
+def sums(data):
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        listed = json.loads(file.read("pictures.json"))["pictures"]
+    kept = ("label", "png", "pixels", "recipe", "favourite", "mark")
+    return sorted(json.dumps([one[k] for k in kept]) for one in listed)
+
+
+def rewritten(data, change):
+    out = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as old, zipfile.ZipFile(out, "w") as new:
+        for name in old.namelist():
+            content = change(name, old.read(name))
+            if content is not None:
+                new.writestr(name, content)
+    return out.getvalue()
+
+
+def relisted(data, change):
+    def of(name, content):
+        if name != "pictures.json":
+            return content
+        told = json.loads(content)
+        change(told["pictures"])
+        return json.dumps(told).encode()
+
+    return rewritten(data, of)
+
+
+def test_an_import_that_was_changed_is_refused_whole(ann, app, platform):
+    finished(ann, ann.post("/api/pictures", json=RED))
+    data = ann.get("/api/export").content
+    other = plain_png(torch.zeros(3, 32, 32, dtype=torch.uint8))
+    digest = hashlib.sha256(other).hexdigest()
+
+    def swapped(pictures):
+        pictures[-1]["png"] = digest
+
+    wrong = [
+        b"",
+        b"PK no zip",
+        data[: len(data) // 2],
+        rewritten(data, lambda n, c: None if n == "pictures.json" else c),
+        rewritten(data, lambda n, c: b"{" if n == "pictures.json" else c),
+        rewritten(data, lambda n, c: other if n.startswith("pictures/") else c),
+        rewritten(data, lambda n, c: None if n.startswith("pixels/") else c),
+        relisted(data, swapped),
+        relisted(data, lambda ps: ps[-1].update(action="steal")),
+        relisted(data, lambda ps: ps[-1].update(id="../../etc/passwd")),
+        relisted(data, lambda ps: ps[-1].pop("recipe")),
+        relisted(data, lambda ps: ps[-1].update(created=float("nan"))),
+        relisted(data, lambda ps: ps[-1].update(number=2**40)),
+    ]
+    client = client_of(app, platform.accounts.add("mallory"))
+    for i, content in enumerate(wrong):
+        answer = client.post("/api/import", content=content)
+        assert answer.status_code == 422, (i, answer.text)
+        assert client.get("/api/pictures").json()["total"] == 0
+
+
+# ---- what people say -----------------------------------------------------------------
+
+
+def test_feedback_becomes_data(ann, three, platform, tmp_path):
+    for picture, good in zip(three, (True, False, False), strict=True):
+        url = f"/api/pictures/{picture['id']}/feedback"
+        assert ann.post(url, json={"good": True}).status_code == 200
+        told = {"good": good, "reasons": ["像", "清楚"] if good else ["模糊"]}
+        assert ann.post(url, json=told).status_code == 200
+        assert ann.post(url, json={"good": 1, "reasons": ["x"]}).status_code == 422
+    n = written(platform.store, tmp_path / "feedback.zip")
+    with zipfile.ZipFile(tmp_path / "feedback.zip") as file:
+        lines = [json.loads(x) for x in file.read("feedback.jsonl").splitlines()]
+        mine = [x for x in lines if x["job"] == lines[-1]["job"]]
+        assert len(lines) == n
+        assert [x["good"] for x in mine[-3:]] == [True, False, False]
+        name = mine[-1]["picture"]
+        assert name.startswith("bad/红/")
+        assert pixels_of(file.read(name)).shape == (3, 32, 32)
+
+
+# ---- the whole -----------------------------------------------------------------------
+
+
+def test_backup_and_restore(platform, ann, three, tmp_path, postgres_url, s3_url):
+    store = platform.store
+    told = backup(tmp_path / "b", PROJECT, store.engine, ALL, store.blobs, store.needed)
+    other = Platform(postgres_url, s3_url, tmp_path)
+    other.start()
+    assert (
+        restore(
+            tmp_path / "b",
+            PROJECT,
+            other.store.engine,
+            ALL,
+            other.store.blobs,
+            other.jobs,
+        )
+        == told
+    )
+    client = client_of(service(other), platform.ann)
+    assert client.get(three[0]["url"]).content == bytes_of(ann, three[0])
+    assert client.get("/api/pictures").json() == ann.get("/api/pictures").json()
+    other.close()
+
+
+def test_jobs_that_waited_in_a_backup_are_done_after_it(tmp_path):
+    with platform_at(tmp_path / "a", work=None) as first:
+        key = first.accounts.add("ann")
+        client = client_of(service(first), key)
+        url = client.post("/api/pictures", json=RED).json()["url"]
+        store = first.store
+        file = tmp_path / "b.zip"
+        backup(file, PROJECT, store.engine, ALL, store.blobs, store.needed)
+    folder = tmp_path / "b"
+    folder.mkdir()
+    other = Platform(
+        f"sqlite:///{folder / 'x.sqlite'}", (folder / "x").as_uri(), folder
+    )
+    other.start({"quick": 2})
+    restore(file, PROJECT, other.store.engine, ALL, other.store.blobs, other.jobs)
+    client = client_of(service(other), key)
+    job = other.jobs.wait(url.rpartition("/")[2])
+    assert job["state"] == "done"
+    assert len(client.get(url).json()["pictures"]) == 3
+    other.close()
+
+
+def test_health(app):
+    told = TestClient(app).get("/health").json()
+    assert told["status"] == "ok"
+    assert set(told) == {"status", "waiting", "running", "pictures", "models"}
+
+
+def test_quantiles():
+    assert quantile(list(range(1, 100)), 0.5) == 50
+    assert quantile(list(range(1, 101)), 0.95) == 95.95
+    assert quantile([3.0], 0.5) == 3.0
+    assert quantile([], 0.5) is None
+
+
+def test_the_arguments_of_the_command():
+    parse = parser().parse_args
+    assert parse([]).port == 8000
+    assert parse(["--port", "9", "serve"]).port == 9
+    assert parse(["serve", "--port", "9"]).port == 9
+    assert parse(["account", "add", "ann", "--role", "admin"]).role == "admin"
+    with pytest.raises(SystemExit):
+        parse(["account", "add", "ann", "--role", "god"])

@@ -1,0 +1,68 @@
+"""An image platform whose models were hardly trained: they draw, and that is enough."""
+
+import contextlib
+import io
+import json
+import time
+
+import torch
+from PIL import Image
+
+from aigc_lib import models
+from aigc_lib.apps.image_platform.platform import Platform
+from aigc_lib.apps.image_platform.trainer import add_file
+
+CLASSES = ["红", "绿", "<b>蓝</b>"]
+WORK = {"quick": 4, "slow": 1}
+
+
+def tiny_model(path, kind="flow"):
+    """Write the file of an untrained model of pictures of 32 x 32 and three classes."""
+    torch.manual_seed(0)
+    if kind == "flow":
+        model = models.FlowMatching(32, 3, 8, net="dit", classes=3)
+        with torch.no_grad():  # an untrained DiT says 0, whatever it is asked
+            for weights in model.parameters():
+                weights.add_(0.05 * torch.randn(weights.shape))
+    else:
+        model = models.ConditionalGAN(32, 3, classes=3, latent_dim=8, width=4)
+    model.save(path)
+    return path
+
+
+@contextlib.contextmanager
+def platform_at(folder, url=None, blobs=None, work=WORK):
+    """A platform in this process, with a flow (number 1) and a GAN (number 2)."""
+    folder.mkdir(exist_ok=True, parents=True)
+    platform = Platform(
+        url or f"sqlite:///{folder / 'platform.sqlite'}",
+        blobs or (folder / "blobs").as_uri(),
+        folder,
+    )
+    for kind in ("flow", "gan"):
+        file = tiny_model(folder / f"{kind}.safetensors", kind)
+        add_file(platform.store, file, f"小模型 {kind}", CLASSES)
+    platform.start(work)
+    try:
+        yield platform
+    finally:
+        platform.close()
+
+
+def finished(client, answer):
+    """Wait for the job that an answer names; returns what the service tells of it."""
+    assert answer.status_code == 202, answer.text
+    until = time.monotonic() + 300
+    while time.monotonic() < until:
+        job = client.get(answer.json()["url"]).json()
+        if job["state"] not in ("waiting", "running"):
+            return job
+        time.sleep(0.05)
+    raise TimeoutError(json.dumps(job))
+
+
+def png(size=(40, 30), colour=(200, 30, 40), mode="RGB", form="PNG", **options):
+    """The bytes of a picture of one colour."""
+    out = io.BytesIO()
+    Image.new(mode, size, colour).save(out, form, **options)
+    return out.getvalue()
