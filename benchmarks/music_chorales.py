@@ -32,9 +32,9 @@ from benchmarks.record import in_turns, record, seeds, summary
 
 ORDER = ("soprano", "bass", "tenor", "alto")
 STEPS_A_FRAME = 4  # a quarter
-CONTEXT, BATCH, KEYS = 128, 24, range(-5, 7)
-SECONDS = int(os.environ.get("SECONDS", 220))
-NET = {"depth": 4, "heads": 4, "width": 128, "dropout": 0.2}
+CONTEXT, BATCH, KEYS = 128, 12, range(-5, 7)
+SECONDS = int(os.environ.get("SECONDS", 200))
+NET = {"depth": 4, "heads": 4, "width": 128, "dropout": 0.1}
 SEEDS = seeds(3)
 CODE = ScoreCode()
 START = CODE.numbers["genre chorale"]

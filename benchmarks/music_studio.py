@@ -39,7 +39,7 @@ from aigc_lib.models import Composer
 from aigc_lib.models.transformer.rules import Wishes
 from benchmarks.record import ROOT, checkpoint, kept, record
 
-SECONDS = int(os.environ.get("SECONDS", 600))
+SECONDS = int(os.environ.get("SECONDS", 560))
 BATCH = 12
 PIECES = int(os.environ.get("PIECES", 24))
 BARS, SHOWN = 8, 4
@@ -49,7 +49,7 @@ NAME = "music_studio"
 def composer() -> Composer:
     """Train the composer, or read what was trained at this commit."""
     aigc.start(seed=0)
-    model = Composer()
+    model = Composer(context=LENGTH - 1)
     runs = learnable(model.code, length=LENGTH, keys=KEYS)
     history = aigc.fit(
         model,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from functools import cache
@@ -62,26 +62,28 @@ def pieces(genre: str, split: str = "train", *, apart: bool = True) -> list[Piec
         raise unknown("split", split, SPLITS)
     if genre == "pop":
         return [song(seed) for seed in SONGS[split]]
-    return list((_folk if genre == "folk" else _chorales)(split, apart))
+    return list(_folk(split) if genre == "folk" else _chorales(split, apart))
 
 
 # ---- folk tunes ---------------------------------------------------------------------
 
 
-@cache
-def _folk(split: str, apart: bool) -> tuple[Piece, ...]:
-    from . import load  # the front door; it loads this package
-
-    tunes = load("nottingham", split="test" if split == "test" else "train")
-    found = []
-    for text, facts in zip(tunes.texts, tunes.facts, strict=True):
-        if piece := _tune(text, facts):
-            found.append(piece)
+def _folk(split: str) -> list[Piece]:
     if split == "test":
-        return tuple(found)
+        return list(_tunes("test"))
+    found = _tunes("train")
     groups = _numbered(found)  # a tenth of the groups of the training tunes
     held = split == "validation"
-    return tuple(p for p, g in zip(found, groups, strict=True) if (g % 10 == 0) == held)
+    return [p for p, g in zip(found, groups, strict=True) if (g % 10 == 0) == held]
+
+
+@cache
+def _tunes(split: str) -> tuple[Piece, ...]:
+    from . import load  # the front door; it loads this package
+
+    tunes = load("nottingham", split=split)
+    pairs = zip(tunes.texts, tunes.facts, strict=True)
+    return tuple(piece for pair in pairs if (piece := _tune(*pair)))
 
 
 def _tune(text: str, facts: dict[str, Any]) -> Piece | None:
@@ -196,7 +198,7 @@ def _chorale(facts: dict[str, Any]) -> Piece | None:
     )
 
 
-def _numbered(found: list[Piece]) -> list[int]:
+def _numbered(found: Sequence[Piece]) -> list[int]:
     """Number the groups of pieces whose first voices begin with the same intervals."""
     numbers: dict[tuple[int, ...], int] = {}
     groups = []

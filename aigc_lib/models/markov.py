@@ -14,7 +14,7 @@ from ..codecs.piece import METRES, Piece
 END = "end"
 # How many values there may be: lengths and the end, pitches and the rest, steps
 SIZES = {"steps": 129, "pitch": 62, "pickup": max(METRES.values())}
-TRUSTS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0)  # that ``tuned`` tries
+TRUSTS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # that ``tuned`` tries
 
 
 class Event(NamedTuple):
@@ -91,16 +91,18 @@ class MarkovMelody:
                 self.parts[kind] = Interpolated(len(contexts), SIZES[kind])
             self.parts[kind].see(symbol, contexts)
 
-    def tuned(self, pieces: Sequence[Piece]) -> MarkovMelody:
+    def tuned(self, pieces: Iterable[Piece]) -> MarkovMelody:
         """Choose each trust by what it makes of ``pieces``, held out; twice around."""
-        for _ in range(2):
-            for part in self.parts.values():
-                for i in range(len(part.trusts)):
-                    found = {}
-                    for trust in TRUSTS:
-                        part.trusts[i] = trust
-                        found[trust] = sum(self.nats(piece) for piece in pieces)
-                    part.trusts[i] = min(found, key=found.get)
+        drawn: dict[str, list] = {kind: [] for kind in self.parts}
+        for kind, *rest in itertools.chain(*map(self._symbols, pieces)):
+            drawn[kind].append(rest)
+        for _, (kind, part) in itertools.product(range(2), self.parts.items()):
+            for i in range(len(part.trusts)):
+                found = {}
+                for trust in TRUSTS:
+                    part.trusts[i] = trust
+                    found[trust] = -sum(math.log(part.p(*each)) for each in drawn[kind])
+                part.trusts[i] = min(found, key=found.get)
         return self
 
     def nats(self, piece: Piece) -> float:

@@ -409,13 +409,13 @@ def test_data_lists_what_is_at_hand(capsys, monkeypatch, tmp_path):
 
 
 def test_a_card_names_the_chapters_that_load_the_set():
-    """Cells with ``data.load`` or ``log_of`` name them; a stand-in is no use of it."""
+    """Cells that load name them; a stand-in is no use of it."""
     told = {card.name: set(card.chapters) for card in aigc.data.CATALOG.values()}
     found = {name: set() for name in told}
     for page in (ROOT / "chapters").rglob("*.md"):
         text = page.read_text(encoding="utf-8")
         for cell in re.findall(r"```\{code-cell\}.*?\n(.*?)```", text, re.DOTALL):
-            if "data.load(" in cell or "log_of(" in cell:
+            if any(f"{call}(" in cell for call in ("data.load", "log_of", "at_hand")):
                 words = re.findall(r'"(\w+)"', re.sub(r"standin=\S+", "", cell))
                 for name in found.keys() & set(words):
                     found[name].add(page.name.partition("_")[0])

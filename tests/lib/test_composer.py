@@ -65,7 +65,7 @@ def test_drafts_draw_from_the_conditional_distribution(composer):
         masks[i][tokens] = True
     truth = exact(composer, form, fixed, choices)
 
-    def far(rows, draws=600):
+    def far(rows, draws=400):
         counts = Counter()
         with composer._writing() as net:
             for seed in range(draws):
@@ -75,7 +75,7 @@ def test_drafts_draw_from_the_conditional_distribution(composer):
         assert set(counts) <= set(truth)
         return sum(abs(counts[t] / draws - p) for t, p in truth.items()) / 2
 
-    assert far(64) < 0.08 < far(1)  # one draft does not see what is to come
+    assert far(64) < 0.09 < far(1)  # one draft does not see what is to come
 
 
 def test_what_is_kept(composer):
@@ -178,6 +178,9 @@ def test_a_long_piece_is_read_in_parts(composer):
     torch.manual_seed(0)
     short = Composer(context=96, depth=1, width=32, heads=2).eval()
     long = Composer(context=400, depth=1, width=32, heads=2).eval()
+    with torch.no_grad():
+        for p in short.net.parameters():
+            p *= 4
     long.load_state_dict(short.state_dict())
     song_ = composer.code.snapped(SONG)
     for model in (short, long):

@@ -18,7 +18,7 @@ from ...models import Composer, load
 from ...train import fit
 
 SECONDS = 45
-LENGTH = 257  # of the runs that are learned: the context and the token after it
+LENGTH = 193  # of the runs that are learned: the context and the token after it
 KEYS = range(-5, 7)
 Say = Callable[[str], Any]
 
@@ -67,10 +67,10 @@ def trained_composer(
 ) -> Composer:
     """Return a composer that has learned for so many seconds, the same net for all."""
     torch.manual_seed(seed)
-    model = Composer()
+    model = Composer(context=LENGTH - 1)
     runs = learnable(model.code, genres=genres, say=say)
     say(f"training a composer on {len(runs):,} runs for {seconds:.0f} s")
-    fit(model, runs, seconds=seconds, batch_size=16, seed=seed)
+    fit(model, runs, seconds=seconds, batch_size=12, seed=seed)
     return model.eval()
 
 

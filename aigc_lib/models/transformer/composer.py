@@ -83,12 +83,12 @@ class Composer(GPT):
             for first, tokens in self.code.parts(piece, limit, mood="any"):
                 skipped = next(i for i, slot in enumerate(form) if slot.bar == first)
                 slots = form[:5] + form[skipped : skipped + len(tokens) - 5]
-                logits = net(tokens[None].to(self.device))[0].double().cpu()
-                for i, slot in enumerate(slots):
-                    if slot.is_learned and slot.bar >= done:
-                        legal = self.code.allowed(slot.kind)
-                        p = logits[i - 1].masked_fill(~legal, -torch.inf)
-                        total -= p.log_softmax(0)[tokens[i]].item()
+                logits = net(tokens[None, :-1].to(self.device))[0].double().cpu()
+                legal = torch.stack([self.code.allowed(s.kind) for s in slots[1:]])
+                p = logits.masked_fill(~legal, -torch.inf).log_softmax(1)
+                p = p.gather(1, tokens[1:, None])[:, 0]
+                new = [slot.is_learned and slot.bar >= done for slot in slots[1:]]
+                total -= p[torch.tensor(new)].sum().item()
                 done = slots[-1].bar + 1
         return total
 
