@@ -124,7 +124,7 @@ class Store:
             "created": now(self.engine),
         }
         store = insert(self.engine, PIECES).values(**values).on_conflict_do_nothing()
-        return connection.execute(store).rowcount > 0
+        return connection.scalar(store.returning(PIECES.c.id)) is not None
 
     def get(self, account: int, identity: str) -> dict[str, Any]:
         """A piece of this account with all that is known of it.
