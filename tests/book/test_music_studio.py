@@ -63,7 +63,8 @@ class Desk:
             route.abort()
 
     def listen(self, message):
-        if message.type == "error":
+        refused = "422" in message.text  # which a test may want
+        if message.type == "error" and not refused:
             self.complaints.append(message.text)
 
     def login(self):
@@ -192,9 +193,9 @@ def test_the_mouse_draws_moves_and_deletes(desk):
     assert first.endswith(":4")
     tab.mouse.move(x + 96, y)  # half a bar on, drawn eight steps long
     tab.mouse.down()
-    tab.mouse.move(x + 96 + 90, y, steps=4)
+    tab.mouse.move(x + 96 + 84, y, steps=4)
     tab.mouse.up()
-    assert re.fullmatch(r"(\S+):4 -:4 \1:8", tab.input_value("#words") + "")
+    assert re.fullmatch(r"(\S+):4 -:4 \1:8", tab.input_value("#words"))
     tab.mouse.move(x, y)
     tab.mouse.down()
     tab.mouse.move(x, y - 32, steps=4)  # two semitones up
@@ -213,7 +214,7 @@ def test_a_finger_taps_notes(chromium, house):
         box = roll.bounding_box()
         for n in (1, 0):
             desk.tab.touchscreen.tap(box["x"] + 100, box["y"] + 200)
-            desk.tab.wait_for_selector(f"#facts:has-text(' {n} 个音')")
+            desk.tab.wait_for_selector(f"#facts:has-text('小节 · {n} 个音')")
 
 
 def test_notes_as_words_and_what_is_wrong_with_them(desk):
@@ -235,6 +236,8 @@ def test_notes_as_words_and_what_is_wrong_with_them(desk):
 
 def test_it_plays_and_stops(desk):
     tab = desk.tab
+    tab.select_option("#steps", "16")
+    tab.fill("#speed", "30")
     desk.keys("gab")
     tab.click("#play")
     tab.wait_for_selector("#play:has-text('停止播放')")
@@ -277,8 +280,7 @@ def test_upload_opinion_gallery_and_back_from_the_bin(desk):
     desk.says("回来了")
     tab.uncheck("#deleted")
     tab.click("a:has-text('Brought')")
-    desk.ready()
-    assert tab.locator("#down").get_attribute("aria-pressed") == "true"
+    tab.wait_for_selector("#down[aria-pressed=true]")
 
 
 def test_a_scene_fills_the_form_and_a_job_can_be_stopped(desk):
@@ -287,7 +289,7 @@ def test_a_scene_fills_the_form_and_a_job_can_be_stopped(desk):
     desk.says("追逐")
     assert tab.input_value("#key") == "E minor"
     assert tab.input_value("#low") != ""
-    tab.fill("#bars", "16")
+    tab.fill("#bars", "32")
     tab.click("[data-kind=compose]")
     tab.wait_for_selector("#job:not([hidden])")
     tab.click("#cancel")

@@ -677,7 +677,7 @@ def test_sql_and_scripts_in_words_are_words(ann):
     answer = ann.get(f"/api/pieces/{row['id']}/file.svg")
     assert b"<script" not in answer.content
     assert answer.headers["x-content-type-options"] == "nosniff"
-    assert "script" not in answer.headers["content-disposition"].replace("_script_", "")
+    assert "<" not in answer.headers["content-disposition"]
 
 
 def test_too_much_is_refused(ann):

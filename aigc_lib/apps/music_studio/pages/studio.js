@@ -451,7 +451,7 @@ $("up").addEventListener("click", safely(() => judge(1)));
 $("down").addEventListener("click", safely(() => judge(-1)));
 addEventListener("keydown", event => {
   if (!(event.ctrlKey || event.metaKey) || event.target.matches("input, textarea")) return;
-  if (event.key === "z") step(event.shiftKey ? "future" : "past", event.shiftKey ? "past" : "future");
+  if (event.key.toLowerCase() === "z") step(event.shiftKey ? "future" : "past", event.shiftKey ? "past" : "future");
   else return;
   event.preventDefault();
 });
