@@ -96,7 +96,8 @@ def killed(house: House, kills: int, *, seed: int = 0) -> dict[str, Any]:
         until = time.monotonic() + dice.uniform(0.0, 1.5)
         with house.client() as http:
             while time.monotonic() < until:
-                wish = {"kind": "compose", "bars": 1, "seed": len(wanted) % 5}
+                bars = 17 if dice.random() < 0.1 else 1  # a long job now and then
+                wish = {"kind": "compose", "bars": bars, "seed": len(wanted) % 5}
                 _accepted(http, "/api/jobs", wish, wanted)
                 _drawn(http, f"{i}-{len(drawn)}", drawn)
                 time.sleep(dice.uniform(0.0, 0.2))
@@ -167,10 +168,11 @@ def _found(house: House, wanted: dict[str, dict], drawn: set[str]) -> dict[str, 
         pieces = database.rows(connection, sql.select(PIECES))
     done = {job["id"] for job in jobs if job["state"] == "done"}
     made = Counter(piece["id"] for piece in pieces)
-    same: dict[int, set[str]] = {}
+    same: dict[tuple[int, int], set[str]] = {}
     for piece in pieces:
         if piece["id"] in wanted:
-            seed = wanted[piece["id"]]["seed"]
+            wish = wanted[piece["id"]]
+            seed = wish["seed"], wish["bars"]
             same.setdefault(seed, set()).add(repr(piece["piece"]["voices"]))
     return {
         "accepted": len(wanted) + len(drawn),

@@ -27,7 +27,15 @@ from aigc_lib.apps.jobs import Jobs
 from aigc_lib.apps.music_studio import __main__ as command
 from aigc_lib.apps.music_studio import files, service
 from aigc_lib.apps.music_studio.store import TABLES, VERSIONS, Missing, Store
-from aigc_lib.apps.music_studio.studio import Studio, Tunes, composed
+from aigc_lib.apps.music_studio.studio import (
+    LONG,
+    SHORT,
+    WORK,
+    Studio,
+    Tunes,
+    composed,
+    kind_of,
+)
 from aigc_lib.apps.music_studio.wishes import Refused, checked, checked_piece
 from aigc_lib.codecs.piece import Piece
 from aigc_lib.codecs.scores import to_svg
@@ -74,7 +82,7 @@ def house(model, tmp_path_factory):
     store, accounts = Store(made), Accounts(made)
     studio = Studio(lambda say: (Composer.load(model), model))
     jobs = Jobs("music-studio", made, studio.kinds(store))
-    jobs.start({"quick": 1})
+    jobs.start(WORK)
     tunes = Tunes(tunes_of)
     app = service.service(store, accounts, jobs, tunes, studio)
     yield SimpleNamespace(
@@ -241,6 +249,22 @@ def test_a_piece_that_is_too_long_is_refused():
         checked_piece({**TUNE, "length": 2_000, "tempo": 20})
     with pytest.raises(Refused, match="没有音符"):
         checked_piece({**TUNE, "voices": [[]]})
+
+
+def test_long_jobs_wait_for_their_like_only():
+    def kind(before=None, **wish):
+        piece = before and Piece.from_json(before)
+        return kind_of(checked(wish, piece) | {"piece": before})
+
+    assert kind(kind="compose", bars=16) == SHORT
+    assert kind(kind="compose", bars=17) == LONG
+    assert kind(kind="compose", genre="chorale", bars=9) == LONG
+    assert kind(kind="compose", metre="3/8", bars=32) == SHORT
+    long = Piece.from_json({**TUNE, "length": 40 * 16}).to_json()
+    assert kind(long, kind="vary", bars=[3, 5]) == SHORT
+    assert kind(long, kind="go_on", bars=1) == SHORT
+    assert kind(long, kind="harmonise") == LONG
+    assert {k.queue for k in Studio(None).kinds(None).values()} == set(WORK)
 
 
 # ---- pieces that are kept ------------------------------------------------------------

@@ -21,7 +21,7 @@ from ..backup import backup, restore
 from ..jobs import Jobs
 from . import store as tables
 from .store import Store
-from .studio import Studio, Tunes
+from .studio import WORK, Studio, Tunes
 
 PROJECT = "music-studio"
 MODEL, FIRST = "composer.safetensors", "first-key.txt"  # in the folder
@@ -120,7 +120,7 @@ def _serve(store: Store, arguments: argparse.Namespace) -> None:
     accounts, studio = Accounts(store.engine), studio_at(arguments.folder)
     alone, tunes = not getattr(arguments, "accept_only", False), Tunes(pieces)
     jobs = Jobs(PROJECT, store.engine, studio.kinds(store))
-    jobs.start({"quick": 1} if alone else None)
+    jobs.start(WORK if alone else None)
     if not accounts.all():
         _first(accounts, arguments.folder / FIRST)
 
@@ -140,7 +140,7 @@ def _serve(store: Store, arguments: argparse.Namespace) -> None:
 def _worker(store: Store, arguments: argparse.Namespace) -> None:
     studio = studio_at(arguments.folder)
     jobs = Jobs(PROJECT, store.engine, studio.kinds(store))
-    jobs.start({"quick": 1})
+    jobs.start(WORK)
     studio.start()
     print("working", flush=True)
     ended = threading.Event()

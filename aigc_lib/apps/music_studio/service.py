@@ -22,7 +22,7 @@ from . import wishes
 from .choices import choices, told_of
 from .files import TYPES, rendered
 from .store import MOST, Missing, Store
-from .studio import KIND, Studio, Tunes
+from .studio import Studio, Tunes, kind_of
 from .uploads import MOST_BYTES, read_upload
 from .wishes import Refused
 
@@ -267,7 +267,7 @@ def service(
         wanted |= {"parent": parent, "piece": before.to_json() if before else None}
         with store.engine.begin() as connection:
             identity, new = jobs.submit(
-                KIND,
+                kind_of(wanted),
                 wanted,
                 account=account.id,
                 key=_key(request),

@@ -11,7 +11,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...codecs.piece import GENRES, Piece
+from ...codecs.piece import GENRES, METRES, Piece
+from ...codecs.score import LAYOUTS
 from ...data.download import DataUnavailable
 from ...metrics.music import Likeness
 from ...models.transformer.rules import Wishes
@@ -24,7 +25,9 @@ log = logging.getLogger(__name__)
 PATIENCE = 0.2  # seconds between looks whether the model is there
 NEAREST = 5
 FEW = 3  # notes: a shorter run says nothing
-KIND = "write"  # of all jobs
+WORK = {"quick": 1, "long": 1}  # queues: what takes long holds up its like only
+SHORT, LONG = "write", "write_long"  # kinds of jobs
+MANY = 256  # places of notes to be filled in, from which a job is a long one
 
 
 class Alike(NamedTuple):
@@ -139,7 +142,7 @@ class Studio:
         }
 
     def kinds(self, store: Store) -> dict[str, Kind]:
-        """The jobs of the studio: one kind, whose end puts the piece into the store."""
+        """The jobs of the studio, whose end puts the piece into the store."""
 
         def finish(connection: Any, task: Task, result: dict[str, Any]) -> None:
             request = task.request
@@ -154,7 +157,22 @@ class Studio:
                 connection=connection,
             )
 
-        return {KIND: Kind(self.work, "quick", finish)}
+        return {
+            SHORT: Kind(self.work, "quick", finish),
+            LONG: Kind(self.work, "long", finish),
+        }
+
+
+def kind_of(request: dict[str, Any]) -> str:
+    """Which kind of job a checked request is: by how many places are to be filled in."""
+    piece, bars = request["piece"] or request, request.get("bars")
+    if request["kind"] == "harmonise":
+        bars = Piece.from_json(piece).bars
+    elif isinstance(bars, list):
+        bars = bars[1] - bars[0]
+    layout = LAYOUTS[request.get("genre") or piece["genre"]]
+    places = bars * METRES[piece["metre"]] // layout.grid * len(layout.voices)
+    return SHORT if places <= MANY else LONG
 
 
 def recipe_of(request: dict[str, Any], mark: str) -> dict[str, Any]:
