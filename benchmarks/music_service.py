@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -96,8 +97,7 @@ def killed(house: House, kills: int, *, seed: int = 0) -> dict[str, Any]:
         until = time.monotonic() + dice.uniform(0.0, 1.5)
         with house.client() as http:
             while time.monotonic() < until:
-                bars = 17 if dice.random() < 0.1 else 1  # a long job now and then
-                wish = {"kind": "compose", "bars": bars, "seed": len(wanted) % 5}
+                wish = {"kind": "compose", "bars": 1, "seed": len(wanted) % 5}
                 _accepted(http, "/api/jobs", wish, wanted)
                 _drawn(http, f"{i}-{len(drawn)}", drawn)
                 time.sleep(dice.uniform(0.0, 0.2))
@@ -168,11 +168,10 @@ def _found(house: House, wanted: dict[str, dict], drawn: set[str]) -> dict[str, 
         pieces = database.rows(connection, sql.select(PIECES))
     done = {job["id"] for job in jobs if job["state"] == "done"}
     made = Counter(piece["id"] for piece in pieces)
-    same: dict[tuple[int, int], set[str]] = {}
+    same: dict[int, set[str]] = {}
     for piece in pieces:
         if piece["id"] in wanted:
-            wish = wanted[piece["id"]]
-            seed = wish["seed"], wish["bars"]
+            seed = wanted[piece["id"]]["seed"]
             same.setdefault(seed, set()).add(repr(piece["piece"]["voices"]))
     return {
         "accepted": len(wanted) + len(drawn),
@@ -202,6 +201,39 @@ def loaded(house: House, clients: int) -> dict[str, Any]:
         "memory_first_quarter": sum(memory[:quarter]) / quarter,
         "memory_last_quarter": sum(memory[-quarter:]) / quarter,
     }
+
+
+def beside_a_long_job(house: House) -> dict[str, Any]:
+    """Ask for a piece of 4 bars, alone and while one of 32 bars is being written."""
+    house.until_ready()
+    with house.client() as http:
+
+        def ask(bars: int, seed: int) -> str:
+            wish = {"kind": "compose", "bars": bars, "seed": seed}
+            return http.post("/api/jobs", json=wish).raise_for_status().json()["id"]
+
+        def state(identity: str) -> str:
+            return http.get(f"/api/jobs/{identity}").json()["state"]
+
+        def seconds(identity: str) -> float:
+            begun = time.monotonic()
+            while state(identity) != "done":
+                time.sleep(0.05)
+            return time.monotonic() - begun
+
+        seconds(ask(4, 0))  # warms up
+        alone = seconds(ask(4, 1))
+        long = ask(32, 0)
+        while state(long) != "running":
+            time.sleep(0.05)
+        beside = seconds(ask(4, 2))
+        first = state(long) != "done"
+        return {
+            "alone": alone,
+            "beside": beside,
+            "done_before_the_long_one": first,
+            "rest_of_the_long_one": seconds(long),
+        }
 
 
 def bar_seconds(path: Path) -> dict[str, Any]:
@@ -249,17 +281,25 @@ def main() -> None:
             (folder / "composer.safetensors").write_bytes(path.read_bytes())
             return House(folder, url, program)
 
-        def measure_load(clients: int) -> dict[str, Any]:
-            house = at("sqlite", None, f"load-{clients}")
+        def measured(part: str, how: Callable[[House], dict]) -> dict[str, Any]:
+            house = at("sqlite", None, part)
             house.start()
             try:
-                return loaded(house, clients)
+                return how(house)
             finally:
                 house.kill()
 
         rows["load"] = [
-            kept(NAME, f"load {n}", lambda n=n: measure_load(n)) for n in SEVERAL
+            kept(
+                NAME,
+                f"load {n}",
+                lambda n=n: measured(f"load-{n}", lambda house: loaded(house, n)),
+            )
+            for n in SEVERAL
         ]
+        rows["long_job"] = kept(
+            NAME, "long", lambda: measured("long", beside_a_long_job)
+        )
 
         def measure_kills(name: str, url: str | None) -> dict[str, Any]:
             house = at(name, url, "kills")

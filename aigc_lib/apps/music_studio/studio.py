@@ -164,7 +164,7 @@ class Studio:
 
 
 def kind_of(request: dict[str, Any]) -> str:
-    """Which kind of job a checked request is: by how many places are to be filled in."""
+    """Return the kind of job of a checked request: by how much is to be written."""
     piece, bars = request["piece"] or request, request.get("bars")
     if request["kind"] == "harmonise":
         bars = Piece.from_json(piece).bars
