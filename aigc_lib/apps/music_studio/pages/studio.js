@@ -308,6 +308,14 @@ function play(from = 0) {
   $("play").textContent = "停止播放";
 }
 
+function understood(words) {
+  try {
+    return readSpelled(words);
+  } catch (error) {
+    throw new Refused(error.message);
+  }
+}
+
 function again() {
   const { genre, metre, key } = now.piece;
   const same = genre === $("genre").value && metre === $("metre").value && key === $("key").value;
@@ -396,7 +404,7 @@ $("speed").addEventListener("change", () => {
   }
 });
 $("read-words").addEventListener("click", safely(() => {
-  const voice = readSpelled($("words").value), voices = now.piece.voices.with(roll.voice, voice);
+  const voice = understood($("words").value), voices = now.piece.voices.with(roll.voice, voice);
   const bars = barLines(now.piece, roll.barSteps).length - 1;
   edited(stretched({ ...now.piece, voices }, bars, roll.barSteps));
   tell(`第 ${roll.voice + 1} 声部有 ${voice.length} 个音。`);
