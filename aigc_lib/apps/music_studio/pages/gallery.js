@@ -18,14 +18,19 @@ function card(row) {
   const facts = `${choices.genres[row.genre]} · ${choices.keys[row.key]} · ${row.metre} · `
     + `${row.bars} 小节 · ${MADE[row.made]} · ${when(row.created)}`;
   const star = made("button", {
-    type: "button", "aria-pressed": row.favourite, "aria-label": `收藏《${row.title}》`,
+    type: "button",
     onclick: safely(async () => {
       const json = { favourite: !row.favourite };
       row = await ask("PATCH", path(row), { json });
-      star.setAttribute("aria-pressed", row.favourite);
-      star.textContent = row.favourite ? "★ 已收藏" : "☆ 收藏";
+      marked();
     }),
-  }, row.favourite ? "★ 已收藏" : "☆ 收藏");
+  });
+  const marked = () => {
+    star.textContent = row.favourite ? "★ 已收藏" : "☆ 收藏";
+    star.setAttribute("aria-pressed", row.favourite);
+    star.setAttribute("aria-label", `${star.textContent}《${row.title}》`);
+  };
+  marked();
   const drop = made("button", {
     type: "button", "aria-label": `删除《${row.title}》`,
     onclick: safely(async () => {
