@@ -31,7 +31,7 @@ KINDS = {
     "vary": "变奏",
     "fill": "填空",
 }
-GENRE_NAMES = {"folk": "民谣", "chorale": "四部圣咏", "pop": "流行（规则造的）"}
+GENRE_NAMES = {"folk": "民谣", "chorale": "四部众赞歌", "pop": "流行（规则造的）"}
 MOOD_NAMES = {"lively": "活泼", "gentle": "轻柔", "sad": "忧伤", "tense": "紧张"}
 MODE_NAMES = {"major": "大调", "minor": "小调"}
 KEYS = tuple(f"{name} {mode}" for mode in MODES for name in NAMES)
