@@ -38,6 +38,7 @@ ALONE = [
     "adult",
     "ranking",
     "service_desk",
+    "music_service",
     "image_platform",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together

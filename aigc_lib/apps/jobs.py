@@ -226,7 +226,8 @@ class Jobs:
             created=now(self.engine),
         )
         store = insert(self.engine, JOBS).values(**row).on_conflict_do_nothing()
-        if not connection.execute(store).rowcount:
+        # PostgreSQL's driver counts no rows of an INSERT: it has to return them
+        if connection.scalar(store.returning(JOBS.c.id)) is None:
             had = first(connection, sql.select(JOBS).where(JOBS.c.id == identity))
             if (had["kind"], had["request"]) != (kind, request):
                 raise Reused(f"key={key!r}: it was used for another request")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
+from importlib.resources import files
 from itertools import pairwise
 from typing import Any
 
@@ -123,6 +124,9 @@ def to_svg(piece: Piece, *, width: int = 900) -> str:
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit()
     scale, seed = 40, 1 + zlib.crc32(repr(piece).encode()) % 2**30
+    toolkit = verovio.toolkit(False)  # each thread has to be told where the fonts are
+    toolkit.setResourcePath(str(files("verovio") / "data"))
+    scale = 40
     options: dict[str, Any] = {
         "pageWidth": width * 100 // scale,
         "pageHeight": 60_000,

@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 from ..arguments import unknown
-from ..codecs.melody import STEPS, notes_of
+from ..codecs.abc import read_abc
+from ..codecs.melody import STEPS, notes_of, on_grid
 from ..codecs.piece import (
     GENRES,
     HIGHEST,
@@ -26,8 +27,9 @@ from ..codecs.piece import (
 )
 from ..metrics.music import best_key
 from .made.songs import song
-from .own.midi import too_long, upper_voice
-from .readers.music import parsed_chorales
+from .own.folder import LeftOut
+from .own.midi import off_grid, too_long, upper_voice
+from .readers.music import over_and_under, parsed_chorales
 
 SPLITS = ("train", "validation", "test")
 SHARES = (229, 76, 77)  # of the chorales, as Boulanger-Lewandowski et al. (2012)
@@ -230,3 +232,30 @@ def pieces_from_midi(raw: bytes, *, title: str = "") -> Piece:
         raise too_long()
     piece = Piece(voices=(tuple(sounds),), length=at, title=title)
     return replace(piece, key=best_key(piece))
+
+
+def piece_from_abc(text: str, *, title: str = "") -> Piece:
+    """Return the first tune of an ABC text as a folk tune, with its chords.
+
+    ``title`` is for a tune that has none. A tune whose bars are not whole, or not of
+    our metres, is written in 4/4.
+
+    Raises:
+        LeftOut: no tune, one that cannot be read, or that is no melody in sixteenths.
+    """
+    refused: list[ValueError] = []
+    try:
+        tune = next(read_abc(text, left_out=refused), None)
+    except ValueError:
+        tune = None
+    if tune is None:
+        why = str(refused[0]) if refused else "no tune"
+        raise LeftOut(f"no tune that can be read ({why})", "没有能读懂的曲子")
+    if sum(event.quarters for event in tune.events) * STEPS > MOST_STEPS:
+        raise too_long()
+    melody = on_grid(tune.events)
+    if melody is None:
+        raise off_grid()
+    facts = tune.facts | over_and_under(tune)
+    facts["title"] = facts["title"] or title
+    return _tune(melody, facts) or _tune(melody, facts | {"meter": "4/4", "bars": []})

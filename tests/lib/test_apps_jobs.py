@@ -156,6 +156,15 @@ def test_a_key_gives_the_same_job(stage):
     assert jobs.submit("count", {"n": 9}, key="a", account=1)[1]  # her own keys
 
 
+def test_a_key_gives_the_same_job_on_both_databases(database_url):
+    with accepting(database_url) as jobs:
+        first, new = jobs.submit("count", {"n": 1}, key="a")
+        assert new
+        assert jobs.submit("count", {"n": 1}, key="a") == (first, False)
+        with pytest.raises(Reused, match="another request"):
+            jobs.submit("count", {"n": 2}, key="a")
+
+
 def test_progress_and_stopping_early(stage):
     jobs, _, _ = stage
     identity, _ = jobs.submit("wait", {})

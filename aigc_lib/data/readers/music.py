@@ -40,9 +40,10 @@ def _tunes(paths: tuple[Path, ...]) -> tuple[Record, ...]:
             if text := on_grid(tune.events):
                 found.append(Record(text, kind, tune.facts | _over_and_under(tune)))
     return tuple(found)
+                yield Record(text, kind, tune.facts | over_and_under(tune))
 
 
-def _over_and_under(tune: Tune) -> dict[str, Any]:
+def over_and_under(tune: Tune) -> dict[str, Any]:
     """Return the names of the chords and the bar lines, both by sixteenths."""
     ends = [0, *accumulate(event.quarters * STEPS for event in tune.events)]
     return {

@@ -1,0 +1,1 @@
+"""How the tables of the music studio came about, one change after another."""

@@ -1,0 +1,92 @@
+"""A program started many times: forked from a process that has imported it already.
+
+What takes long in the start of a project is importing torch. For tests that kill a
+project again and again ``Program`` holds a process that has done so and forks it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+ROOT = Path(__file__).parent.parent
+
+
+class Program:
+    """Runs ``main(words)`` of a module in processes that start at once.
+
+    ``also`` names modules to import before; ``log`` is where the processes write.
+    """
+
+    def __init__(self, module: str, *also: str, log: Path):
+        self.running: set[int] = set()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "benchmarks.forked", str(log), module, *also],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(self, *words: object) -> int:
+        """Start a process and return its number."""
+        self.process.stdin.write(json.dumps([str(word) for word in words]) + "\n")
+        self.process.stdin.flush()
+        number = int(self.process.stdout.readline())
+        self.running.add(number)
+        return number
+
+    def kill(self, number: int, how: int = signal.SIGKILL) -> None:
+        """Send a signal and wait until the process is gone."""
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(number, how)
+        while psutil.pid_exists(number):
+            time.sleep(0.01)
+        self.running.discard(number)
+
+    def __enter__(self) -> Program:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for number in list(self.running):
+            self.kill(number)
+        self.process.stdin.close()
+        self.process.wait(30)
+
+
+def main(log: str, module: str, *also: str) -> None:
+    """Fork at each line of the input; a line holds the words as JSON."""
+    program = [importlib.import_module(name) for name in (*also, module)][-1]
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the dead are gone at once
+    answers = sys.stdout
+    for line in sys.stdin:
+        if number := os.fork():
+            print(number, file=answers, flush=True)
+            continue
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        with open(log, "a") as file:
+            for own in (1, 2):
+                os.dup2(file.fileno(), own)
+        os.close(0)
+        code = 1
+        try:
+            program.main(json.loads(line))
+            code = 0
+        except BaseException:
+            import traceback
+
+            traceback.print_exc()
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
