@@ -1,0 +1,181 @@
+"""Backup and restore of a whole project: tables and blobs in one checked ZIP file.
+
+The form knows no database: what SQLite wrote PostgreSQL reads, and a folder's pictures
+go back into S3. Jobs that were open are accepted anew.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import zipfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+from ..files import replacing
+from .blobs import Blobs
+from .database import rows, sql
+from .jobs import EXECUTORS, Jobs
+
+MANIFEST = "manifest.json"
+
+
+class Spoiled(ValueError):
+    """A file that is no whole backup."""
+
+
+def backup(
+    path: str | os.PathLike,
+    project: str,
+    made: Any,
+    tables: Iterable[Any],
+    blobs: Blobs | None = None,
+    needed: Callable[[Any], Iterable[str]] | None = None,
+) -> dict[str, int]:
+    """Write a backup while the service runs; returns how many rows and blobs it has.
+
+    ``tables`` in an order in which they can be filled; ``needed`` names the blobs that
+    the tables speak of, on a connection that sees one moment of the database.
+
+    Raises:
+        FileNotFoundError: a blob that the tables need is not there.
+    """
+    told: dict[str, Any] = {"project": project, "tables": {}, "blobs": 0}
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
+        with _moment(made) as connection:
+            for table in _kept(tables):
+                lines = [
+                    json.dumps(_plain(r)) for r in rows(connection, table.select())
+                ]
+                data = "\n".join(lines).encode()
+                digest = hashlib.sha256(data).hexdigest()
+                told["tables"][table.name] = {"rows": len(lines), "sha256": digest}
+                deflated = zipfile.ZIP_DEFLATED
+                file.writestr(f"tables/{table.name}.jsonl", data, deflated)
+            names = sorted(set(needed(connection))) if needed and blobs else []
+        for name in names:
+            file.writestr(f"blobs/{name}", blobs.get(name))
+        told["blobs"] = len(names)
+        file.writestr(MANIFEST, json.dumps(told, indent=1))
+    return {
+        "rows": sum(table["rows"] for table in told["tables"].values()),
+        "blobs": told["blobs"],
+    }
+
+
+def restore(
+    path: str | os.PathLike,
+    project: str,
+    made: Any,
+    tables: Iterable[Any],
+    blobs: Blobs | None = None,
+    jobs: Jobs | None = None,
+) -> dict[str, int]:
+    """Fill an empty database, which ``upgrade`` has seen, and the store of blobs.
+
+    Everything is checked before anything is written into a table; all or nothing.
+
+    Raises:
+        Spoiled: no whole backup of this project.
+        ValueError: the database is not empty.
+    """
+    tables = list(_kept(tables))
+    with _opened(path) as file:
+        told = _manifest(file, project)
+        filled = {t.name: _lines(file, t, told["tables"].get(t.name)) for t in tables}
+        names = [n[6:] for n in file.namelist() if n.startswith("blobs/")]
+        if len(names) != told["blobs"]:
+            raise Spoiled(f"{path}: blobs are missing: take another backup")
+        with made.connect() as connection:
+            for table in tables:
+                count = sql.select(sql.func.count()).select_from(table)
+                if connection.scalar(count):
+                    raise ValueError(
+                        f"table {table.name} has rows: restore into an empty database"
+                    )
+        for name in names:
+            data = file.read(f"blobs/{name}")
+            if hashlib.sha256(data).hexdigest() != name:
+                raise Spoiled(f"{path}: blob {name} is damaged")
+            blobs.put(data)
+    with made.begin() as connection:
+        for table in tables:
+            if filled[table.name]:
+                connection.execute(table.insert(), filled[table.name])
+            _count_on(connection, table)
+        if jobs is not None:
+            jobs.requeue(connection)
+    return {"rows": sum(map(len, filled.values())), "blobs": len(names)}
+
+
+def _kept(tables: Iterable[Any]) -> Iterable[Any]:
+    passing = (EXECUTORS.name, "sessions")  # true only of processes and browsers now
+    return (table for table in tables if table.name not in passing)
+
+
+def _moment(made: Any) -> Any:
+    """A connection that sees the database as it is now, whatever others write."""
+    connection = made.connect()
+    if made.dialect.name == "postgresql":
+        return connection.execution_options(isolation_level="REPEATABLE READ")
+    connection.exec_driver_sql("BEGIN")
+    return connection
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: {"base64": base64.b64encode(value).decode()}
+        if isinstance(value, bytes)
+        else value
+        for name, value in row.items()
+    }
+
+
+def _opened(path: str | os.PathLike) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(Path(path))
+    except zipfile.BadZipFile:
+        raise Spoiled(f"{path} is no backup: give a file that backup wrote") from None
+
+
+def _manifest(file: zipfile.ZipFile, project: str) -> dict[str, Any]:
+    try:
+        told = json.loads(file.read(MANIFEST))
+    except (KeyError, ValueError, zipfile.BadZipFile):
+        raise Spoiled(f"{file.filename}: no {MANIFEST}: it is no backup") from None
+    if told["project"] != project:
+        raise Spoiled(
+            f"{file.filename} is a backup of {told['project']}: give {project}'s"
+        )
+    return told
+
+
+def _lines(file: zipfile.ZipFile, table: Any, told: Any) -> list[dict[str, Any]]:
+    if told is None:  # a table that came later
+        return []
+    data = file.read(f"tables/{table.name}.jsonl")
+    if hashlib.sha256(data).hexdigest() != told["sha256"]:
+        raise Spoiled(f"{file.filename}: table {table.name} is damaged")
+    filled = [json.loads(line) for line in data.decode().splitlines()]
+    for row in filled:
+        for name, value in row.items():
+            if isinstance(value, dict) and isinstance(
+                table.c[name].type, sql.LargeBinary
+            ):
+                row[name] = base64.b64decode(value["base64"])
+    return filled
+
+
+def _count_on(connection: Any, table: Any) -> None:
+    """Let PostgreSQL go on numbering after the rows that brought their numbers."""
+    column = table.primary_key.columns.values()[0]
+    counts = isinstance(column.type, sql.Integer) and not column.foreign_keys
+    if connection.dialect.name != "postgresql" or not counts:
+        return
+    highest = connection.scalar(sql.select(sql.func.max(column)))
+    if highest is not None:
+        sequence = sql.func.pg_get_serial_sequence(table.name, column.name)
+        connection.execute(sql.select(sql.func.setval(sequence, highest)))

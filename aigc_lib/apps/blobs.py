@@ -1,0 +1,124 @@
+"""Pictures and sounds by their content: in a folder or in S3, by the same code.
+
+The name of a thing is the SHA-256 of its bytes: what is put twice is there once, what
+was damaged is noticed, and no user's word ever becomes part of a path.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from ..files import replacing
+from ..runtime import optional
+
+MOST = 64 * 2**20  # bytes of one thing
+NAME = re.compile(r"[0-9a-f]{64}")
+
+
+class Damaged(OSError):
+    """What is stored under a name is not what was put there."""
+
+
+class Blobs:
+    """The store at ``url``: ``file:///FOLDER``, or ``s3://BUCKET/PREFIX``.
+
+    S3 takes ``AWS_ACCESS_KEY_ID``, ``AWS_SECRET_ACCESS_KEY`` and, for a server of one's
+    own, ``AWS_ENDPOINT_URL`` from the environment; ``?endpoint=http://HOST:PORT`` in
+    the URL does as well. No secret belongs into the URL.
+
+    Raises:
+        ValueError: another URL.
+    """
+
+    def __init__(self, url: str, *, most: int = MOST):
+        store = optional("obstore.store", install="obstore")
+        self._api: Any = optional("obstore")
+        self.most = most
+        parts = urlsplit(url)
+        self.folder = None
+        if parts.scheme == "file" and parts.path not in ("", "/"):
+            self.folder = unquote(parts.path)
+            self._store = store.LocalStore(self.folder, mkdir=True)
+        elif parts.scheme == "s3" and parts.netloc:
+            told = dict(parse_qsl(parts.query))
+            endpoint = told.get("endpoint") or os.environ.get("AWS_ENDPOINT_URL")
+            settings: dict[str, Any] = {"region": told.get("region", "us-east-1")}
+            if endpoint:
+                settings["endpoint"] = endpoint
+            self._store = store.S3Store(
+                parts.netloc,
+                prefix=parts.path.strip("/") or None,
+                client_options={"allow_http": True},
+                **settings,
+            )
+        else:
+            raise ValueError(f"url={url!r}: give file:///FOLDER or s3://BUCKET/PREFIX")
+
+    def put(self, data: bytes) -> str:
+        """Store ``data`` and return its name; it is there whole, or not at all.
+
+        Raises:
+            ValueError: more than ``most`` bytes.
+        """
+        if len(data) > self.most:
+            raise ValueError(f"{len(data):,} bytes: give at most {self.most:,}")
+        name = hashlib.sha256(data).hexdigest()
+        if self.folder is not None:  # the same names, and on the disk when it returns
+            path = os.path.join(self.folder, _path(name))
+            if not os.path.exists(path):
+                with replacing(path) as temporary:
+                    temporary.write_bytes(data)
+        else:
+            self._api.put(self._store, _path(name), data)
+        return name
+
+    def get(self, name: str) -> bytes:
+        """Return what is stored under ``name``.
+
+        Raises:
+            FileNotFoundError: nothing, or ``name`` is none.
+            Damaged: something else than what was put.
+        """
+        try:
+            data = self._api.get(self._store, _path(name)).bytes()
+        except FileNotFoundError:
+            raise _missing(name) from None
+        if hashlib.sha256(data).hexdigest() != name:
+            raise Damaged(f"{name} is damaged: restore it from a backup")
+        return bytes(data)
+
+    def delete(self, name: str) -> None:
+        """Remove what is stored under ``name``; nothing happens where nothing is."""
+        if self.has(name):
+            self._api.delete(self._store, _path(name))
+
+    def has(self, name: str) -> bool:
+        """Tell whether something is stored under ``name``."""
+        try:
+            self._api.head(self._store, _path(name))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        """The names of all that is stored."""
+        for piece in self._api.list(self._store):
+            for thing in piece:
+                name = thing["path"].replace("/", "")
+                if NAME.fullmatch(name):
+                    yield name
+
+
+def _path(name: str) -> str:
+    if not NAME.fullmatch(name):
+        raise _missing(name)
+    return f"{name[:2]}/{name[2:]}"
+
+
+def _missing(name: str) -> FileNotFoundError:
+    return FileNotFoundError(f"name={name[:80]!r}: there is no such thing")

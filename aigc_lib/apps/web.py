@@ -1,0 +1,337 @@
+"""A project over HTTP: who asks, how much may come in, what a browser is told.
+
+``guarded`` puts around a FastAPI application what each project needs: limits of bodies
+while they stream, headers of safety, the session and its protection against requests
+from other sites, the login page, errors as JSON in Chinese, ``/health``.
+"""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+from ..runtime import optional
+from .accounts import SESSION, Account, Accounts, OverQuota, TooManyTries, WrongKey
+from .jobs import Busy, Jobs, Reused
+
+fastapi = optional("fastapi")
+Request = fastapi.Request  # where FastAPI looks up the annotations
+
+os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
+MOST_BYTES = 2**20  # of a body where nothing else is said
+SAFE = ("GET", "HEAD", "OPTIONS")
+COMMON = (
+    "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
+    "font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; "
+)
+STRICT = COMMON + "script-src 'self'; style-src 'self'"
+LOOSE = COMMON + (  # what the pages of Gradio need
+    "script-src 'self' 'unsafe-inline' 'unsafe-eval'; worker-src 'self' blob:; "
+    "style-src 'self' 'unsafe-inline'"
+)
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "x-frame-options": "DENY",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(self)",
+}
+RETRY = {"Retry-After": "10"}
+STYLE = """
+:root { color-scheme: light dark; font: 16px/1.6 system-ui, sans-serif; }
+body { max-width: 24rem; margin: 12vh auto; padding: 0 1rem; }
+label { display: block; margin: 1rem 0 .3rem; }
+input, button { font: inherit; width: 100%; box-sizing: border-box; padding: .6rem;
+  border: 1px solid #767676; border-radius: .4rem; }
+button { margin-top: 1rem; background: #1d4ed8; color: #fff; border: 0; }
+:focus-visible { outline: 3px solid #f59e0b; outline-offset: 2px; }
+.wrong { color: #b91c1c; }
+@media (prefers-color-scheme: dark) { .wrong { color: #fca5a5; } }
+"""
+LOGIN = """<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>登录 · {title}</title><link rel="stylesheet" href="/login.css"></head>
+<body><main><h1>{title}</h1>{wrong}<form method="post" action="/login">
+<label for="key">密钥</label>
+<input id="key" name="key" type="password" autocomplete="current-password" required
+ autofocus><button>登录</button></form></main></body></html>"""
+
+
+class Guard:
+    """What stands before an application, as ASGI middleware.
+
+    ``most`` maps the beginning of a path to the bytes that a body may have; ``loose``
+    are beginnings of paths whose pages Gradio makes; ``public`` those that need no
+    login.
+    """
+
+    def __init__(
+        self,
+        app: Any,
+        *,
+        project: str,
+        accounts: Accounts,
+        most: dict[str, int],
+        loose: tuple[str, ...],
+        public: tuple[str, ...],
+    ):
+        self.app, self.accounts, self.cookie = app, accounts, f"{project}_session"
+        self.most, self.loose, self.public = most, loose, public
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Let a request through, or answer it here."""
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        request = fastapi.Request(scope)
+        refused = self._foreign(request) or await self._no_page(request)
+        most, seen = self._limit(request.url.path), 0
+        if int(request.headers.get("content-length") or 0) > most:
+            refused = _problem(413, f"内容超过 {most:,} 字节。")
+
+        async def counted() -> Any:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > most:
+                raise fastapi.HTTPException(413, f"内容超过 {most:,} 字节。")
+            return message
+
+        async def marked(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                headers = fastapi.datastructures.Headers(raw=message["headers"])
+                loose = any(map(request.url.path.startswith, self.loose))
+                told = {
+                    **HEADERS,
+                    "content-security-policy": LOOSE if loose else STRICT,
+                }
+                if "cache-control" not in headers:
+                    told["cache-control"] = "no-store"
+                kept = [(k, v) for k, v in message["headers"] if k.decode() not in told]
+                added = [(k.encode(), v.encode()) for k, v in told.items()]
+                message = {**message, "headers": kept + added}
+            await send(message)
+
+        await (refused or self.app)(scope, counted, marked)
+
+    def _limit(self, path: str) -> int:
+        fitting = [start for start in self.most if path.startswith(start)]
+        return self.most[max(fitting, key=len)] if fitting else MOST_BYTES
+
+    def _foreign(self, request: Any) -> Any:
+        """Refuse what another site makes a browser send."""
+        if request.method in SAFE or "authorization" in request.headers:
+            return None
+        origin = request.headers.get("origin")
+        if origin is not None:
+            same = urlsplit(origin).netloc == request.headers.get("host")
+        else:
+            site = request.headers.get("sec-fetch-site")
+            same = site in ("same-origin", "none") or (
+                site is None and self.cookie not in request.cookies
+            )
+        return None if same else _problem(403, "请求来自别的网站，已拒绝。")
+
+    async def _no_page(self, request: Any) -> Any:
+        """Lead a browser that is not logged in to the login page."""
+        wants = "text/html" in request.headers.get("accept", "")
+        path = request.url.path
+        if request.method != "GET" or not wants or path == "/login":
+            return None
+        if "authorization" in request.headers:
+            return None
+        if any(path == p or path.startswith(f"{p}/") for p in self.public):
+            return None
+        token = request.cookies.get(self.cookie)
+        in_thread = fastapi.concurrency.run_in_threadpool
+        if await in_thread(self.accounts.by_token, token) is None:
+            return fastapi.responses.RedirectResponse("/login", 303)
+        return None
+
+
+def guarded(
+    app: Any,
+    *,
+    project: str,
+    title: str,
+    accounts: Accounts,
+    jobs: Jobs | None = None,
+    health: Callable[[], dict[str, Any]] = dict,
+    most: dict[str, int] | None = None,
+    loose: tuple[str, ...] = (),
+    public: tuple[str, ...] = (),
+) -> Any:
+    """Put around a ``fastapi.FastAPI`` what every project needs, and return it.
+
+    It then has ``GET`` and ``POST /login``, ``POST /logout``, ``GET /health`` (with
+    what ``health`` returns and how many jobs wait) and errors as ``{"error": "…"}``.
+    """
+    cookie = f"{project}_session"
+    answers = fastapi.responses
+
+    def login_page(wrong: str = "", status: int = 200) -> Any:
+        told = (
+            f'<p class="wrong" role="alert">{html.escape(wrong)}</p>' if wrong else ""
+        )
+        page = LOGIN.format(title=html.escape(title), wrong=told)
+        return answers.HTMLResponse(page, status)
+
+    @app.get("/login")
+    def login() -> Any:
+        return login_page()
+
+    @app.get("/login.css")
+    def style() -> Any:
+        return answers.Response(STYLE, media_type="text/css")
+
+    @app.post("/login")
+    async def enter(request: Request) -> Any:
+        sent = parse_qs((await request.body()).decode("utf-8", "replace"))
+        key = sent.get("key", [""])[0].strip()
+        in_thread = fastapi.concurrency.run_in_threadpool
+        try:
+            token = await in_thread(accounts.login, key, source_of(request))
+        except WrongKey as error:
+            return login_page(str(error), 401)
+        except TooManyTries as error:
+            return login_page(str(error), 429)
+        answer = answers.RedirectResponse("/", 303)
+        answer.set_cookie(
+            cookie,
+            token,
+            max_age=int(SESSION),
+            httponly=True,
+            samesite="strict",
+            secure=request.url.scheme == "https",
+        )
+        return answer
+
+    @app.post("/logout")
+    def leave(request: Request) -> Any:
+        accounts.logout(request.cookies.get(cookie, ""))
+        answer = answers.RedirectResponse("/login", 303)
+        answer.delete_cookie(cookie)
+        return answer
+
+    @app.get("/health")
+    def healthy() -> Any:
+        return {"status": "ok", **(jobs.counts() if jobs else {}), **health()}
+
+    for error, status, headers in (
+        (WrongKey, 401, {}),
+        (TooManyTries, 429, {"Retry-After": "600"}),
+        (OverQuota, 429, {"Retry-After": "3600"}),
+        (Reused, 409, {}),
+    ):
+        app.add_exception_handler(error, _telling(status, headers))
+    app.add_exception_handler(Busy, lambda _, __: _problem(429, BUSY, RETRY))
+    app.add_exception_handler(fastapi.HTTPException, _http)
+    app.add_exception_handler(fastapi.exceptions.RequestValidationError, _invalid)
+    app.add_exception_handler(404, _http)
+    app.add_exception_handler(405, _http)
+    app.add_exception_handler(
+        500, lambda _, __: _problem(500, "内部错误，已记入日志。")
+    )
+    app.add_middleware(
+        Guard,
+        project=project,
+        accounts=accounts,
+        most=most or {},
+        loose=loose,
+        public=("/login.css", "/health", *public),
+    )
+    return app
+
+
+def asking(accounts: Accounts, project: str) -> Callable[[Any], Account]:
+    """Return what FastAPI depends on to know who asks: by bearer key or by cookie."""
+
+    def who(request: Request) -> Account:
+        kind, _, key = request.headers.get("authorization", "").partition(" ")
+        if kind.lower() == "bearer":
+            return accounts.by_key(key.strip(), source_of(request))
+        found = accounts.by_token(request.cookies.get(f"{project}_session"))
+        if found is None:
+            raise fastapi.HTTPException(401, "请先登录，或带上密钥。")
+        return found
+
+    return who
+
+
+def for_admins(account: Account) -> Account:
+    """Let only an administrator pass."""
+    if account.role != "admin":
+        raise fastapi.HTTPException(403, "只有管理员可以。")
+    return account
+
+
+def source_of(request: Any) -> str:
+    """The place a request comes from, for limits and for the audit log."""
+    return request.client.host if request.client else ""
+
+
+def mounted(app: Any, blocks: Any, path: str, accounts: Accounts, project: str) -> Any:
+    """Mount a page of Gradio for those who are logged in.
+
+    In an event of the page ``request.username`` of ``gradio.Request`` is the name of
+    the account: ``accounts.by_name``. Name ``path`` in ``loose`` of ``guarded``.
+    """
+    who = asking(accounts, project)
+
+    def name(request: Request) -> str | None:
+        try:
+            return who(request).name
+        except (fastapi.HTTPException, WrongKey, TooManyTries):
+            return None
+
+    return optional("gradio").mount_gradio_app(
+        app,
+        blocks,
+        path=path,
+        auth_dependency=name,
+        footer_links=[],
+        run_history=False,
+    )
+
+
+def serve(app: Any, host: str, port: int, *, close: Callable[[], None]) -> None:
+    """Serve until a signal comes, then ``close`` and end the process.
+
+    A job that still runs does not hold the process up: the next start takes it up.
+    """
+    uvicorn = optional("uvicorn")
+    try:
+        uvicorn.run(app, host=host, port=port, log_level="warning")
+    finally:
+        close()
+    os._exit(0)
+
+
+BUSY = "等待的任务太多，请过一会儿再试。"
+_WORDS = {404: "没有这个内容。", 405: "这个地址不接受这种请求。"}
+
+
+def _problem(status: int, told: str, headers: dict[str, str] | None = None) -> Any:
+    return fastapi.responses.JSONResponse({"error": told}, status, headers)
+
+
+def _telling(status: int, headers: dict[str, str]) -> Callable[[Any, Exception], Any]:
+    return lambda _, error: _problem(status, str(error), headers)
+
+
+def _http(_: Any, error: Any) -> Any:
+    told = error.detail
+    if told in ("Not Found", "Method Not Allowed"):
+        told = _WORDS[error.status_code]
+    return _problem(error.status_code, told, error.headers)
+
+
+def _invalid(_: Any, error: Any) -> Any:
+    where = ["、".join(str(part) for part in e["loc"][1:]) for e in error.errors()]
+    return _problem(
+        422, f"请求不对，请检查：{'；'.join(filter(None, where)) or '内容'}。"
+    )
