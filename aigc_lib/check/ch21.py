@@ -9,23 +9,25 @@ from ._result import checker, choices, require
 
 @checker()
 def alarms(answer):
-    """`{40: word, 2000: word}`: how often an index above 0.1 rings when nothing moved.
+    """`{5: word, 40: word}`: how often an index above 0.1 rings when nothing moved.
 
-    Counted over 10,000 quiet days of ten bins, against a reference of 10,000.
+    Counted over 10,000 quiet days of 100 requests in so many bins, against a
+    reference of 10,000.
     """
     words = ("大半", "一成到五成", "几乎没有")
-    choices(answer, {40: words, 2_000: words})
-    rng, flat, said = np.random.default_rng(21), np.full(10, 0.1), []
-    for size, word in answer.items():
+    choices(answer, {5: words, 40: words})
+    rng, said = np.random.default_rng(21), []
+    for bins, word in answer.items():
+        flat = np.full(bins, 1 / bins)
         month = rng.multinomial(10_000, flat)
-        days = rng.multinomial(size, flat, 10_000)
+        days = rng.multinomial(100, flat, 10_000)
         share = np.mean([stability_index(month, day) > 0.1 for day in days])
         right = words[0] if share > 0.5 else words[1] if share >= 0.1 else words[2]
         require(
             word == right,
-            f"每天 {size} 个：数到的是 {share:.1%}。没有变化时，PSI 的平均与样本数有关",
+            f"分 {bins} 格：数到的是 {share:.1%}。没有变化时，PSI 的平均与格数有关",
         )
-        said.append(f"每天 {size} 个：{share:.1%}")
+        said.append(f"分 {bins} 格：{share:.1%}")
     return "；".join(said)
 
 
@@ -230,7 +232,7 @@ def _wait(statistic):
     """Mean days until a small drift is noticed, at a false alarm in fifty days."""
     rng, flat, onset = np.random.default_rng(8), np.full(10, 0.1), 20
     usual = rng.multinomial(20_000, flat).astype(float)
-    calm = rng.multinomial(100, flat, 4_000).astype(float)
+    calm = rng.multinomial(100, flat, 2_500).astype(float)
     late = []
     values = _checked(statistic(usual.copy(), calm.copy()), len(calm))
     alarm = LevelAlarm(1.0).tune(values, 50)
@@ -238,7 +240,7 @@ def _wait(statistic):
         shares = flat.copy()
         shares[kinds] *= factor
         shares /= shares.sum()
-        for _ in range(60):
+        for _ in range(40):
             days = np.concatenate(
                 [rng.multinomial(100, flat, onset), rng.multinomial(100, shares, 100)]
             ).astype(float)

@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytest.importorskip("fastapi")
 from aigc_lib.apps.opinion_monitor.__main__ import parser
 
 ROOT = Path(__file__).parents[2]
