@@ -2,14 +2,10 @@
 
 A shop wants pictures that stand in for photographs in the drafts of its pages. Its
 archive holds 600 photographs of each kind of clothing (Fashion-MNIST), of sandals only
-60. Settings and models are chosen by the last 5,000 photographs of the training split,
-which nothing learns from; the test split is looked at once, by what was chosen.
+60. Models are chosen by the last 5,000 photographs of the training split, which nothing
+learns from; the test split is looked at once, by what was chosen.
 
 - choice: a conditional GAN, a conditional VAE and a flow, ``SECONDS`` of training each;
-- search: twelve random settings of the GAN, twice each, judged on the way at four
-  numbers of steps by twenty small sets of photographs of either split. The chapter's
-  figures are replayed from these: how much the best of k promises too much, and what
-  successive halving finds for the steps it takes;
 - feedback: 300 photographs of sandals come back; as many more steps with and without.
 
 Five seeds for choice and feedback, with 95% intervals of Student's t. ``SEEDS=1
@@ -23,27 +19,24 @@ import os
 import statistics
 import time
 from functools import partial
-from itertools import pairwise
 
-import numpy as np
 import torch
 from torch import Tensor
 
 import aigc_lib as aigc
 from aigc_lib.metrics.feature_net import pretrained
 from aigc_lib.metrics.images import features, frechet_distance, precision_recall
-from aigc_lib.metrics.intervals import paired_gain, student_gain
+from aigc_lib.metrics.intervals import student_gain
 from aigc_lib.metrics.memorisation import copying
 from aigc_lib.models import ConditionalGAN, ConditionalVAE, FlowMatching
-from benchmarks.record import in_turns, kept, record, seeds, summary
+from benchmarks.record import in_turns, record, seeds, summary
 
 SECONDS, STEPS = (
     int(os.environ.get(k, v)) for k, v in [("SECONDS", 40), ("STEPS", 400)]
 )
 SEEDS, CLASSES, RARE = seeds(5), 10, 5
-JUDGED, SMALL, SETS = 2_500, 300, 20
+JUDGED = 2_500
 REQUEST = 8  # pictures
-CONFIGS, RUNGS = 12, tuple(STEPS // k for k in (8, 4, 2, 1))
 RETURNED, AGAIN = 300, STEPS // 2
 Pictures = tuple[Tensor, Tensor]  # uint8 (N, 1, 28, 28), labels (N,)
 
@@ -133,118 +126,6 @@ def choose(name: str, seed: int) -> dict:
     return {"ways": found}
 
 
-# ---- which settings ------------------------------------------------------------------
-
-
-def settings(number: int) -> dict:
-    """Draw the settings of this number."""
-    rng = np.random.default_rng(number)
-    return {
-        "generator": float(np.exp(rng.uniform(np.log(1e-3), np.log(3e-2)))),
-        "discriminator": float(np.exp(rng.uniform(np.log(1e-3), np.log(3e-2)))),
-        "width": int(rng.choice([8, 16])),
-        "batch_size": int(rng.choice([32, 64])),
-        "ema": float(rng.choice([0.99, 0.998])),
-    }
-
-
-def curve(number: int, seed: int) -> dict:
-    """Fréchet distances on the way, to small sets of either split; lower is better."""
-    chosen, seen = settings(number), archive(seed)
-    rates = chosen.pop("generator"), chosen.pop("discriminator")
-    torch.manual_seed(seed)
-    model = ConditionalGAN(width=chosen.pop("width"), learning_rates=rates)
-    real = {s: held_out(s, SETS // 2 * SMALL) for s in ("validation", "test")}
-    real = {s: (features(x), y) for s, (x, y) in real.items()}
-
-    def watch(model: ConditionalGAN) -> dict[str, list[float]]:
-        found = {}
-        for split, (rows, y) in real.items():
-            values = []
-            for part in range(SETS):
-                # overlapping photographs, but never the same picture drawn twice
-                source = torch.Generator().manual_seed(part)
-                own = torch.randperm(len(rows), generator=source)[:SMALL]
-                tag = part + (1_000 if split == "test" else 0)
-                made = features(model.sample(SMALL, labels=y[own], seed=tag))
-                values.append(frechet_distance(rows[own], made))
-            found[split] = values
-        return found
-
-    history = aigc.fit(
-        model,
-        seen,
-        steps=STEPS,
-        seed=seed,
-        cooldown=0,
-        watch=watch,
-        watch_at=RUNGS,
-        **chosen,
-    )
-    return {str(step): history.watched[step] for step in RUNGS}
-
-
-def replayed(curves: list[dict], draws: int = 2_000) -> dict:
-    """Random searches over the measured curves: what the best promises, and keeps."""
-    # (settings, rungs, sets) of either split
-    table = {
-        split: np.array([[c[str(r)][split] for r in RUNGS] for c in curves])
-        for split in ("validation", "test")
-    }
-    rng, rows, n = np.random.default_rng(0), [], len(curves)
-    for k in (1, 2, 4, 8, n):
-        gaps, kept_figures = [], []
-        for _ in range(draws):
-            own = rng.permutation(n)[:k]
-            promised = table["validation"][own, -1, rng.integers(SETS)]
-            best = own[promised.argmin()]
-            kept_figures.append(table["test"][best, -1].mean())
-            gaps.append(kept_figures[-1] - promised.min())
-        spread = np.quantile(gaps, [0.025, 0.975])
-        rows.append(
-            {
-                "k": k,
-                "optimism": float(np.mean(gaps)),
-                "low": float(spread[0]),
-                "high": float(spread[1]),
-                "fd": float(np.mean(kept_figures)),
-            }
-        )
-    return {"best_of_k": rows, "halving": halving(table, draws)}
-
-
-def halving(table: dict[str, np.ndarray], draws: int) -> list[dict]:
-    """Successive halving against random search that takes as many steps.
-
-    Halving starts with eight settings and keeps the better half at each rung; random
-    search trains as many to the end as these steps pay for.
-    """
-    steps = np.array([RUNGS[0], *(b - a for a, b in pairwise(RUNGS))])
-    cost = int((steps * [8, 4, 2, 1]).sum())
-    afford = cost // RUNGS[-1]
-    rng, found = np.random.default_rng(1), {"halving": [], "random": [], "all": []}
-    for _ in range(draws):
-        own = rng.permutation(len(table["test"]))[:8]
-        alive, column = own, rng.integers(SETS)
-        for rung in range(3):
-            order = table["validation"][alive, rung, column].argsort()
-            alive = alive[order[: len(alive) // 2]]
-        found["halving"].append(table["test"][alive[0], -1].mean())
-        for name, some in (("random", own[:afford]), ("all", own)):
-            best = some[table["validation"][some, -1, column].argmin()]
-            found[name].append(table["test"][best, -1].mean())
-    rows = []
-    for name, spent in (
-        ("halving", cost),
-        ("random", afford * RUNGS[-1]),
-        ("all", 8 * RUNGS[-1]),
-    ):
-        gain = paired_gain(found[name], found["halving"]) if name != "halving" else None
-        row = {"search": name, "steps": spent, "fd": float(np.mean(found[name]))}
-        rows.append(row | ({"minus_halving": gain._asdict()} if gain else {}))
-    return rows
-
-
 # ---- what came back ------------------------------------------------------------------
 
 
@@ -303,17 +184,6 @@ def main() -> None:
                 pair = [[r[figure] for r in part] for part in (gan, many)]
                 rows[way][f"gan_minus_this_{figure}"] = interval(*pair)
 
-    names = [f"settings {number}" for number in range(CONFIGS)]
-    curves = {
-        f"{name} {seed}": kept("life", f"{name} {seed}", partial(curve, number, seed))
-        for number, name in enumerate(names)
-        for seed in seeds(2)
-    }
-    search = {}
-    for seed in seeds(2):
-        own = [curves[f"{name} {seed}"] for name in names]
-        search[f"archive {seed}"] = replayed(own)
-
     back = in_turns("life", ["feedback"], SEEDS, round_of_feedback)["feedback"]
     launched = {
         name: {k: statistics.mean(run[name][k] for run in back) for k in back[0][name]}
@@ -323,8 +193,6 @@ def main() -> None:
     record(
         "life",
         rows,
-        search=search,
-        settings={name: settings(number) for number, name in enumerate(names)},
         feedback={"means": launched, "gains": gains(back)},
         data="fashion_mnist",
         split="archive of 600 a kind, 60 of sandals, from the first 50,000; chosen by "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from ..runtime import optional
@@ -26,7 +26,12 @@ def running(app: Any) -> Iterator[Any]:
     """
     httpx, uvicorn = optional("httpx"), optional("uvicorn")
     server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="error"))
-    thread = threading.Thread(target=server.run, daemon=True)
+
+    def serve() -> None:
+        with suppress(SystemExit):  # how uvicorn ends where an app fails to start
+            server.run()
+
+    thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     give_up = time.monotonic() + PATIENCE
     while not server.started:
