@@ -232,7 +232,7 @@ def _wait(statistic):
     """Mean days until a small drift is noticed, at a false alarm in fifty days."""
     rng, flat, onset = np.random.default_rng(8), np.full(10, 0.1), 20
     usual = rng.multinomial(20_000, flat).astype(float)
-    calm = rng.multinomial(100, flat, 2_500).astype(float)
+    calm = rng.multinomial(100, flat, 1_500).astype(float)
     late = []
     values = _checked(statistic(usual.copy(), calm.copy()), len(calm))
     alarm = LevelAlarm(1.0).tune(values, 50)
@@ -240,7 +240,7 @@ def _wait(statistic):
         shares = flat.copy()
         shares[kinds] *= factor
         shares /= shares.sum()
-        for _ in range(40):
+        for _ in range(30):
             days = np.concatenate(
                 [rng.multinomial(100, flat, onset), rng.multinomial(100, shares, 100)]
             ).astype(float)
