@@ -153,12 +153,12 @@ def round_of_feedback(_: str, seed: int) -> dict:
 
 
 def gains(runs: list[dict]) -> dict:
-    """Paired by seed: with what came back minus without it, and minus the launch."""
+    """Paired by seed, for each two of the three models and each figure."""
     rows = {}
-    for against in ("without", "launch"):
-        for figure in runs[0]["with"]:
-            pairs = [[run[k][figure] for run in runs] for k in ("with", against)]
-            rows[f"{figure} over {against}"] = interval(*pairs)
+    for new, old in (("with", "without"), ("with", "launch"), ("without", "launch")):
+        for figure in runs[0][new]:
+            pairs = [[run[name][figure] for run in runs] for name in (new, old)]
+            rows[f"{figure} {new} over {old}"] = interval(*pairs)
     return rows
 
 
