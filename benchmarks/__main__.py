@@ -53,6 +53,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "opinion_alarm",
     "product_pictures",
     "ring8",
+    "life",
     "synthetic",
     "bandit",
     "credit",
