@@ -122,11 +122,9 @@ def to_svg(piece: Piece, *, width: int = 900) -> str:
     import verovio
 
     verovio.enableLog(verovio.LOG_OFF)
-    toolkit = verovio.toolkit()
-    scale, seed = 40, 1 + zlib.crc32(repr(piece).encode()) % 2**30
     toolkit = verovio.toolkit(False)  # each thread has to be told where the fonts are
     toolkit.setResourcePath(str(files("verovio") / "data"))
-    scale = 40
+    scale, seed = 40, 1 + zlib.crc32(repr(piece).encode()) % 2**30
     options: dict[str, Any] = {
         "pageWidth": width * 100 // scale,
         "pageHeight": 60_000,

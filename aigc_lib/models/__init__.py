@@ -157,8 +157,6 @@ __all__ = [
     "MapVAE",
     "MaskedLM",
     "MultVAE",
-    "PictureClassifier",
-    "PairEncoder",
     "PairEncoder",
     "PictureClassifier",
     "Popularity",

@@ -38,9 +38,8 @@ def _tunes(paths: tuple[Path, ...]) -> tuple[Record, ...]:
         music = path.read_text(encoding="utf-8").replace("[+", "[")  # a slip: [+GB]
         for tune in read_abc(music, left_out=[]):
             if text := on_grid(tune.events):
-                found.append(Record(text, kind, tune.facts | _over_and_under(tune)))
+                found.append(Record(text, kind, tune.facts | over_and_under(tune)))
     return tuple(found)
-                yield Record(text, kind, tune.facts | over_and_under(tune))
 
 
 def over_and_under(tune: Tune) -> dict[str, Any]:
