@@ -147,7 +147,7 @@ def killed_at_every_step(finish):
     return found
 
 
-@checker("断在哪一步都正好一张：入库和销账要么都有，要么都没有")
+@checker("断在哪一步都正好一张：入库和记为做完要么都有，要么都没有")
 def finished_once(answer):
     """`answer`: ("lost" or "twice", mended): what went wrong, and what holds."""
     require(

@@ -158,7 +158,7 @@ def emoji(training: Training) -> Trainable:
         return tokens.masked_fill(lost & (tokens >= 0), 0)
 
     seen = Captioned(data.x, names, [words[name] for name in names], read)
-    training.fit("emoji", 1.0, model, seen, 7_000, ema=0.999)
+    training.fit("emoji", 1.0, model, seen, 4_000, ema=0.999)
     return model
 
 

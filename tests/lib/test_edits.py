@@ -8,11 +8,12 @@ from aigc_lib.models import FlowMatching, LatentFlow, MapVAE, TextFlow, edits
 
 
 def livened(model):
-    """Give the last layer, which begins as 0, some weights, so that noise moves."""
+    """Give the layers that begin as 0 some weights, so that labels and noise matter."""
     source = torch.Generator().manual_seed(0)
-    last = model.net.leave[2].weight
     with torch.no_grad():
-        last.copy_(0.02 * torch.randn(last.shape, generator=source))
+        for weights in model.net.parameters():
+            if weights.dim() > 1 and not weights.any():
+                weights.copy_(0.03 * torch.randn(weights.shape, generator=source))
     return model.eval()
 
 
@@ -146,14 +147,17 @@ def test_to_change_a_class_into_itself_changes_little():
     assert (same - x).abs().mean() < (other - x).abs().mean()
 
 
-def test_to_move_by_nothing_changes_little(flow):
+def test_to_move_by_nothing_leads_back_and_else_away(flow):
     model, label = flow
     x = model.sample(2, seed=0, labels=label, steps=20)
     way = edits.direction(model, x[:1], x[1:], (label, label), steps=5)
     assert way.shape == (1, *model.sample_shape)
-    still = edits.move(model, x, way, 0.0, label, steps=20)
-    moved = edits.move(model, x, way, 1.0, label, steps=20)
-    assert (still - x).abs().mean() < (moved - x).abs().mean()
+    still = edits.move(model, x, way, 0.0, label, steps=5)
+    noise = edits.noise_of(model, x, label, steps=5)
+    straight = edits.drawn_from(model, noise, label, steps=5)
+    assert torch.allclose(still, straight, atol=1e-4)
+    moved = edits.move(model, x, way, 1.0, label, steps=5)
+    assert (moved - straight).abs().mean() > 20 * (still - straight).abs().mean()
 
 
 def test_requests_get_the_same_bits_alone_and_in_company(flow):

@@ -94,7 +94,7 @@ def test_what_is_no_image_has_no_bounds():
         ({"sample_shape": ()}, r"sample_shape=\(\): give"),
         ({"sample_shape": (1, 2, 3, 4)}, r"give \(D,\), \(C, T\) or"),
         ({"sample_shape": (2, 5), "net": "dit"}, "for square images"),
-        ({"net": "cnn"}, "net='cnn': choose one of unet, dit, mlp"),
+        ({"net": "cnn"}, "net='cnn': choose one of unet, unet4, dit, mlp"),
         ({"image_size": 30}, "image_size=30: give a positive multiple of 4"),
         ({"learning_rate": float("nan")}, "learning_rate=nan"),
     ],
