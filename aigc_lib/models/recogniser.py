@@ -72,8 +72,9 @@ class Ear(nn.Module):
 
     Of the log-mel spectrogram only what is within ``RANGE`` of its loudest place is
     kept, from 0 to 1: neither loudness nor the noise of a room counts. In training a
-    little noise is added, and it is ``coloured``, ``stretched`` and ``gapped``. What
-    the last layer hears is averaged over time, and its maximum taken.
+    little noise is added, and it is ``coloured``, ``stretched`` and ``gapped``. Each
+    sound is normalised by itself, so that clean ones are no strangers afterwards. Of
+    what the last layer hears a learned weight says which moments count.
     """
 
     def __init__(self, classes: int, width: int, dropout: float, stretch: float):
@@ -84,27 +85,29 @@ class Ear(nn.Module):
         for i, (before, after) in enumerate(pairwise(sizes)):
             layers += [
                 nn.Conv1d(before, after, 5, stride=2 if i else 1, padding=2),
-                nn.BatchNorm1d(after),
-                nn.ReLU(),
+                nn.GroupNorm(1, after),
+                nn.GELU(),
                 nn.Dropout(dropout / 2),
             ]
         self.body = nn.Sequential(*layers)
+        self.counts = nn.Conv1d(sizes[-1], 1, 1)
         self.head = nn.Sequential(
             nn.Dropout(dropout), nn.Linear(2 * sizes[-1], classes)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        if self.training:  # 20 to 60 dB below the loudest sample
-            level = x.abs().amax(1, keepdim=True) * 10 ** (
-                -1 - 2 * torch.rand(len(x), 1, device=x.device)
-            )
+        if self.training:  # 30 to 60 dB below the loudest sample
+            drawn = torch.rand(len(x), 1, device=x.device)
+            level = x.abs().amax(1, keepdim=True) * 10 ** (-1.5 - 1.5 * drawn)
             x = x + level * torch.randn_like(x)
         mel = log_mel(x, bands=BANDS)
         mel = (mel - mel.amax((1, 2), keepdim=True)).clamp(min=-RANGE) / RANGE + 1
         if self.training:
             mel = gapped(stretched(coloured(mel, COLOUR), self.stretch))
         heard = self.body(mel)  # (B, 2 width, F / 8)
-        return self.head(torch.cat([heard.mean(2), heard.amax(2)], 1)).float()
+        weight = self.counts(heard).softmax(2)
+        parts = [(heard * weight).sum(2), heard.amax(2)]
+        return self.head(torch.cat(parts, 1)).float()
 
 
 class SoundClassifier(Trainable):
