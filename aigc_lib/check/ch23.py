@@ -340,7 +340,7 @@ def _greatest_probability(data, asked: list[str]) -> np.ndarray:
     ][::3]
     kind = {"analyzer": "char", "ngram_range": (1, 2), "sublinear_tf": True}
     pipe = make_pipeline(
-        TfidfVectorizer(**kind), LogisticRegression(C=10, max_iter=100, tol=1e-3)
+        TfidfVectorizer(**kind), LogisticRegression(C=10, max_iter=200)
     )
     pipe.fit([t for t, _ in pairs], [c for _, c in pairs])
     return pipe.predict_proba(asked).max(1)
