@@ -7,7 +7,9 @@ order numbers of eleven digits are put together from one recording of each digit
 speaker whom the listener never heard: as recorded; by Griffin-Lim from their log-mel
 spectrograms; by our WaveNet, a vocoder trained on other recordings of all six; and by
 eSpeak NG, digit by digit. The recogniser that learned from the other five speakers
-writes down what it hears. ``STEPS=20`` is a quick try.
+writes down what it hears. Its sizes were tried on one speaker, george: to vary the
+spectrograms in training (other throats, other rooms, gaps) gained nothing in so few
+steps. ``STEPS=20`` is a quick try.
 """
 
 from __future__ import annotations
