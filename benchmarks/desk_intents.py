@@ -243,7 +243,7 @@ def few(seed: int) -> dict:
     }
     for way, rows in ways.items():
         pipe = make_pipeline(
-            TfidfVectorizer(**LETTERS), LogisticRegression(C=30, max_iter=300)
+            TfidfVectorizer(**WORDS), LogisticRegression(C=30, max_iter=300)
         )
         pipe.fit([t for t, _ in rows], [c for _, c in rows])
         hit = pipe.predict([t for t, _ in asked]) == np.array([c for _, c in asked])

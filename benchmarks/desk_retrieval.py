@@ -141,15 +141,13 @@ def measure_passages(seed: int) -> dict:
             questions, passages, right = known()[name, split]
             meaning[split] = ByMeaning(passages, model).scores(questions)
         right = known()[name, "train"][2]
-        letters = by_words(name, "train", pairs_of_letters)
-        tried = {
-            share: float(
-                (
-                    1 / ranks(fused([letters, meaning["train"]], [1, share]), right)
-                ).mean()
-            )
-            for share in SHARES
-        }
+        rows = [i for i, passage in enumerate(right) if held_out(passage)]
+        letters = by_words(name, "train", pairs_of_letters)[rows]
+        tried = {}
+        for share in SHARES:
+            scores = fused([letters, meaning["train"][rows]], [1, share])
+            found = ranks(scores, [right[i] for i in rows])
+            tried[share] = float((1 / found).mean())
         share = max(tried, key=tried.get)
         right = known()[name, "test"][2]
         letters = by_words(name, "test", pairs_of_letters)
