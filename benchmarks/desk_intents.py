@@ -172,7 +172,7 @@ def banking(seed: int) -> dict:
     right = np.array([number.get(c, -1) for c in test.y.tolist()])
 
     pipe = make_pipeline(
-        TfidfVectorizer(**WORDS), LogisticRegression(C=10, max_iter=200, tol=1e-3)
+        TfidfVectorizer(**WORDS), LogisticRegression(C=10, max_iter=300)
     )
     p = pipe.fit(texts, y.numpy()).predict_proba(asked)
     letters = TfidfVectorizer(**LETTERS)
@@ -243,7 +243,7 @@ def few(seed: int) -> dict:
     }
     for way, rows in ways.items():
         pipe = make_pipeline(
-            TfidfVectorizer(**LETTERS), LogisticRegression(C=30, max_iter=200, tol=1e-3)
+            TfidfVectorizer(**WORDS), LogisticRegression(C=30, max_iter=300)
         )
         pipe.fit([t for t, _ in rows], [c for _, c in rows])
         hit = pipe.predict([t for t, _ in asked]) == np.array([c for _, c in asked])

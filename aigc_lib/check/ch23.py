@@ -1,5 +1,6 @@
 """Checkers for chapter 23, a customer-service assistant that quotes its sources."""
 
+import heapq
 import math
 from collections.abc import Sequence
 
@@ -169,13 +170,12 @@ def queue_waits(
     rng = np.random.default_rng(seed)
     come = rng.exponential(1 / arrivals, n).cumsum()
     need = rng.exponential(minutes, n)
-    free = [0.0] * agents
+    free = [0.0] * agents  # when each is free, the earliest first
     total = 0.0
     for at, takes in zip(come.tolist(), need.tolist(), strict=True):
-        first = min(range(agents), key=free.__getitem__)
-        begin = max(at, free[first])
+        begin = max(at, free[0])
         total += begin - at
-        free[first] = begin + takes
+        heapq.heapreplace(free, begin + takes)
     return total / n
 
 
@@ -340,7 +340,7 @@ def _greatest_probability(data, asked: list[str]) -> np.ndarray:
     ][::3]
     kind = {"analyzer": "char", "ngram_range": (1, 2), "sublinear_tf": True}
     pipe = make_pipeline(
-        TfidfVectorizer(**kind), LogisticRegression(C=10, max_iter=100, tol=1e-3)
+        TfidfVectorizer(**kind), LogisticRegression(C=10, max_iter=200)
     )
     pipe.fit([t for t, _ in pairs], [c for _, c in pairs])
     return pipe.predict_proba(asked).max(1)

@@ -107,10 +107,14 @@ def fitted_evidence(assistant: Finds) -> dict[str, Evidence]:
             right.append(entries[0].id == wanted)
         if len(set(right)) < 2:
             continue
-        model = LogisticRegression(C=1.0, class_weight="balanced").fit(rows, right)
-        evidence = Evidence(
-            tuple(map(float, model.coef_[0])), float(model.intercept_[0]), 0.5
-        )
+        x = np.asarray(rows)
+        # encoders differ in how far apart they place texts: no feature is too small
+        mean, std = x.mean(0), x.std(0).clip(min=1e-6)
+        model = LogisticRegression(C=1.0, class_weight="balanced")
+        model.fit((x - mean) / std, right)
+        weights = model.coef_[0] / std
+        bias = float(model.intercept_[0] - weights @ mean)
+        evidence = Evidence(tuple(map(float, weights)), bias, 0.5)
         shares = torch.tensor([evidence.share(row) for row in rows])
         answered = torch.tensor(right)
         needed = rejection_threshold(shares[answered], shares[~answered])

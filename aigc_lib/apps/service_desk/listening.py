@@ -22,7 +22,7 @@ from .speech import Unavailable, espeak
 LENGTH = 6_400  # samples of one word
 MOST_SECONDS = 15.0
 FRAME = 160  # samples, 20 ms
-STEPS = 500
+STEPS = 300
 SAID = {"yes": ("yes", "yes please", "yeah"), "no": ("no", "no thanks", "nope")}
 VARIANTS = ("", "+m1", "+m2", "+m3", "+m4", "+m5", "+f1", "+f2", "+f3", "+f4", "+f5")
 ACCENTS = ("en-us", "en-gb-x-rp", "en-gb-scotland", "en-029")

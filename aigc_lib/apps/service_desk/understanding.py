@@ -79,7 +79,7 @@ class Linear:
 
         vectorizer = cls._vectorizer()
         x = vectorizer.fit_transform(texts)
-        model = LogisticRegression(C=c, max_iter=200, tol=1e-3).fit(x, y)
+        model = LogisticRegression(C=c, max_iter=300).fit(x, y)
         return cls(vectorizer, model.coef_.astype(np.float32), model.intercept_)
 
     def logits(self, texts: Sequence[str]) -> Tensor:
