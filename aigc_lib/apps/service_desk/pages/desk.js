@@ -112,9 +112,9 @@ function line(told, corrected) {
       onclick: doing(() => correct(told, corrected)) }, "更正这一条的理解"));
   }
   if (told.role === "assistant" && told.told.intent !== undefined) {
-    const sure = told.told.confidence == null ? "" : `，把握 ${told.told.confidence.toFixed(2)}`;
+    const { intent, confidence } = told.told;
     item.append(make("small", { class: "soft" },
-      `意图：${told.told.intent ?? "没有把握"}${sure}`));
+      intent ? `意图：${intent}，把握 ${confidence.toFixed(2)}` : "意图：没有把握"));
   }
   return item;
 }
