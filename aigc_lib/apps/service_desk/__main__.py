@@ -149,7 +149,7 @@ def start(arguments: argparse.Namespace, parts: Parts) -> None:
     voices = Voices(parts.folder / "listening")
     app = service(desk, parts.accounts, voices, arguments.name or shop().name)
     desk.start()
-    voices.start()
+    voices.start(after=brain.ready)
     address = f"http://{arguments.host}:{arguments.port}"
     print(f"顾客页面：{address}/chat    客服台：{address}/desk", flush=True)
     for name, key in keys.items():

@@ -52,6 +52,8 @@ class Brain:
     @property
     def told(self) -> str:
         """What is done until it is ready, and for how long."""
+        if self.ready.is_set():
+            return "已就绪"
         return f"{self._told}，已用 {time.monotonic() - self._since:.0f} 秒"
 
     def start(self) -> None:

@@ -34,9 +34,12 @@ class Voices:
         """Whether the recogniser is ready."""
         return self._listener is not None
 
-    def start(self) -> None:
-        """Load or train the recogniser in a thread; without its data there is none."""
-        threading.Thread(target=self._begin, daemon=True).start()
+    def start(self, after: threading.Event) -> None:
+        """Load or train the recogniser in a thread; without its data there is none.
+
+        It waits for ``after``: what answers questions comes first.
+        """
+        threading.Thread(target=self._begin, args=(after,), daemon=True).start()
 
     def speak(self, text: str, language: str) -> bytes:
         """Read a text aloud: WAV.
@@ -73,7 +76,8 @@ class Voices:
         finally:
             self._turn.release()
 
-    def _begin(self) -> None:
+    def _begin(self, after: threading.Event) -> None:
+        after.wait()
         try:
             self._listener = listening.Listener.at(self.folder, say=log.info)
         except listening.Unavailable as error:

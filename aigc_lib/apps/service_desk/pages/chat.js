@@ -278,6 +278,7 @@ $("logout").addEventListener("click", async () => {
   location.reload();
 });
 
+window.addEventListener("resize", () => toEnd($("log"))); // a keyboard on a phone
 document.addEventListener("visibilitychange", () => document.hidden || look());
 outbox.read().forEach(wait);
 look();

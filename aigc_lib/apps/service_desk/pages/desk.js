@@ -108,13 +108,13 @@ function line(told, corrected) {
       item.append(make("small", { class: "soft" }, `已更正：${corrected.intent}${entry}`));
     }
     item.append(make("button", { type: "button", class: "plain",
-      "aria-label": `更正：${told.text.slice(0, 20)}`,
+      "aria-label": `更正这一条的理解：${told.text.slice(0, 20)}`,
       onclick: doing(() => correct(told, corrected)) }, "更正这一条的理解"));
   }
   if (told.role === "assistant" && told.told.intent !== undefined) {
-    const sure = told.told.confidence == null ? "" : `，把握 ${told.told.confidence.toFixed(2)}`;
+    const { intent, confidence } = told.told;
     item.append(make("small", { class: "soft" },
-      `意图：${told.told.intent ?? "没有把握"}${sure}`));
+      intent ? `意图：${intent}，把握 ${confidence.toFixed(2)}` : "意图：没有把握"));
   }
   return item;
 }
@@ -134,7 +134,7 @@ async function suggest() {
   $("suggestions").replaceChildren(...suggestions.map(one => make("div", { class: "suggestion" },
     make("p", {}, one.text),
     make("ul", {}, ...one.sources.map(source => make("li", {}, `依据：${source.title}`))),
-    make("button", { type: "button", "aria-label": `采用：${one.text.slice(0, 20)}`,
+    make("button", { type: "button", "aria-label": `采用，再修改：${one.text.slice(0, 20)}`,
       onclick: () => { $("text").value = one.text; $("text").focus(); } }, "采用，再修改"))));
   if (!suggestions.length) {
     $("suggestions").append(make("p", { class: "soft" }, "没有找到依据，请自己回答。"));
