@@ -350,6 +350,7 @@ def main() -> None:
         "one seed; seconds of a bar without a server",
         load_seconds=SECONDS,
         training_seconds=TRAINING,
+        cores_of_all_processes=len(os.sched_getaffinity(0)),
     )
     print(rows)
 
