@@ -6,16 +6,19 @@ each and the last for five; p50 and p95 of a request, the memory of the server.
 ``killed``: 50 kills of the server (SQLite, PostgreSQL), and of the server and two
 workers in turn (PostgreSQL and S3), while four clients ask.
 ``workers``: 1,000 jobs of one picture, by one worker and by two, each on a core of its
-own, PostgreSQL and S3. ``QUICK=1`` is a quick try of each.
+own, PostgreSQL and S3. ``QUICK=1`` is a quick try. Words after the name choose parts:
+they are kept until all have been measured.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 import tempfile
 import threading
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import torch
@@ -28,12 +31,14 @@ from aigc_lib.apps.image_platform.trainer import CLOTHES, add_file
 from aigc_lib.data import load as load_data
 from aigc_lib.train import fit
 from benchmarks import servers
+from benchmarks.platform_runs import STEPS as FEW
 from benchmarks.platform_runs import killed, pace, site
 from benchmarks.record import kept, record
 
 NAME = "image_platform"
 QUICK = bool(os.environ.get("QUICK"))
-KILLS, JOBS = (3, 20) if QUICK else (50, 1_000)
+KILLS, PARTS, JOBS = (4, 2, 20) if QUICK else (50, 2, 1_000)
+KINDS = ("killed sqlite", "killed postgresql", "killed postgresql s3 workers")
 SECONDS = {1: 60.0, 4: 60.0, 16: 300.0}
 TRAINED = Path("_build") / "bench" / NAME
 STEPS = {"gan": 600, "flow": 500}  # as the house trains them on the spot
@@ -109,22 +114,23 @@ def batching(requests: int = 32) -> dict:
     }
 
 
-def kills(kind: str) -> dict:
+def kills(kind: str, seed: int) -> dict:
     """Kill processes of a platform on one kind of database and store."""
     os.environ.update(servers.KEYS)
-    with tempfile.TemporaryDirectory() as folder:
+    n = KILLS // PARTS
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
         place = Path(folder)
-        blobs = (place / "blobs").as_uri()
-        if kind == "sqlite":
-            url = f"sqlite:///{place / 'platform.sqlite'}"
-            with site(place, url, blobs, titled("flow")) as one:
-                return killed(one, KILLS, CLOTHES[0])
-        with servers.postgres() as url:
-            if kind == "postgresql":
-                with site(place, url, blobs, titled("flow")) as one:
-                    return killed(one, KILLS, CLOTHES[0])
-            with servers.s3() as s3, site(place, url, s3, titled("flow")) as one:
-                return killed(one, KILLS, CLOTHES[0], workers=2)
+        url, blobs = (
+            f"sqlite:///{place / 'platform.sqlite'}",
+            (place / "blobs").as_uri(),
+        )
+        if "postgresql" in kind:
+            url = stack.enter_context(servers.postgres())
+        if "s3" in kind:
+            blobs = stack.enter_context(servers.s3())
+        one = stack.enter_context(site(place, url, blobs, titled("flow")))
+        workers = 2 if "workers" in kind else 0
+        return killed(one, n, CLOTHES[0], seed=seed, workers=workers)
 
 
 def paced(cores: list[int]) -> dict:
@@ -136,33 +142,43 @@ def paced(cores: list[int]) -> dict:
             return pace(one, JOBS, CLOTHES[0], cores)
 
 
-def main(parts: list[str]) -> None:
-    """Measure all parts, or those that are named, and record when all are there."""
+def main(asked: list[str]) -> None:
+    """Measure all parts, or those that begin as asked; record once all are there."""
     TRAINED.mkdir(parents=True, exist_ok=True)
     cores = sorted(os.sched_getaffinity(0))
-    whole = {f"load {n}": lambda n=n: loaded(n) for n in SECONDS}
-    whole["batching"] = batching
-    for kind in ("sqlite", "postgresql", "postgresql, s3, two workers"):
-        whole[f"killed {kind}"] = lambda kind=kind: kills(kind)
-    whole["workers 1"] = lambda: paced(cores[:1])
-    whole["workers 2"] = lambda: paced((cores * 2)[:2])
-    chosen = [key for key in whole if not parts or any(map(key.startswith, parts))]
+    parts = {f"load {n}": lambda n=n: loaded(n) for n in SECONDS}
+    parts["batching"] = batching
+    for kind in KINDS:
+        for seed in range(PARTS):
+            parts[f"{kind} {seed}"] = lambda kind=kind, seed=seed: kills(kind, seed)
+    parts["workers 1"] = lambda: paced(cores[:1])
+    parts["workers 2"] = lambda: paced((cores * 2)[:2])
+    chosen = [key for key in parts if not asked or any(map(key.startswith, asked))]
     rows = {}
     for key in chosen:
-        rows[key] = kept(NAME, key, whole[key])
+        rows[key] = kept(NAME, key, parts[key])
         print(key, rows[key], flush=True)
-    if len(chosen) == len(whole):
-        one, two = (rows[f"workers {n}"]["jobs_a_second"] for n in (1, 2))
-        rows["workers 2"]["gain"] = round(two / one, 2)
-        record(
-            NAME,
-            {key.replace(" ", "_").replace(",", ""): row for key, row in rows.items()},
-            cores=len(cores),
-            models="the conditional GAN and the flow that a first start trains, 28 px",
-            request="1 to 4 pictures, steps 20, guidance 2; the clock from the request "
-            "to the last picture fetched",
-        )
+    if len(chosen) < len(parts):
+        return
+    told = {f"load_{n}": rows[f"load {n}"] for n in SECONDS}
+    told["batching"] = rows["batching"]
+    for kind in KINDS:
+        runs = [rows[f"{kind} {seed}"] for seed in range(PARTS)]
+        whole = {key: sum(run[key] for run in runs) for key in runs[0]}
+        told[kind.replace(" ", "_")] = whole
+    one, two = (rows[f"workers {n}"] for n in (1, 2))
+    gain = round(two["jobs_a_second"] / one["jobs_a_second"], 2)
+    told |= {"workers_1": one, "workers_2": two | {"gain": gain}}
+    record(
+        NAME,
+        told,
+        cores=len(cores),
+        models="the conditional GAN and the flow that a first start trains, 28 px",
+        request="load: 1 to 4 pictures, steps 20, guidance 2; from the request to the "
+        f"last picture fetched. kills, workers: the flow, {FEW} steps",
+    )
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers end with it
     main(sys.argv[1:])

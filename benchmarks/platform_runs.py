@@ -151,22 +151,22 @@ def killed(
     Without workers the server is killed, with them a worker or the server in turn.
     """
     dice = random.Random(seed)
-    one.serve(*(["--accept-only"] if workers else []))
+    words = ["--accept-only"] if workers else []
+    one.serve(*words)
     one.workers = [one.start("worker") for _ in range(workers)]
     clients = Clients(one, 4, label, pause=0.5)
     begun = time.monotonic()
     for number in range(kills):
         time.sleep(dice.uniform(0.1, 1.5))
-        if workers and number % (workers + 1):
-            place = number % (workers + 1) - 1
+        place = number % (workers + 1) - 1
+        if place >= 0:
             _kill(one.workers[place])
             one.workers[place] = one.start("worker")
-        else:
-            _kill(one.server)
-            time.sleep(dice.uniform(0.0, 0.5))
-            one.server = one.start("serve", *(["--accept-only"] if workers else []))
-            if number % 5 == 4 or kills < 5:  # sometimes it is killed while it starts
-                one.until_up()
+            continue
+        _kill(one.server)
+        one.server = one.start("serve", *words)
+        if number % 5 != 4:  # every fifth time the next comes while it starts
+            one.until_up()
     one.until_up()
     accepted = clients.end()
     left = look(one, accepted, seconds=600)

@@ -20,20 +20,14 @@ from .jobs import Busy, Jobs, Reused
 fastapi = optional("fastapi")
 Request = fastapi.Request  # where FastAPI looks up the annotations
 
-os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 MOST_BYTES = 2**20  # of a body where nothing else is said
 SAFE = ("GET", "HEAD", "OPTIONS")
-COMMON = (
+POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
-    "font-src 'self' data:; connect-src 'self'; object-src 'none'; base-uri 'self'; "
-    "form-action 'self'; frame-ancestors 'none'; "
-)
-STRICT = COMMON + "script-src 'self'; style-src 'self'"
-LOOSE = COMMON + (  # what the pages of Gradio need
-    "script-src 'self' 'unsafe-inline' 'unsafe-eval'; worker-src 'self' blob:; "
-    "style-src 'self' 'unsafe-inline'"
+    "object-src 'none'; base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
 HEADERS = {
+    "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "same-origin",
     "x-frame-options": "DENY",
@@ -65,9 +59,8 @@ LOGIN = """<!doctype html><html lang="zh-CN"><head><meta charset="utf-8">
 class Guard:
     """What stands before an application, as ASGI middleware.
 
-    ``most`` maps the beginning of a path to the bytes that a body may have; ``loose``
-    are beginnings of paths whose pages Gradio makes; ``public`` those that need no
-    login.
+    ``most`` maps the beginning of a path to the bytes that a body may have; the paths
+    of ``public``, and those below them, need no login.
     """
 
     def __init__(
@@ -77,11 +70,10 @@ class Guard:
         project: str,
         accounts: Accounts,
         most: dict[str, int],
-        loose: tuple[str, ...],
         public: tuple[str, ...],
     ):
         self.app, self.accounts, self.cookie = app, accounts, f"{project}_session"
-        self.most, self.loose, self.public = most, loose, public
+        self.most, self.public = most, public
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         """Let a request through, or answer it here."""
@@ -104,11 +96,7 @@ class Guard:
         async def marked(message: Any) -> None:
             if message["type"] == "http.response.start":
                 headers = fastapi.datastructures.Headers(raw=message["headers"])
-                loose = any(map(request.url.path.startswith, self.loose))
-                told = {
-                    **HEADERS,
-                    "content-security-policy": LOOSE if loose else STRICT,
-                }
+                told = dict(HEADERS)
                 if "cache-control" not in headers:
                     told["cache-control"] = "no-store"
                 kept = [(k, v) for k, v in message["headers"] if k.decode() not in told]
@@ -162,7 +150,6 @@ def guarded(
     jobs: Jobs | None = None,
     health: Callable[[], dict[str, Any]] = dict,
     most: dict[str, int] | None = None,
-    loose: tuple[str, ...] = (),
     public: tuple[str, ...] = (),
 ) -> Any:
     """Put around a ``fastapi.FastAPI`` what every project needs, and return it.
@@ -241,7 +228,6 @@ def guarded(
         project=project,
         accounts=accounts,
         most=most or {},
-        loose=loose,
         public=("/login.css", "/health", *public),
     )
     return app
@@ -272,30 +258,6 @@ def for_admins(account: Account) -> Account:
 def source_of(request: Any) -> str:
     """The place a request comes from, for limits and for the audit log."""
     return request.client.host if request.client else ""
-
-
-def mounted(app: Any, blocks: Any, path: str, accounts: Accounts, project: str) -> Any:
-    """Mount a page of Gradio for those who are logged in.
-
-    In an event of the page ``request.username`` of ``gradio.Request`` is the name of
-    the account: ``accounts.by_name``. Name ``path`` in ``loose`` of ``guarded``.
-    """
-    who = asking(accounts, project)
-
-    def name(request: Request) -> str | None:
-        try:
-            return who(request).name
-        except (fastapi.HTTPException, WrongKey, TooManyTries):
-            return None
-
-    return optional("gradio").mount_gradio_app(
-        app,
-        blocks,
-        path=path,
-        auth_dependency=name,
-        footer_links=[],
-        run_history=False,
-    )
 
 
 def serve(app: Any, host: str, port: int, *, close: Callable[[], None]) -> None:

@@ -15,6 +15,7 @@ from visit import Visitor
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "_ext"))
+sys.path.insert(0, str(ROOT / "tests" / "lib"))  # what both kinds of tests use
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 QUIET = ("--no-sandbox", "--disable-gpu", "--disable-background-networking")

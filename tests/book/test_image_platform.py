@@ -1,18 +1,14 @@
 """The pages of the image platform in a real browser, with the network cut."""
 
 import io
-import sys
 import threading
-from pathlib import Path
 
 import pytest
-from visit import AT_ONCE, AXE, DESK, PHONE, SERIOUS
+from visit import AXE, DESK, PHONE, SERIOUS
 
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("obstore")
 uvicorn = pytest.importorskip("uvicorn")
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "lib"))
 
 from PIL import Image
 from tiny_platform import platform_at
@@ -68,7 +64,6 @@ class Browser:
         return self.tab
 
     def faults(self):
-        self.tab.add_style_tag(content=AT_ONCE)
         self.tab.evaluate(AXE.read_text("utf-8"))
         return self.tab.evaluate(SERIOUS, [])
 

@@ -149,7 +149,6 @@ def test_a_request_sent_twice_is_one(ann):
         {"label": "x" * 41},
         {"label": None},
         {"label": "红\x00"},
-        {"label": "\ud800"},
         {"unknown": 1},
     ],
 )
@@ -162,7 +161,8 @@ def test_a_wrong_request_is_refused_with_a_reason(ann, wrong):
 
 
 def test_no_json_and_no_number(ann):
-    for body in (b"", b"{", b"[]", b'{"n": NaN}', b"\xff", b"[" * 10_000):
+    half = json.dumps({**RED, "label": "\ud800"}).encode()  # half a character
+    for body in (b"", b"{", b"[]", b'{"n": NaN}', b"\xff", b"[" * 10_000, half):
         headers = {"Content-Type": "application/json"}
         answer = ann.post("/api/pictures", content=body, headers=headers)
         assert answer.status_code in (400, 422), body[:20]
@@ -594,28 +594,6 @@ def test_backup_and_restore(platform, ann, three, tmp_path, postgres_url, s3_url
     client = client_of(service(other), platform.ann)
     assert client.get(three[0]["url"]).content == bytes_of(ann, three[0])
     assert client.get("/api/pictures").json() == ann.get("/api/pictures").json()
-    other.close()
-
-
-def test_jobs_that_waited_in_a_backup_are_done_after_it(tmp_path):
-    with platform_at(tmp_path / "a", work=None) as first:
-        key = first.accounts.add("ann")
-        client = client_of(service(first), key)
-        url = client.post("/api/pictures", json=RED).json()["url"]
-        store = first.store
-        file = tmp_path / "b.zip"
-        backup(file, PROJECT, store.engine, ALL, store.blobs, store.needed)
-    folder = tmp_path / "b"
-    folder.mkdir()
-    other = Platform(
-        f"sqlite:///{folder / 'x.sqlite'}", (folder / "x").as_uri(), folder
-    )
-    other.start({"quick": 2})
-    restore(file, PROJECT, other.store.engine, ALL, other.store.blobs, other.jobs)
-    client = client_of(service(other), key)
-    job = other.jobs.wait(url.rpartition("/")[2])
-    assert job["state"] == "done"
-    assert len(client.get(url).json()["pictures"]) == 3
     other.close()
 
 

@@ -10,7 +10,7 @@ pytest.importorskip("sqlalchemy")
 pytest.importorskip("obstore")
 pytest.importorskip("fastapi")
 
-from benchmarks.platform_runs import killed, site
+from benchmarks.platform_runs import Site, killed, look, site
 from tiny_platform import CLASSES, tiny_model
 
 from aigc_lib.apps.image_platform.load import load
@@ -55,6 +55,31 @@ def test_the_command_as_a_reader_starts_it(tmp_path):
         key = one.run("account", "renew", "load")
         assert httpx.get(f"{one.address}/api/me", headers=bearer(one.key)).is_error
         assert httpx.get(f"{one.address}/api/me", headers=bearer(key)).is_success
+
+
+def test_what_waited_in_a_backup_is_done_after_it(tmp_path):
+    """Out of SQLite, restored into another, by the commands."""
+    file = str(tmp_path / "backup.zip")
+    urls = [f"sqlite:///{tmp_path / name / 'platform.sqlite'}" for name in "ab"]
+    blobs = [(tmp_path / name / "blobs").as_uri() for name in "ab"]
+    asked = {"model": 1, "label": "红", "n": 3, "steps": 4}
+    with site(tmp_path / "a", urls[0], blobs[0], models(tmp_path)) as one:
+        one.serve("--accept-only")
+        client = {"base_url": one.address, "headers": bearer(one.key)}
+        with httpx.Client(**client) as http:
+            job = http.post("/api/pictures", json=asked).json()
+        one.run("backup", file)
+        key = one.key
+    (tmp_path / "b").mkdir()
+    other = Site(tmp_path / "b", urls[1], blobs[1])
+    assert "files from" in other.run("restore", file)
+    other.key = key
+    other.serve()
+    try:
+        told = look(other, {job["job"]: asked}, seconds=120)
+    finally:
+        other.close()
+    assert (told["lost"], told["pictures"]) == (0, 3)
 
 
 def bearer(key):

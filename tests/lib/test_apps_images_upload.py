@@ -89,7 +89,7 @@ GOOD = {  # what comes out: the colours at the left and at the right
     "bmp": (saved(halves(), "BMP"), RED, BLUE),
     "large": (saved(halves((3_000, 2_000)), "JPEG", quality=90), RED, BLUE),
     "wide": (saved(halves((2_000, 64))), RED, BLUE),
-    "palette": (saved(halves(mode="P")), RED, BLUE),
+    "palette": (saved(halves().quantize(8)), RED, BLUE),
     "cmyk": (saved(halves(mode="CMYK"), "JPEG", quality=95), RED, BLUE),
     "tiff cmyk": (saved(halves(mode="CMYK"), "TIFF"), RED, BLUE),
     "exif 90": (turned(90), RED, BLUE),

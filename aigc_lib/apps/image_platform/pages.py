@@ -38,6 +38,26 @@ ACTIONS = {
     "walk": "走向另一张",
     "move": "沿方向移动",
 }
+DEEDS = {
+    "login": "登录",
+    "make": "生成",
+    "edit": "编辑",
+    "train": "训练",
+    "upload": "上传图片",
+    "publish": "公开模型",
+    "feedback": "反馈",
+    "export": "导出",
+    "import": "导入",
+    "job.cancel": "取消任务",
+    "job.stop": "停下任务",
+    "picture.favourite": "收藏",
+    "picture.delete": "删除图",
+    "picture.restore": "恢复图",
+    "account.add": "建立账号",
+    "account.renew": "换密钥",
+    "account.close": "关闭账号",
+    "key.wrong": "密钥不对",
+}
 FILES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 
@@ -55,7 +75,8 @@ def add_pages(app: Any, platform: Platform) -> None:
         return fastapi.responses.HTMLResponse(html)
 
     def models(account: Account) -> list[dict[str, Any]]:
-        return store.models(account.id)
+        found = store.models(account.id)
+        return sorted(found, key=lambda m: (m["edits"], m["size"]), reverse=True)
 
     @app.get("/static/{name}")
     def static(name: str) -> Any:
@@ -189,7 +210,7 @@ def _words() -> Any:
     loader = jinja2.FileSystemLoader(HERE / "pages")
     words = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
     words.globals |= {"title": TITLE, "actions": ACTIONS, "states": STATES}
-    words.globals["kinds"] = KINDS
+    words.globals |= {"kinds": KINDS, "deeds": DEEDS}
     words.filters["when"] = _when
     return words
 

@@ -26,6 +26,7 @@ MOST = {  # bytes of a body
 }
 GONE = "没有这张图。"
 SHOWN = ("id", "parent", "model", "action", "label", "favourite", "created", "deleted")
+Key = Annotated[str | None, fastapi.Header(alias="Idempotency-Key", max_length=200)]
 Number = Annotated[int, fastapi.Path(ge=1, lt=2**31)]
 
 
@@ -67,7 +68,6 @@ def picture(row: dict[str, Any], *, whole: bool = False) -> dict[str, Any]:
 def _add_work(app: Any, platform: Platform) -> None:
     who = fastapi.Depends(asking(platform.accounts, PROJECT))
     jobs, store = platform.jobs, platform.store
-    Key = Annotated[str | None, fastapi.Header(alias="Idempotency-Key", max_length=200)]
 
     def mine(identity: str, account: Account) -> dict[str, Any]:
         row = jobs.status(identity)

@@ -35,6 +35,7 @@ GATE = Gate(("precision >= 0.3", "recall >= 0.1", "suspects <= 0.05"))
 JUDGED = 128  # pictures that are drawn to be judged
 LOOKS = 50  # times that a training tells how it goes
 LOOKED = 8  # pictures of an early look
+SAVE_EVERY = 100  # steps
 SHARE = 0.35  # of the steps that the autoencoder gets
 CLOTHES = (
     "T恤",
@@ -174,7 +175,7 @@ def staged(
         told = f"{'学画' if drawing else '学压缩'}：{share:.0%}"
         tell(before + part * share, told, present if draw else None)
 
-    options = {"checkpoint": checkpoint, "save_every": 100, "batch_size": batch}
+    options = {"checkpoint": checkpoint, "save_every": SAVE_EVERY, "batch_size": batch}
     begun = (
         torch.load(checkpoint, weights_only=True)["step"] if checkpoint.exists() else 0
     )
