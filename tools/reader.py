@@ -253,6 +253,9 @@ class Reader:
                     return results.gained(folder, target.strip(), spec.strip())[0]
                 case "math":
                     return f"${body}$"
+                case "download":  # the file lies beside the page
+                    titled = TITLED.fullmatch(body)
+                    return f"[{titled[1] if titled else body}]({self.page})"
         except (LookupError, ValueError) as problem:
             raise Unreadable(
                 f"{self.source.name}: {name} {body!r}: {problem}"
@@ -329,7 +332,8 @@ class Reader:
         path = self.root / "results" / name
         if not path.exists():
             return ""
-        picture = embedded(options["alt"], path.read_bytes())
+        kind = "image/svg+xml" if path.suffix == ".svg" else "image/png"
+        picture = embedded(options["alt"], path.read_bytes(), kind)
         return f"{picture}\n\n{self.caption(options, body)}"
 
     def caption(self, options, body):

@@ -124,7 +124,7 @@ def to_svg(piece: Piece, *, width: int = 900) -> str:
     verovio.enableLog(verovio.LOG_OFF)
     toolkit = verovio.toolkit(False)  # each thread has to be told where the fonts are
     toolkit.setResourcePath(str(files("verovio") / "data"))
-    scale = 40
+    scale, seed = 40, 1 + zlib.crc32(repr(piece).encode()) % 2**30
     options: dict[str, Any] = {
         "pageWidth": width * 100 // scale,
         "pageHeight": 60_000,
@@ -132,12 +132,13 @@ def to_svg(piece: Piece, *, width: int = 900) -> str:
         "scale": scale,
         "header": "none",
         "footer": "none",
-        "xmlIdSeed": zlib.crc32(repr(piece).encode()),  # two on a page do not clash
+        "xmlIdSeed": seed,  # names of two on a page do not clash
         "svgViewBox": True,
     }
     toolkit.setOptions(options)
     toolkit.loadData(to_musicxml(piece))
-    return toolkit.renderToSVG(1)
+    paper = '<svg style="background:#fff;color:#000" '  # on a dark page too
+    return toolkit.renderToSVG(1).replace("<svg ", paper, 1)
 
 
 def _score(piece: Piece) -> Any:

@@ -9,11 +9,12 @@ import torch
 
 import aigc_lib as aigc
 from aigc_lib.codecs.piece import chord_classes, wide_scale
-from aigc_lib.codecs.score import ScoreCode, is_strong
+from aigc_lib.codecs.score import LAYOUTS, ScoreCode, is_strong
 from aigc_lib.data.made.songs import song
+from aigc_lib.metrics.music import parallels
 from aigc_lib.models import Composer
 from aigc_lib.models.transformer.drafts import FREE, Drafts
-from aigc_lib.models.transformer.rules import Only, Wishes, latest
+from aigc_lib.models.transformer.rules import NoParallels, Only, Wishes, latest
 from aigc_lib.nets.attention import KVCache
 
 SONG = song(3).cut(0, 4)
@@ -133,6 +134,39 @@ def test_wishes_are_kept(composer):
     assert strong > 2
 
 
+def test_no_parallels(composer):
+    wishes = Wishes(no_parallels=True)
+    for seed in range(3):
+        piece = composer.compose(
+            "chorale", metre="3/4", bars=2, drafts=4, seed=seed, wishes=wishes
+        )
+        assert parallels(piece).count == 0
+        assert parallels(piece).changes > 3
+    melody = composer.harmonise(SONG, genre="chorale", drafts=4, wishes=wishes)
+    assert parallels(melody).count == 0
+
+
+def test_the_bass_gives_way_to_the_soprano():
+    code = ScoreCode()
+    form = code.form("chorale", "2/4", 1)
+    rule = NoParallels(code, form)
+    words = {0: ("soprano 67", "bass 48", "tenor 60", "alto 64"), 1: ("soprano 69",)}
+    tokens = torch.full((1, len(form)), code.numbers["soprano ."])
+    places = {
+        voice: [i for i, slot in enumerate(form) if slot.kind == voice]
+        for voice in LAYOUTS["chorale"].voices
+    }
+    for step, said in words.items():
+        for word in said:
+            tokens[0, places[word.split()[0]][step]] = code.numbers[word]
+    i = places["bass"][1]
+    legal = rule.legal(i, tokens[:, :i])[0]
+    forbidden = [code.tokens[t] for t in (~legal & code.allowed("bass")).nonzero()]
+    # a twelfth below G, as C below: D, in any octave, but not by moving down
+    assert forbidden == ["bass 50", "bass 62"]
+    assert rule.legal(places["soprano"][1], tokens[:, : places["soprano"][1]]) is None
+
+
 def test_same_seed_same_piece(composer, tmp_path):
     request = {"genre": "folk", "metre": "6/8", "bars": 3, "drafts": 4}
     one = composer.compose(seed=5, **request)
@@ -209,6 +243,9 @@ def test_nats_of_parts_count_every_bar_once(composer):
     )
     assert flat.nats(SONG) == pytest.approx(expected)
     assert flat.nats(SONG, length=40) == pytest.approx(expected)
+    first, *others = flat.nats_by_bar(SONG)
+    assert others == pytest.approx([others[0]] * 3)
+    assert first - others[0] == pytest.approx(code.allowed("bar").sum().log().item())
     assert 0 < whole != expected
 
 

@@ -97,6 +97,7 @@ PAGE = f"{SITE}chapters/01_foundations/04_gan.html"
             "#term-generative-adversarial-network)",
         ),
         ("{math}`x^2`", "$x^2$"),
+        ("{download}`听 <../../results/x.wav>`", f"[听]({PAGE})"),
         ("`` {ref}`x` ``", "`` {ref}`x` ``"),
         ("```\n{ref}`x`\n```", "```\n{ref}`x`\n```"),
         ("(sec-x)=\n### 标题", "### 标题"),

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from fractions import Fraction
+from functools import lru_cache
 from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import Any
@@ -26,16 +27,19 @@ def read_tunes(card: Card, split: str, paths: list[Path]) -> Iterator[Record]:
 
     Tunes that cannot be read are left out.
     """
-    yield from divided(_tunes(paths), split)
+    yield from divided(_tunes(tuple(paths)), split)
 
 
-def _tunes(paths: list[Path]) -> Iterator[Record]:
+@lru_cache(1)  # both splits come from the same files
+def _tunes(paths: tuple[Path, ...]) -> tuple[Record, ...]:
+    found = []
     for path in paths:
         kind = "reels" if path.stem.startswith("reels") else path.stem
         music = path.read_text(encoding="utf-8").replace("[+", "[")  # a slip: [+GB]
         for tune in read_abc(music, left_out=[]):
             if text := on_grid(tune.events):
-                yield Record(text, kind, tune.facts | over_and_under(tune))
+                found.append(Record(text, kind, tune.facts | over_and_under(tune)))
+    return tuple(found)
 
 
 def over_and_under(tune: Tune) -> dict[str, Any]:

@@ -15,7 +15,16 @@ from ...codecs.score import BEGINNING, MOST_BARS, ScoreCode, Slot, beat_steps
 from ...nets.attention import KVCache
 from .drafts import FREE, Drafts
 from .gpt import GPT
-from .rules import HOLD, ChordTones, InOrder, Only, Rule, Wishes, Within
+from .rules import (
+    HOLD,
+    ChordTones,
+    InOrder,
+    NoParallels,
+    Only,
+    Rule,
+    Wishes,
+    Within,
+)
 
 KEPT = ("pitches", "rhythm")
 DRAFTS = 24
@@ -71,14 +80,18 @@ class Composer(GPT):
         self.code = code
 
     def nats(self, piece: Piece, *, length: int | None = None) -> float:
-        """Return -log p(piece | key, metre, genre), all its voices and chords.
+        """Return -log p(piece | key, metre, genre), all its voices and chords."""
+        return sum(self.nats_by_bar(piece, length=length))
+
+    def nats_by_bar(self, piece: Piece, *, length: int | None = None) -> list[float]:
+        """Return -log p of each bar, given those before it: where a piece surprises.
 
         A piece of more than ``length`` tokens (as many as the context unless given) is
         read in parts that overlap; each bar counts once, with the longer past.
         """
-        total, done = 0.0, 0
+        found = [0.0] * piece.bars
         form = self.code.form(piece.genre, piece.metre, piece.bars)
-        limit = self.context if length is None else length
+        limit, done = self.context if length is None else length, 0
         with self.for_sampling("net") as net, torch.no_grad():
             for first, tokens in self.code.parts(piece, limit, mood="any"):
                 skipped = next(i for i, slot in enumerate(form) if slot.bar == first)
@@ -86,11 +99,12 @@ class Composer(GPT):
                 logits = net(tokens[None, :-1].to(self.device))[0].double().cpu()
                 legal = torch.stack([self.code.allowed(s.kind) for s in slots[1:]])
                 p = logits.masked_fill(~legal, -torch.inf).log_softmax(1)
-                p = p.gather(1, tokens[1:, None])[:, 0]
-                new = [slot.is_learned and slot.bar >= done for slot in slots[1:]]
-                total -= p[torch.tensor(new)].sum().item()
+                p = p.gather(1, tokens[1:, None])[:, 0].tolist()
+                for slot, each in zip(slots[1:], p, strict=True):
+                    if slot.is_learned and slot.bar >= done:
+                        found[slot.bar] -= each
                 done = slots[-1].bar + 1
-        return total
+        return found
 
     # ---- what it can do --------------------------------------------------------------
 
@@ -225,6 +239,8 @@ class Composer(GPT):
         rules = [within, *rules]
         if wishes.chord_tones:
             rules.append(ChordTones(self.code, form, metre))
+        if wishes.no_parallels:
+            rules.append(NoParallels(self.code, form))
         writer = Drafts(
             self.code, form, fixed, rules, rows=rows, seed=seed, temperature=temperature
         )

@@ -11,9 +11,10 @@ from torch import Tensor
 
 from ...arguments import whole
 from ...codecs.piece import HIGHEST, LOWEST, chord_classes
-from ...codecs.score import ScoreCode, Slot, is_strong
+from ...codecs.score import RANGES, ScoreCode, Slot, is_strong
 
 HOLD = "-"
+REST = 0  # a MIDI number that nothing here sounds
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Wishes:
 
     The first voice stays from ``low`` to ``high``, MIDI numbers; with ``in_key`` all
     voices stay in the key (in minor with raised sixth and seventh); with
-    ``chord_tones`` the melody sounds a tone of the chord on strong beats.
+    ``chord_tones`` the melody sounds a tone of the chord on strong beats; with
+    ``no_parallels`` no new note makes a parallel fifth or octave with another voice.
 
     Raises:
         ValueError: no MIDI numbers of a piano, or ``low`` above ``high``.
@@ -32,6 +34,7 @@ class Wishes:
     high: int = HIGHEST
     in_key: bool = False
     chord_tones: bool = False
+    no_parallels: bool = False
 
     def __post_init__(self) -> None:
         low, high = whole("low", self.low, LOWEST), whole("high", self.high)
@@ -139,6 +142,58 @@ class ChordTones:
         legal = self.fits[chord].clone()
         legal[:, goes_on] = self.fits[chord, held]
         return legal
+
+
+class NoParallels:
+    """No voice moves with one that is written from a fifth or octave into another.
+
+    Of the voices that begin a note at one time, the later in the layout gives way: the
+    first of them is never hindered.
+    """
+
+    def __init__(self, code: ScoreCode, form: Sequence[Slot]):
+        self.form = form
+        voices = [
+            kind for kind in dict.fromkeys(s.kind for s in form) if kind in RANGES
+        ]
+        self.slots = {
+            voice: [i for i, slot in enumerate(form) if slot.kind == voice]
+            for voice in voices
+        }
+        self.before = {v: voices[:k] for k, v in enumerate(voices)}
+        self.holds = {voice: code.numbers[f"{voice} {HOLD}"] for voice in voices}
+        # what a token sounds, in MIDI numbers; REST where it sounds nothing
+        self.sounds = torch.full((len(code),), REST)
+        for voice in voices:
+            for token, pitch in code.pitches(voice).items():
+                self.sounds[token] = pitch
+        self.ranks = {voice: rank for rank, voice in enumerate(RANGES)}
+
+    def legal(self, i: int, tokens: Tensor) -> Tensor | None:
+        """As ``Rule``."""
+        voice = self.form[i].kind
+        if not self.before.get(voice):
+            return None
+        own = self._heard(voice, i, tokens)[:, None]  # (B, 1), before this step
+        new = self.sounds[None]  # (1, V), if this token is chosen
+        legal = torch.ones(len(tokens), len(self.sounds), dtype=torch.bool)
+        start = self.slots[voice].index(i)
+        for other in self.before[voice]:
+            now_at = self.slots[other][start]
+            was = self._heard(other, now_at, tokens)[:, None]
+            now = self._heard(other, now_at + 1, tokens)[:, None]
+            above = self.ranks[other] < self.ranks[voice]
+            wide, wide_now = (was - own, now - new) if above else (own - was, new - now)
+            perfect = (wide % 12 == wide_now % 12) & ((wide % 12) % 7 == 0)
+            moves = (new - own) * (now - was) > 0
+            sounding = (own > REST) & (was > REST) & (now > REST) & (new > REST)
+            legal &= ~(perfect & moves & sounding)
+        return legal
+
+    def _heard(self, voice: str, i: int, tokens: Tensor) -> Tensor:
+        """Return what a voice sounds (B,) just before slot ``i``."""
+        places = [s for s in self.slots[voice] if s < i]
+        return self.sounds[latest(tokens, places, self.holds[voice])]
 
 
 class InOrder:

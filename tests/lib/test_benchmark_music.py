@@ -1,0 +1,90 @@
+"""Four voices as frames, and rows that ask for every token once."""
+
+import math
+
+import pytest
+import torch
+
+from aigc_lib.codecs.piece import Piece
+from aigc_lib.data.made.songs import song
+from aigc_lib.models import GPT
+from aigc_lib.models.markov import Interpolated, MarkovMelody, events_of
+from aigc_lib.models.transformer.gpt import readable
+from benchmarks.music_chorales import CODE, CONTEXT, encoded, frames, nats, windows
+
+FOUR = Piece(
+    voices=[
+        [(0, 4, 72), (4, 2, 74), (6, 6, 76)],
+        [(0, 12, 67)],
+        [(0, 4, 60), (8, 4, 62)],
+        [(0, 8, 48), (8, 4, 50)],
+    ],
+    length=12,
+    genre="chorale",
+)
+
+
+def test_frames_hold_what_sounds_at_each_quarter():
+    # soprano, bass, tenor, alto
+    assert frames(FOUR) == [[72, 48, 60, 67], [74, 48, None, 67], [76, 50, 62, 67]]
+    words = CODE.words_of(encoded(FOUR))
+    assert words[:5] == [
+        "genre chorale",
+        "soprano 72",
+        "bass 48",
+        "tenor 60",
+        "alto 67",
+    ]
+    assert words[7] == "tenor ."
+
+
+@pytest.mark.parametrize("length", [1, 7, CONTEXT, CONTEXT + 1, 300, 513])
+@pytest.mark.parametrize("step", [CONTEXT // 2, CONTEXT])
+def test_every_token_is_asked_for_once(length, step):
+    tokens = torch.arange(1 + length)
+    rows = windows(tokens, step)
+    assert rows.shape[1] == CONTEXT + 1
+    assert rows[:, 1:][rows[:, 1:] >= 0].tolist() == list(range(1, 1 + length))
+    for row in rows[1:]:
+        asked = (row[1:] >= 0).nonzero()[0].item()
+        assert asked >= CONTEXT - step  # with so many before it
+    assert readable(rows).max() <= length
+
+
+def test_a_net_that_knows_nothing_pays_for_all_tokens():
+    model = GPT(vocab_size=len(CODE), context=CONTEXT, depth=1, heads=1, width=8)
+    with torch.no_grad():
+        model.net.token.weight.zero_()
+    found = nats(model, FOUR)
+    assert found.shape == (3, 4)
+    assert torch.allclose(found, torch.tensor(math.log(len(CODE))).double())
+
+
+def test_a_chain_of_melodies():
+    assert events_of(FOUR)[0] == (12, 4, 0)
+    gap = Piece(voices=[[(4, 4, 62)]], length=12, key="D major")
+    assert events_of(gap) == [(None, 4, 0), (0, 4, 4), (None, 4, 8)]
+    train, held = [song(i) for i in range(30)], [song(i) for i in range(400, 410)]
+    chain = MarkovMelody(train)
+    same = chain.nats(held[0].transposed(1).transposed(-1))
+    assert chain.nats(held[0]) == same
+    moved = MarkovMelody([p.transposed(12) for p in train])
+    assert moved.nats(held[0].transposed(12)) == pytest.approx(same)
+    before = sum(map(chain.nats, held))
+    assert sum(map(chain.tuned(held).nats, held)) < before
+    assert MarkovMelody(train).nats(train[0]) < before / len(held)
+    with pytest.raises(ValueError, match="order=0"):
+        MarkovMelody(train, order=0)
+    with pytest.raises(ValueError, match="pieces is empty"):
+        MarkovMelody([])
+
+
+def test_interpolation_adds_up_to_one():
+    part = Interpolated(2, 4)
+    for symbol in "aab":
+        part.see(symbol, ("x", ()))
+    for context in ("x", "unseen"):
+        p = [part.p(symbol, (context, ())) for symbol in "abcd"]
+        assert sum(p) == pytest.approx(1)
+        assert min(p) > 0
+    assert part.p("a", ("unseen", ())) == pytest.approx((2 + 1 / 4) / 4)
