@@ -195,6 +195,10 @@ def test_a_wish_gets_all_its_fields():
         ({"kind": "compose", "wishes": {"loud": True}}, "wishes"),
         ({"kind": "compose", "wishes": {"low": 60, "high": 62}}, "半音"),
         ({"kind": "compose", "wishes": {"in_key": 1}}, "in_key"),
+        (
+            {"kind": "compose", "genre": "chorale", "wishes": {"chord_tones": True}},
+            "不写和弦",
+        ),
         ({"kind": "fill", "bars": [0, 2]}, "至少一小节"),
         ({"kind": "fill", "bars": [1, 1]}, "bars"),
         ({"kind": "fill", "bars": [0, 3]}, "bars"),

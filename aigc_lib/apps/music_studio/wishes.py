@@ -39,7 +39,7 @@ REASONS = {
     1: ("旋律好听", "和声顺", "节奏合适", "合情绪", "有新意"),
     -1: ("不成旋律", "和声刺耳", "节奏乱", "不合情绪", "太单调", "像现有的曲子"),
 }
-WISHES = {"low", "high", "in_key", "chord_tones"}
+WISHES = {"low", "high", "in_key", "chord_tones", "no_parallels"}
 COMMON = {"kind", "parent", "seed", "temperature", "wishes", "title"}
 FIELDS = {
     "compose": {"genre", "metre", "key", "mood", "bars", "tempo"},
@@ -97,6 +97,11 @@ def checked(sent: Any, before: Piece | None = None) -> dict[str, Any]:
         _writable(before)
     if kind == "harmonise":
         request["genre"] = _one_of("genre", sent.get("genre", before.genre), GENRES)
+    genre = request.get("genre") or before.genre
+    if request["wishes"].get("chord_tones") and not LAYOUTS[genre].chords:
+        raise Refused(
+            f"wishes.chord_tones：{GENRE_NAMES[genre]}不写和弦，请取消这一项。"
+        )
     if kind in ("compose", "go_on"):
         bars = _whole("bars", sent.get("bars", 8), 1, MOST_NEW_BARS)
         if before and before.bars + bars > MOST_BARS:

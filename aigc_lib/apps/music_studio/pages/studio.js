@@ -202,6 +202,7 @@ function wishes() {
   if ($("high").value) found.high = Number($("high").value);
   if ($("in-key").checked) found.in_key = true;
   if ($("chord-tones").checked) found.chord_tones = true;
+  if ($("no-parallels").checked) found.no_parallels = true;
   return found;
 }
 
