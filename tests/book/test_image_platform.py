@@ -4,16 +4,16 @@ import io
 import threading
 
 import pytest
+from PIL import Image
 from visit import AXE, DESK, PHONE, SERIOUS
 
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("obstore")
 uvicorn = pytest.importorskip("uvicorn")
 
-from PIL import Image
-from tiny_platform import platform_at
+from tiny_platform import platform_at  # noqa: E402
 
-from aigc_lib.apps.image_platform.service import service
+from aigc_lib.apps.image_platform.service import service  # noqa: E402
 
 WIDE = """() => document.documentElement.scrollWidth
     - document.documentElement.clientWidth"""

@@ -10,16 +10,16 @@ pytest.importorskip("sqlalchemy")
 pytest.importorskip("obstore")
 pytest.importorskip("fastapi")
 
-from benchmarks.platform_runs import Site, killed, look, site
 from tiny_platform import CLASSES, tiny_model
 
 from aigc_lib.apps.image_platform.load import load
+from benchmarks.platform_runs import Site, killed, look, site
 
 KILLS = 3  # the benchmark `image_platform` makes 50
 
 
 def models(folder):
-    return {"小模型": (tiny_model(folder / "flow.safetensors"), CLASSES[:2] + ["蓝"])}
+    return {"小模型": (tiny_model(folder / "flow.safetensors"), [*CLASSES[:2], "蓝"])}
 
 
 def test_killed_at_random_moments(database_url, tmp_path):

@@ -55,8 +55,8 @@ def test_an_abc_file():
 
 @pytest.mark.parametrize("kind", ["mid", "json"])
 def test_the_mark_of_the_model_is_found_again(kind):
-    row = {"piece": {**Piece.from_json(TUNE).to_json()}, "title": "曲", "made": "compose",
-           "recipe": {}, "by_model": True}  # fmt: skip
+    row = {"piece": {**Piece.from_json(TUNE).to_json()}, "title": "曲"}
+    row |= {"made": "compose", "recipe": {}, "by_model": True}
     piece, by_model = read_upload(files.rendered(row, kind), "x")
     assert by_model
     assert piece.voices == Piece.from_json(TUNE).voices
