@@ -86,7 +86,7 @@ def edited(client, picture, action, **asked):
     return client.post(url, json={"action": action, **EDIT, **asked})
 
 
-# ---- to generate -----------------------------------------------------------------------
+# ---- to generate ---------------------------------------------------------------------
 
 
 def test_pictures_come_with_their_recipe(ann, three, platform):

@@ -1,4 +1,4 @@
-"""Pictures from outside: each the right picture or a clear message, and nothing else."""
+"""Pictures from outside: each the right one or a clear message, and nothing else."""
 
 import io
 import struct
