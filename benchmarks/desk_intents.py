@@ -236,7 +236,7 @@ def few(seed: int) -> dict:
     both = zip(test.texts, test.y.tolist(), strict=True)
     asked = [(text[:90], names[c]) for text, c in both]
     ways = {
-        "few": some,
+        "ten each": some,
         "few + written by a GPT": some + written,
         "few + noise": some + noisy(some, seed),
         "more real ones": more,
@@ -319,7 +319,7 @@ AGAINST = {  # what each is compared with, seed by seed
         if key.startswith("auroc")
         else "accuracy|TF-IDF, banking77"
     ),
-    "few": lambda key: "accuracy|few",
+    "few": lambda key: "accuracy|ten each",
     "corrections": lambda key: f"{key.split('|')[0]}|before",
 }
 
