@@ -225,6 +225,13 @@ def test_equal_pictures_are_held_out_together():
     assert 5 <= int(test[:200].sum()) <= 40
 
 
+@pytest.mark.parametrize("seed", range(20))
+def test_the_smallest_album_can_be_judged(seed):
+    x = looks(LEAST, seed)
+    test = held_out(torch.cat([x, x]))
+    assert 3 <= len(x[test[:LEAST]].unique(dim=0)) <= LEAST // 2
+
+
 def test_the_house_learns_only_where_it_has_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "is_trained", lambda name: False)
     with platform_at(tmp_path / "a", work=None) as platform:

@@ -174,7 +174,10 @@ def client(tmp_path_factory):
 def good(n=LEAST):
     """Pictures of two classes, by folders."""
     return [
-        (f"album/{'cats' if i % 2 else 'dogs'}/{i}.png", saved(halves((40 + i, 40))))
+        (
+            f"album/{'cats' if i % 2 else 'dogs'}/{i}.png",
+            saved(halves(left=(9 * i, 9, 9))),
+        )
         for i in range(n)
     ]
 
@@ -212,6 +215,12 @@ def test_nothing_is_half_stored(client):
     assert sent(client).status_code == 422
     assert listing(client.folder / "blobs") == before
     assert client.get("/api/albums").json() == albums
+
+
+def test_a_picture_many_times_is_one_picture(client):
+    answer = sent(client, *[(f"{i}.png", PNG) for i in range(LEAST)])
+    assert answer.status_code == 422
+    assert "只有 1 张（相同的算一张）" in answer.json()["error"]
 
 
 def test_a_zip_file_is_a_folder(client):

@@ -32,6 +32,7 @@ from .studio import described, plain_png
 from .upload import unpacked
 
 GATE = Gate(("precision >= 0.3", "recall >= 0.1", "suspects <= 0.05"))
+NEEDED = 3  # different held-out pictures, the fewest that can be judged by
 JUDGED = 128  # pictures that are drawn to be judged
 LOOKS = 50  # times that a training tells how it goes
 LOOKED = 8  # pictures of an early look
@@ -122,11 +123,14 @@ class Teller:
 def held_out(x: Tensor) -> Tensor:
     """Choose about one in ten pictures for the test, by their content; (N,) bool.
 
-    Equal pictures go to the same side.
+    Equal pictures go to the same side, and at least three different ones to the test.
     """
-    return torch.tensor(
-        for_test([hashlib.sha256(p.numpy().tobytes()).hexdigest() for p in x])
-    )
+    digests = [hashlib.sha256(p.numpy().tobytes()).hexdigest() for p in x]
+    test = for_test(digests)
+    least = sorted(set(digests))[:NEEDED]
+    if len({d for d, chosen in zip(digests, test, strict=True) if chosen}) < NEEDED:
+        test = [chosen or d in least for d, chosen in zip(digests, test, strict=True)]
+    return torch.tensor(test)
 
 
 def learned(

@@ -90,7 +90,7 @@ def read(files: Iterable[tuple[str, bytes]], size: int = 64) -> Album:
     with its reason, and the rest is kept.
 
     Raises:
-        ValueError: fewer than ``LEAST`` pictures can be used; it says why.
+        ValueError: fewer than ``LEAST`` different pictures can be used; it says why.
     """
     kept: list[tuple[str, Tensor]] = []
     refused: list[tuple[str, str]] = []
@@ -101,9 +101,13 @@ def read(files: Iterable[tuple[str, bytes]], size: int = 64) -> Album:
             kept.append((_label(name), one(data, size)))
         except ValueError as error:
             refused.append((shown(name), str(error)))
-    if len(kept) < LEAST:
+    different = len({pixels.numpy().tobytes() for _, pixels in kept})
+    if different < LEAST:
         told = "；".join(f"{name}：{why}" for name, why in refused[:3])
-        raise ValueError(f"能用的图片只有 {len(kept)} 张，至少要 {LEAST} 张。{told}")
+        alike = "" if different == len(kept) else "（相同的算一张）"
+        raise ValueError(
+            f"能用的图片只有 {different} 张{alike}，至少要 {LEAST} 张。{told}"
+        )
     classes = tuple(sorted({label for label, _ in kept}))
     y = torch.tensor([classes.index(label) for label, _ in kept])
     return Album(torch.stack([pixels for _, pixels in kept]), y, classes, refused)
