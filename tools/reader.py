@@ -253,9 +253,6 @@ class Reader:
                     return results.gained(folder, target.strip(), spec.strip())[0]
                 case "math":
                     return f"${body}$"
-                case "download":  # the file lies beside the page
-                    titled = TITLED.fullmatch(body)
-                    return f"[{titled[1] if titled else body}]({self.page})"
         except (LookupError, ValueError) as problem:
             raise Unreadable(
                 f"{self.source.name}: {name} {body!r}: {problem}"
@@ -335,6 +332,10 @@ class Reader:
         kind = "image/svg+xml" if path.suffix == ".svg" else "image/png"
         picture = embedded(options["alt"], path.read_bytes(), kind)
         return f"{picture}\n\n{self.caption(options, body)}"
+
+    def on_result_sound(self, name, options, body):
+        path = self.root / "results" / name
+        return results.player(path, options["label"]) if path.exists() else ""
 
     def caption(self, options, body):
         text = options.get("caption", "") or body

@@ -1,5 +1,7 @@
 """Measured figures from results/: nobody types them, and a missing one stops."""
 
+import base64
+import html
 import json
 import os
 from pathlib import Path
@@ -155,7 +157,31 @@ class ResultFigure(SphinxDirective):
         return [captioned(self, figure)]
 
 
+class ResultSound(SphinxDirective):
+    """A sound from results/, in the page itself; nothing while it has not been made."""
+
+    required_arguments = 1
+    option_spec: ClassVar = {"label": directives.unchanged_required}
+
+    def run(self):
+        if "label" not in self.options:
+            raise self.error("result-sound: give :label:, what one hears")
+        path = root(self.env.app) / "results" / self.arguments[0]
+        self.env.note_dependency(str(path))
+        if not path.exists():
+            return []
+        return [nodes.raw("", player(path, self.options["label"]), format="html")]
+
+
+def player(path, label):
+    """Return the HTML of a player that carries its WAV file."""
+    data = base64.b64encode(path.read_bytes()).decode()
+    source = f"data:audio/wav;base64,{data}"
+    return f'<audio controls aria-label="{html.escape(label)}" src="{source}"></audio>'
+
+
 def setup(app):
     app.add_role("result", Result())
     app.add_role("gain", GainRole())
     app.add_directive("result-figure", ResultFigure)
+    app.add_directive("result-sound", ResultSound)

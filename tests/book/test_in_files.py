@@ -250,6 +250,9 @@ def test_citations_stay_on_their_page(sample):
 def test_picture_not_yet_made_leaves_no_trace(sample):
     page = (sample / "intro.html").read_text("utf-8")
     assert "一张量出来的图" in page
+    assert re.search(
+        r'<audio controls aria-label="一声" src="data:audio/wav;base64,', page
+    )
     assert "还没有的图" not in page
 
 

@@ -97,7 +97,6 @@ PAGE = f"{SITE}chapters/01_foundations/04_gan.html"
             "#term-generative-adversarial-network)",
         ),
         ("{math}`x^2`", "$x^2$"),
-        ("{download}`听 <../../results/x.wav>`", f"[听]({PAGE})"),
         ("`` {ref}`x` ``", "`` {ref}`x` ``"),
         ("```\n{ref}`x`\n```", "```\n{ref}`x`\n```"),
         ("(sec-x)=\n### 标题", "### 标题"),
@@ -128,6 +127,12 @@ def test_result_is_read_from_the_results(render):
     assert re.fullmatch(r"\d+\.\d", render("{result}`dcgan:rows.0.fd|.1f`"))
     in_a_table = render(r"| FD | {result}`dcgan:rows.0.fd\|.1f` |")
     assert re.fullmatch(r"\| FD \| \d+\.\d \|", in_a_table)
+
+
+def test_a_sound_of_the_results_can_be_heard(render):
+    text = render('```{result-sound} music_chorale.wav\n:label: 四"小节\n```')
+    assert text.startswith('<audio controls aria-label="四&quot;小节" src="data:audio/')
+    assert render("```{result-sound} none.wav\n:label: 无\n```") == ""
 
 
 def test_table_of_results_is_filled(render):
