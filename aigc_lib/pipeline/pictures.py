@@ -58,7 +58,7 @@ class Training:
         count = iter([step for step in looks if step > begun or not begun])
 
         def look(present: Trainable) -> float:
-            share = before + part * next(count) / steps
+            share = before + part * next(count, steps) / steps
             if self.watch:
                 self.watch(share, present)
             return share
