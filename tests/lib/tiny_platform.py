@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import torch
 from PIL import Image
@@ -42,7 +43,9 @@ def platform_at(folder, url=None, blobs=None, work=WORK):
     for kind in ("flow", "gan"):
         file = tiny_model(folder / f"{kind}.safetensors", kind)
         add_file(platform.store, file, f"小模型 {kind}", CLASSES)
-    platform.start(work)
+    # DBOS does not start in a thread with an event loop: tests with a browser have one
+    with ThreadPoolExecutor(1) as other:
+        other.submit(platform.start, work).result()
     try:
         yield platform
     finally:
