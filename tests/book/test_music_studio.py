@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 from visit import AXE, DESK, PATIENCE, PHONE, SERIOUS
 
 pytest.importorskip("dbos")
@@ -143,7 +144,7 @@ def test_from_a_melody_to_a_score(desk):
     assert tab.locator("#label").inner_text() == "含模型生成的内容"
     assert tab.locator(NOTES).count() >= 5
     versions = tab.locator("#versions a")
-    assert versions.count() == 2
+    expect(versions).to_have_count(2, timeout=PATIENCE)
     assert "模型续写" in versions.nth(1).inner_text()
     tab.wait_for_selector("#alike:has-text('比较')")
     tab.wait_for_selector("#score.drawn")

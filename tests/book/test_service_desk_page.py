@@ -181,9 +181,7 @@ def test_words_of_customers_agents_and_entries_are_text(people, parts):
 def test_a_person_takes_over_suggests_corrects_and_gives_back(people, parts):
     tab = people.open("/", PHONE)
     say(tab, "退款多久，我要投诉")
-    tab.wait_for_function(
-        "document.querySelector('#status').innerText.includes('等人工')"
-    )
+    tab.wait_for_selector("#status:has-text('等人工')")
     assert not tab.is_visible("#person")
     desk = agent(people, parts)
     desk.click("#waiting button")
