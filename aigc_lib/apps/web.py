@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import html
 import os
+import signal
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -271,6 +272,8 @@ def serve(app: Any, host: str, port: int, *, close: Callable[[], None]) -> None:
     A job that still runs does not hold the process up: the next start takes it up.
     """
     uvicorn = optional("uvicorn")
+    # uvicorn ends, and then lets the signal end the process: as Ctrl-C, ``close`` runs
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         uvicorn.run(
             app,
