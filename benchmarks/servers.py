@@ -7,6 +7,7 @@ import json
 import os
 import pwd
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -63,7 +64,7 @@ def postgres() -> Iterator[str]:
         _until_open(port, process)
         yield f"postgresql+psycopg://aigc@127.0.0.1:{port}/postgres"
     finally:
-        process.terminate()
+        process.send_signal(signal.SIGINT)  # it does not wait for its clients
         process.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import html
 import os
+import signal
 from collections.abc import Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 from ..runtime import optional
 from .accounts import SESSION, Account, Accounts, OverQuota, TooManyTries, WrongKey
+from .database import sql
 from .jobs import Busy, Jobs, Reused
 
 fastapi = optional("fastapi")
@@ -215,6 +217,9 @@ def guarded(
         (Reused, 409, {}),
     ):
         app.add_exception_handler(error, _telling(status, headers))
+    # such as a zero byte in a path, which PostgreSQL does not take
+    unfit = _problem(422, "请求里有数据库不收的字符或数。")
+    app.add_exception_handler(sql.exc.DataError, lambda _, __: unfit)
     app.add_exception_handler(Busy, lambda _, __: _problem(429, BUSY, RETRY))
     # Starlette's, which FastAPI raises too, for a body that nobody can read
     app.add_exception_handler(optional("starlette.exceptions").HTTPException, _http)
@@ -267,6 +272,8 @@ def serve(app: Any, host: str, port: int, *, close: Callable[[], None]) -> None:
     A job that still runs does not hold the process up: the next start takes it up.
     """
     uvicorn = optional("uvicorn")
+    # uvicorn ends, and then lets the signal end the process: as Ctrl-C, ``close`` runs
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         uvicorn.run(
             app,

@@ -31,7 +31,7 @@ def spelled(pitch: int, piece: Piece) -> str:
     Each pitch class takes the name that lies nearest to the key on the line of fifths.
     """
     tonic = fifths(piece)
-    low = tonic - (3 if piece.mode == "major" else 4)
+    low = tonic - (3 if piece.mode == "major" else 5)
     place = low + (7 * pitch - low) % 12  # of the twelve names around the key
     letter = LETTERS[(place + 1) % 7]
     shift = (place + 1) // 7
@@ -105,7 +105,8 @@ def to_musicxml(piece: Piece) -> str:
     optional("music21")
     from music21.musicxml.m21ToXml import GeneralObjectExporter
 
-    return GeneralObjectExporter(_score(piece)).parse().decode("utf-8")
+    told = GeneralObjectExporter(_score(piece)).parse().decode("utf-8")
+    return told.replace("<inversion>-1</inversion>", "")  # of a sign without notes
 
 
 def to_svg(piece: Piece, *, width: int = 900) -> str:
@@ -190,6 +191,7 @@ def _write_chords(measure: Any, piece: Piece, bar: int, a: int) -> None:
             letters = spelled(60 + root, piece)[:-1]
             symbol = harmony.ChordSymbol(letters + quality)
             symbol.writeAsChord = False
+            symbol.pitches = ()  # its notes would call for accidentals in the melody
             measure.insert((start - a) / STEPS, symbol)
 
 

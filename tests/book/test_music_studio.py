@@ -160,6 +160,26 @@ def test_from_a_melody_to_a_score(desk):
     assert tab.locator("#label").inner_text() == "含模型生成的内容"
 
 
+def test_changes_that_are_not_saved_keep_the_label_of_the_model(desk):
+    tab = desk.tab
+    tab.fill("#bars", "1")
+    tab.click("[data-kind=compose]")
+    desk.says("写好了")
+    written = tab.input_value("#words")
+    desk.keys(["End", "Enter"])
+    changed = tab.input_value("#words")
+    assert changed != written
+    for again in (tab.reload, lambda: desk.go("/")):
+        again()
+        desk.ready()
+        assert tab.input_value("#words") == changed
+        assert tab.locator("#label").inner_text() == "含模型生成的内容"
+    tab.click("#save")
+    desk.says("保存好了")
+    assert tab.locator("#label").inner_text() == "含模型生成的内容"
+    assert tab.locator("#versions a").count() == 2
+
+
 def test_keys_alone_draw_change_and_undo(desk):
     tab = desk.tab
     told = tab.locator("#said")

@@ -1,5 +1,6 @@
 """What the projects stand on: database, blobs, accounts, web, backup."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -468,3 +469,29 @@ def test_a_backup_needs_its_blobs(made, tmp_path):
             lambda _: ["0" * 64],
         )
     assert not (tmp_path / "b.zip").exists()
+
+
+SERVED = """
+import contextlib
+import fastapi
+from aigc_lib.apps.web import serve
+from benchmarks.servers import free_ports
+
+@contextlib.asynccontextmanager
+async def life(app):
+    print("up", flush=True)
+    yield
+
+app = fastapi.FastAPI(lifespan=life)
+serve(app, "127.0.0.1", free_ports(1)[0], close=lambda: print("closed", flush=True))
+"""
+
+
+@pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGINT])
+def test_a_server_that_is_told_to_stop_closes_first(word):
+    command = [sys.executable, "-c", SERVED]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(word)
+        assert process.stdout.read() == "closed\n"
+    assert process.returncode == 0

@@ -147,6 +147,8 @@ def test_names_follow_the_key():
 
     assert named("G minor", 66) == "F#4"
     assert named("G minor", 63) == "E-4"
+    assert named("A minor", 70) == "B-4"  # as its own page calls it
+    assert named("A minor", 68) == "G#4"
     assert named("A major", 61) == "C#4"
     assert named("Ab major", 61) == "D-4"
     assert named("F# major", 65) == "E#4"
@@ -155,6 +157,15 @@ def test_names_follow_the_key():
     for key, expected in (("D major", 2), ("B minor", 2), ("Eb major", -3),
                           ("C minor", -3), ("C major", 0), ("A minor", 0)):  # fmt: skip
         assert sharps(Piece(voices=[[]], length=4, key=key)) == expected
+
+
+def test_chords_put_no_signs_before_notes():
+    line = [(0, 4, 66), (4, 4, 60), (8, 4, 65), (12, 4, 60), (16, 4, 60)]
+    chords = [(0, "D"), (4, "A"), (8, "F#"), (12, "C"), (16, "Bb")]
+    sheet = to_musicxml(Piece(voices=[line], length=20, chords=chords))
+    assert sheet.count("<accidental>") == 2  # F sharp, and F again
+    assert "<root-alter>0" not in sheet
+    assert "<inversion>" not in sheet
 
 
 def test_scenes_ask_for_what_there_is():

@@ -16,7 +16,7 @@ from ...data import cache_dir
 from ...files import replacing
 from ...runtime import settle_threads
 from .. import database
-from ..accounts import QUOTA, ROLES, Accounts
+from ..accounts import QUOTA, Accounts
 from ..backup import backup, restore
 from ..jobs import Jobs
 from . import store as tables
@@ -53,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("account", help="add, renew, close or list accounts")
     one.add_argument("what", choices=("add", "renew", "close", "list"))
     one.add_argument("name", nargs="?", default="")
-    one.add_argument("--role", choices=ROLES, default="user")
+    one.add_argument("--role", choices=("user", "admin"), default="user")
     one.add_argument("--quota", type=int, default=QUOTA, help="jobs a day")
     for name, told in (
         ("backup", "write all there is into a file"),
@@ -205,3 +205,5 @@ if __name__ == "__main__":
         main(sys.argv[1:])
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
+    except database.sql.exc.OperationalError as error:  # a database that is away
+        sys.exit(f"error: the database does not answer: {error.orig}")

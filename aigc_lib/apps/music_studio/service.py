@@ -6,7 +6,7 @@ import hashlib
 import json
 import re
 import secrets
-import threading
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,7 @@ from .studio import Studio, Tunes, kind_of
 from .uploads import MOST_BYTES, read_upload
 from .wishes import Refused
 
-fastapi = optional("fastapi")
+anyio, fastapi = optional("anyio"), optional("fastapi")
 Request, Response = fastapi.Request, fastapi.responses.Response
 Depends = fastapi.Depends
 
@@ -41,7 +41,10 @@ KINDS_OF_PAGE = {
 MOST_OPEN = 32  # jobs of one account that wait or run
 UNSAFE = re.compile(r"[^\w.-]+")  # in the name of a file
 KEY = re.compile(r"[\x21-\x7e]{1,64}")
-AT_ONCE = 2  # files that are made at the same time
+MEANWHILE = "您可以先画开头、播放、保存；交给模型的任务会排队等它。"
+MOST_KEPT = 5_000  # pieces of one account that were drawn or uploaded
+AT_ONCE = 2  # files that are made, or compared, at the same time
+MOST_FILES = 8  # of one account that are made or wait for it
 
 
 def service(
@@ -58,7 +61,10 @@ def service(
     """
     app = fastapi.FastAPI(title=TITLE, docs_url=None, redoc_url=None, openapi_url=None)
     who = Depends(asking(accounts, PROJECT))
-    making = threading.BoundedSemaphore(AT_ONCE)
+    # what takes long waits here, and not in the threads that answer all else
+    making, reading = (anyio.CapacityLimiter(n) for n in (AT_ONCE, 1))
+    apart = anyio.to_thread.run_sync
+    asked_for: Counter[int] = Counter()  # files, by account
 
     def note(request: Any, account: Account, action: str, **what: Any) -> None:
         accounts.note(account.id, action, what, source_of(request))
@@ -88,7 +94,7 @@ def service(
         if studio is not None:
             told = {
                 "ready": studio.ready.is_set() and not studio.wrong,
-                "told": studio.told,
+                "told": studio.wrong or f"{studio.told}{MEANWHILE}",
             }
         return {
             "account": {"name": account.name, "role": account.role},
@@ -122,13 +128,15 @@ def service(
     @app.post("/api/uploads", status_code=201)
     async def upload(request: Request, name: str = "", account: Account = who) -> Any:
         raw = await request.body()
-        piece, by_model = await _in_thread(read_upload, raw, name)
+        piece, by_model = await apart(read_upload, raw, name, limiter=reading)
         return await _in_thread(
             _kept, request, account, piece, made="uploaded", by_model=by_model
         )
 
     def _kept(request: Any, account: Account, piece: Piece, **facts: Any) -> Any:
         key = _key(request)
+        if store.written(account.id) >= MOST_KEPT:
+            raise Refused(f"已有 {MOST_KEPT:,} 首自己写的或上传的，请先删掉一些。")
         identity = secrets.token_hex(16)
         if key is not None:
             told = f"{PROJECT}\0{account.id}\0piece\0{key}".encode()
@@ -173,11 +181,12 @@ def service(
         return _whole(store.get(account.id, identity))
 
     @app.get("/api/pieces/{identity}/alike")
-    def alike(identity: str, account: Account = who) -> Any:
-        row = store.get(account.id, identity)
+    async def alike(identity: str, account: Account = who) -> Any:
+        row = await _in_thread(store.get, account.id, identity)
         if not tunes.ready.is_set():
             return {"told": "训练曲目还在读入，请稍后再看。", "wait": True}
-        found = tunes.alike(Piece.from_json(row["piece"]))
+        piece = Piece.from_json(row["piece"])
+        found = await apart(tunes.alike, piece, limiter=making)
         if found is None:
             return {"told": "训练曲目不在这台机器上，无法比较。"}
         return {"told": told_of(found), **found._asdict()}
@@ -230,17 +239,22 @@ def service(
         return await _in_thread(done)
 
     @app.get("/api/pieces/{identity}/file.{kind}")
-    def take(
+    async def take(
         request: Request,
         identity: str,
         kind: str,
         instrument: str = "strings",
         account: Account = who,
     ) -> Any:
-        row = store.get(account.id, identity)
-        with making:
-            raw = rendered(row, kind, instrument)
-        note(request, account, "piece.file", id=identity, kind=kind)
+        row = await _in_thread(store.get, account.id, identity)
+        if asked_for[account.id] >= MOST_FILES:
+            raise Busy(f"{MOST_FILES} files of this account wait")
+        asked_for[account.id] += 1
+        try:
+            raw = await apart(rendered, row, kind, instrument, limiter=making)
+        finally:
+            asked_for[account.id] -= 1
+        await _in_thread(note, request, account, "piece.file", id=identity, kind=kind)
         name = f"{UNSAFE.sub('_', row['title'])[:60]}.{kind}"
         return Response(
             raw,

@@ -262,6 +262,13 @@ class Store:
         with self.engine.connect() as connection:
             yield from (dict(row._mapping) for row in connection.execute(wanted))
 
+    def written(self, account: int) -> int:
+        """How many pieces an account keeps that people wrote, deleted ones too."""
+        table = PIECES.c
+        mine = table.account == account, table.made.in_(("drawn", "uploaded"))
+        with self.engine.connect() as connection:
+            return connection.scalar(sql.select(sql.func.count(table.id)).where(*mine))
+
     def counts(self) -> dict[str, int]:
         """How many pieces there are."""
         with self.engine.connect() as connection:

@@ -114,7 +114,10 @@ class Studio:
             self.told = "模型已就绪。"
         except Exception as error:
             log.exception("the model could not be made ready")
-            self.wrong = f"模型没有准备好：{error}"
+            self.wrong = (
+                "模型没有准备好：请检查文件夹里的模型文件，再重新启动。"
+                f"（{str(error)[:200]}）"
+            )
             self.told = self.wrong
         self.ready.set()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from dataclasses import replace
 from pathlib import PurePath
 
@@ -16,7 +15,6 @@ from .wishes import MOST_TITLE, Refused, checked_piece, fitting, plain
 
 MOST_BYTES = 2**17  # of any file
 MOST_MIDI, MOST_ABC = 2**16, 2**14  # much more than there are notes for
-_ALONE = threading.Lock()  # a file that takes long holds up other files only
 WANTED = "请上传 MIDI（.mid）、ABC（.abc），或从这里下载的 JSON"
 
 
@@ -36,15 +34,12 @@ def read_upload(raw: bytes, name: str = "") -> tuple[Piece, bool]:
     try:
         if raw.startswith(b"MThd"):
             _small(raw, MOST_MIDI)
-            with _ALONE:
-                piece = pieces_from_midi(raw, title=title)
+            piece = pieces_from_midi(raw, title=title)
         elif raw.lstrip().startswith(b"{"):
             return _own(raw, title), is_labelled(raw)
         else:
             _small(raw, MOST_ABC)
-            text = _text(raw)
-            with _ALONE:
-                piece = piece_from_abc(text, title=title)
+            piece = piece_from_abc(_text(raw), title=title)
     except LeftOut as reason:
         raise Refused(f"读不了这个文件：{reason.chinese}。{WANTED}。") from None
     return fitting(piece), is_labelled(raw)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 from ...codecs.piece import (
@@ -156,7 +157,7 @@ def checked_piece(sent: Any) -> Piece:
 
 
 def fitting(piece: Piece) -> Piece:
-    """Return ``piece`` if the studio takes one of its size.
+    """Return ``piece``, its title on one line, if the studio takes one of its size.
 
     Raises:
         Refused: it is too long, or empty.
@@ -169,7 +170,7 @@ def fitting(piece: Piece) -> Piece:
             f"曲子有 {piece.bars} 小节、{notes} 个音、{piece.seconds:.0f} 秒；"
             f"最多 {MOST_BARS} 小节、{MOST_NOTES} 个音、{MOST_SECONDS} 秒。"
         )
-    return piece
+    return replace(piece, title=plain(piece.title))
 
 
 def opinion(sent: Any) -> tuple[int, list[str], str]:

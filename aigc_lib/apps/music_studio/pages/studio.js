@@ -40,7 +40,12 @@ function edited(piece) {
   done.future = [];
   now.dirty = true;
   put(piece);
-  sessionStorage.setItem(DRAFT, JSON.stringify({ piece, parent: now.row?.id ?? null }));
+  remember();
+}
+
+function remember() {
+  const draft = { piece: now.piece, parent: now.row?.id ?? null };
+  sessionStorage.setItem(DRAFT, JSON.stringify(draft));
 }
 
 // Show a piece in the roll and in all that speaks of it.
@@ -165,7 +170,7 @@ async function tune(genre, number) {
   player.stop();
   start(piece);
   $("score-title").textContent = piece.title || "无题";
-  $("label").textContent = "训练曲目，由人写成";
+  $("label").textContent = genre === "pop" ? "训练曲目，规则造的" : "训练曲目，由人写成";
   $("label").className = "label";
   speed(piece.tempo);
   history.pushState({}, "", "/");
@@ -264,7 +269,7 @@ async function state() {
   const found = await ask("GET", "/api/state");
   $("left").textContent = `今天还可以请模型写 ${found.left} 次。`;
   $("model").hidden = found.model.ready;
-  $("model").textContent = `${found.model.told}您可以先画开头、播放、保存；交给模型的任务会排队等它。`;
+  $("model").textContent = found.model.told;
   if (!found.model.ready) setTimeout(safely(state), 1500);
 }
 
@@ -468,12 +473,14 @@ addEventListener("popstate", safely(begin));
 
 async function begin() {
   const id = new URLSearchParams(location.search).get("piece");
-  if (id) return open(id, false);
   const draft = JSON.parse(sessionStorage.getItem(DRAFT) ?? "null");
-  start(draft?.piece ?? empty());
+  if (id && draft?.parent !== id) return open(id, false);
+  if (draft?.parent) await open(draft.parent, false); // whose label it keeps
+  else start(draft?.piece ?? empty());
   if (draft) {
     now.dirty = true;
     put(draft.piece);
+    remember();
   }
 }
 
