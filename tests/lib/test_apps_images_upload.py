@@ -259,6 +259,7 @@ def test_zip_files_that_are_traps(client):
     traps = {
         "bomb": bomb,
         "nested": nested,
+        "nameless": zipped((".", PNG[:20])),
         "cut": zipped(*good())[:-30],
         "overlapping": b"PK\x03\x04" + bytes(100),
     }

@@ -83,10 +83,9 @@ class Platform:
         row = self.store.model(wish.model, account.id)
         if row is None:
             raise ValueError("没有这个模型，或者它不公开。")
-        if row["words"] and not wish.label.strip():
-            raise ValueError("请写出要画什么。")
         told_label(row, wish.label)
-        return self._accept("make", wish.model_dump(), account, wish.n, source, key)
+        asked = _guided(row, wish)
+        return self._accept("make", asked, account, wish.n, source, key)
 
     def edit(
         self,
@@ -109,7 +108,7 @@ class Platform:
         row = parent["model"] and self.store.model(parent["model"], account.id)
         if not row or not row["edits"]:
             raise ValueError("这张图的模型只能生成，不能编辑。")
-        asked = wish.model_dump()
+        asked = _guided(row, wish)
         if wish.action == "paint":
             if any(len(line) != len(wish.mask) for line in wish.mask):
                 raise ValueError("遮罩的每行要和行数一样长。")
@@ -176,3 +175,9 @@ class Platform:
             self.store.purge()
             if self._closed.wait(CLEAN):
                 return
+
+
+def _guided(row: dict[str, Any], wish: Make | AnyEdit) -> dict[str, Any]:
+    """What a wish asks of a model; one without labels cannot be guided by any."""
+    asked = wish.model_dump()
+    return asked if row["words"] or row["classes"] else asked | {"guidance": 1.0}

@@ -284,9 +284,9 @@ class Store:
                 emptied = {"blob": "", "raw": "", "features": b"", "recipe": {}}
                 connection.execute(sql.update(PICTURES).where(here).values(**emptied))
             names = {row[name] for row in gone for name in ("blob", "raw")}
-            left = set(self.needed(connection))
-        for name in names - left:
-            self.blobs.delete(name)
+            # before the commit: whoever is killed here finds the rows again
+            for name in names - set(self.needed(connection)):
+                self.blobs.delete(name)
         return len(gone)
 
     def marked(self, mark: int) -> list[dict[str, Any]]:
