@@ -45,6 +45,7 @@ DEEDS = {
     "edit": "编辑",
     "train": "训练",
     "upload": "上传图片",
+    "album.delete": "删除一批图片",
     "publish": "公开模型",
     "feedback": "反馈",
     "export": "导出",

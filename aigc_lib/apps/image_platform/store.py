@@ -319,6 +319,15 @@ class Store:
         with self.engine.connect() as connection:
             return first(connection, wanted)
 
+    def delete_album(self, connection: Any, number: int, account: int) -> bool:
+        """Remove an album and its pictures for good; False where there is none."""
+        table = ALBUMS.c
+        gone = sql.delete(ALBUMS).where(table.id == number, table.account == account)
+        blob = connection.scalar(gone.returning(table.blob))
+        if blob is not None and blob not in set(self.needed(connection)):
+            self.blobs.delete(blob)
+        return blob is not None
+
     def say(
         self, connection: Any, number: int, account: int, good: bool, reasons: list[str]
     ) -> None:
