@@ -3,7 +3,9 @@
 import hashlib
 import io
 import json
+import threading
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from tiny_platform import CLASSES, finished, platform_at, png
 
 from aigc_lib import models
 from aigc_lib.apps.backup import backup, restore
+from aigc_lib.apps.image_platform import platform as platforms
 from aigc_lib.apps.image_platform import store as stores
 from aigc_lib.apps.image_platform.__main__ import parser
 from aigc_lib.apps.image_platform.feedback import written
@@ -386,6 +389,21 @@ def test_who_is_killed_while_clearing_up_clears_up_again(ann, platform, monkeypa
             platform.store.purge()
     assert platform.store.purge() == 1
     assert not any(platform.store.blobs.has(row[name]) for name in ("blob", "raw"))
+
+
+def test_clearing_up_goes_on_after_an_error(monkeypatch):
+    monkeypatch.setattr(platforms, "CLEAN", 0.0)
+    closed, calls = threading.Event(), []
+
+    def purge():
+        calls.append("purge")
+        if len(calls) == 1:
+            raise OSError("the database is away")
+        closed.set()
+
+    one = SimpleNamespace(store=SimpleNamespace(purge=purge), _closed=closed)
+    Platform._clean(one)
+    assert len(calls) == 2
 
 
 def test_a_blob_that_two_pictures_share_outlives_one(ann, platform, monkeypatch):

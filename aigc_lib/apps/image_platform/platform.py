@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,8 @@ from . import trainer
 from .store import Store
 from .studio import Studio, told_label
 from .wishes import AnyEdit, Make, Train
+
+log = logging.getLogger(__name__)
 
 PROJECT, TITLE = "image-platform", "图像生成平台"
 COST_TRAIN = 50  # pictures' worth of quota
@@ -172,7 +175,10 @@ class Platform:
 
     def _clean(self) -> None:
         while True:
-            self.store.purge()
+            try:
+                self.store.purge()
+            except Exception:  # a database that is away comes back
+                log.exception("clearing up failed; it goes on")
             if self._closed.wait(CLEAN):
                 return
 
