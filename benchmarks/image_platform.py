@@ -160,8 +160,7 @@ def main(asked: list[str]) -> None:
         print(key, rows[key], flush=True)
     if len(chosen) < len(parts):
         return
-    told = {f"load_{n}": rows[f"load {n}"] for n in SECONDS}
-    told["batching"] = rows["batching"]
+    told = {"batching": rows["batching"]}
     for kind in KINDS:
         runs = [rows[f"{kind} {seed}"] for seed in range(PARTS)]
         whole = {key: sum(run[key] for run in runs) for key in runs[0]}
@@ -171,7 +170,8 @@ def main(asked: list[str]) -> None:
     told |= {"workers_1": one, "workers_2": two | {"gain": gain}}
     record(
         NAME,
-        told,
+        [rows[f"load {n}"] for n in SECONDS],
+        **told,
         cores=len(cores),
         models="the conditional GAN and the flow that a first start trains, 28 px",
         request="load: 1 to 4 pictures, steps 20, guidance 2; from the request to the "

@@ -73,7 +73,7 @@ def cut_and_jpeg(x: Tensor, source) -> tuple[Tensor, tuple]:
 
 
 ATTACKS: dict[str, Attack] = {
-    "none": lambda x, source: (x, ()),
+    "as it is": lambda x, source: (x, ()),
     "JPEG 95": partial(jpeg, 95),
     "JPEG 75": partial(jpeg, 75),
     "JPEG 50": partial(jpeg, 50),
@@ -226,7 +226,7 @@ def false_alarms() -> dict:
         aigc.data.load("fashion_mnist", split="test").x.repeat(1, 3, 1, 1),
     ]
     source, alarms, scores = np.random.default_rng(2), [], []
-    names = ["none", "JPEG 50", "half size", "cut to 70%"]
+    names = ["as it is", "JPEG 50", "half size", "cut to 70%"]
     for number in range(UNMARKED):
         pictures = sets[number % 3]
         x = mark.delivered(pictures[source.integers(len(pictures))])

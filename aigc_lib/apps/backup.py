@@ -11,7 +11,9 @@ import hashlib
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -83,7 +85,7 @@ def restore(
         ValueError: the database is not empty.
     """
     tables = list(_kept(tables))
-    with _opened(path) as file:
+    with _opened(path) as file, _whole(path):
         told = _manifest(file, project)
         filled = {t.name: _lines(file, t, told["tables"].get(t.name)) for t in tables}
         names = [n[6:] for n in file.namelist() if n.startswith("blobs/")]
@@ -139,6 +141,15 @@ def _opened(path: str | os.PathLike) -> zipfile.ZipFile:
         return zipfile.ZipFile(Path(path))
     except zipfile.BadZipFile:
         raise Spoiled(f"{path} is no backup: give a file that backup wrote") from None
+
+
+@contextmanager
+def _whole(path: str | os.PathLike) -> Iterator[None]:
+    """Say of what does not come out of a ZIP file that the file is damaged."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, KeyError, EOFError) as error:
+        raise Spoiled(f"{path} is damaged ({error}): take another backup") from None
 
 
 def _manifest(file: zipfile.ZipFile, project: str) -> dict[str, Any]:

@@ -114,7 +114,7 @@ class Guard:
 
     def _foreign(self, request: Any) -> Any:
         """Refuse what another site makes a browser send."""
-        if request.method in SAFE or "authorization" in request.headers:
+        if request.method in SAFE or _bearer(request):
             return None
         origin = request.headers.get("origin")
         if origin is not None:
@@ -243,9 +243,8 @@ def asking(accounts: Accounts, project: str) -> Callable[[Any], Account]:
     """Return what FastAPI depends on to know who asks: by bearer key or by cookie."""
 
     def who(request: Request) -> Account:
-        kind, _, key = request.headers.get("authorization", "").partition(" ")
-        if kind.lower() == "bearer":
-            return accounts.by_key(key.strip(), source_of(request))
+        if key := _bearer(request):
+            return accounts.by_key(key, source_of(request))
         found = accounts.by_token(request.cookies.get(f"{project}_session"))
         if found is None:
             raise fastapi.HTTPException(401, "请先登录，或带上密钥。")
@@ -259,6 +258,12 @@ def for_admins(account: Account) -> Account:
     if account.role != "admin":
         raise fastapi.HTTPException(403, "只有管理员可以。")
     return account
+
+
+def _bearer(request: Any) -> str:
+    """The key that a program sends, as no browser does by itself."""
+    kind, _, key = request.headers.get("authorization", "").partition(" ")
+    return key.strip() if kind.lower() == "bearer" else ""
 
 
 def source_of(request: Any) -> str:

@@ -110,6 +110,10 @@ class Failing:
         self.left -= 1
         return self.db.execute(*words)
 
+    def commit(self):
+        if self.db.in_transaction:
+            self.execute("COMMIT")
+
 
 def broken_finish(db, job, picture):
     """What the task shows."""

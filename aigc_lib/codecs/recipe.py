@@ -32,7 +32,9 @@ def png(pixels: Tensor, recipe: Mapping[str, Any]) -> bytes:
             "uint8 (C, H, W), C of 1 or 3"
         )
     try:
-        text = json.dumps(dict(recipe), ensure_ascii=False, sort_keys=True)
+        text = json.dumps(
+            dict(recipe), ensure_ascii=False, sort_keys=True, allow_nan=False
+        )
     except (TypeError, ValueError) as error:
         raise ValueError(f"recipe={recipe!r}: give what JSON holds ({error})") from None
     if len(text.encode()) > MOST:
@@ -60,6 +62,8 @@ def recipe_of(data: bytes) -> dict[str, Any] | None:
         return None
     try:
         found = json.loads(text)
-    except (json.JSONDecodeError, RecursionError):
+        # Python reads NaN and half characters, which nobody else takes from it
+        json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

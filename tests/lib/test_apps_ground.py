@@ -337,6 +337,7 @@ def test_another_site_cannot_make_a_browser_write(site):
         {"Origin": "null"},
         {"Origin": "http://testserver.evil.example"},
         {"Sec-Fetch-Site": "cross-site"},
+        {"Origin": "http://evil.example", "Authorization": "Basic eDp5"},
         {},
     ):
         answer = site.post("/echo", content=b"abc", headers=foreign)
@@ -453,6 +454,11 @@ def test_a_backup_that_is_none(made, tmp_path):
             bad.writestr(name, data.replace(b"ann", b"eve"))
     with pytest.raises(Spoiled, match="accounts is damaged"):
         restore(tmp_path / "c.zip", "test-backup", fresh, ALL[:-1])
+    data = bytearray(file.read_bytes())
+    data[data.index(b"tables/accounts.jsonl") + 30] ^= 255
+    (tmp_path / "d.zip").write_bytes(data)
+    with pytest.raises(Spoiled, match="is damaged"):
+        restore(tmp_path / "d.zip", "test-backup", fresh, ALL[:-1])
     with fresh.connect() as connection:
         assert rows(connection, sql.select(ACCOUNTS)) == []
     fresh.dispose()

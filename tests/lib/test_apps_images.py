@@ -3,12 +3,14 @@
 import hashlib
 import io
 import json
+import threading
 import zipfile
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("obstore")
@@ -17,7 +19,9 @@ pytest.importorskip("fastapi")
 from fastapi.testclient import TestClient
 from tiny_platform import CLASSES, finished, platform_at, png
 
+from aigc_lib import models
 from aigc_lib.apps.backup import backup, restore
+from aigc_lib.apps.image_platform import platform as platforms
 from aigc_lib.apps.image_platform import store as stores
 from aigc_lib.apps.image_platform.__main__ import parser
 from aigc_lib.apps.image_platform.feedback import written
@@ -25,7 +29,13 @@ from aigc_lib.apps.image_platform.load import quantile
 from aigc_lib.apps.image_platform.platform import PROJECT, Platform
 from aigc_lib.apps.image_platform.service import service
 from aigc_lib.apps.image_platform.store import ALL
-from aigc_lib.apps.image_platform.studio import mask_of, pixels_of, plain_png
+from aigc_lib.apps.image_platform.studio import (
+    mask_of,
+    pixels_of,
+    plain_png,
+    told_label,
+)
+from aigc_lib.apps.image_platform.trainer import add_file
 from aigc_lib.codecs.recipe import recipe_of
 
 RED = {"model": 1, "label": "红", "n": 3, "seed": 7, "steps": 4}
@@ -144,6 +154,7 @@ def test_a_request_sent_twice_is_one(ann):
         {"steps": 10**9},
         {"guidance": -1},
         {"model": 99},
+        {"model": 10**30},
         {"model": "1; DROP TABLE models"},
         {"label": "紫"},
         {"label": "x" * 41},
@@ -168,6 +179,14 @@ def test_no_json_and_no_number(ann):
         assert answer.status_code in (400, 422), body[:20]
 
 
+def test_nobody_without_a_key_sends_much(app):
+    headers = {"Content-Type": "application/json"}
+    body = b" " * (2 * 2**20)
+    for path in ("/api/albums/1/train", "/api/pictures"):
+        answer = TestClient(app).post(path, content=body, headers=headers)
+        assert answer.status_code == 413
+
+
 def test_quota(app, platform):
     client = client_of(app, platform.accounts.add("poor", quota=4))
     assert client.post("/api/pictures", json=RED).status_code == 202
@@ -176,6 +195,20 @@ def test_quota(app, platform):
     assert "还剩 1" in answer.json()["error"]
     assert int(answer.headers["retry-after"]) > 0
     assert client.post("/api/pictures", json={**RED, "n": 1}).status_code == 202
+
+
+def test_a_model_without_labels_is_asked_as_the_others_are(app, platform, tmp_path):
+    torch.manual_seed(0)
+    file = tmp_path / "one.safetensors"
+    models.FlowMatching(32, 3, 8, net="dit").save(file)
+    add_file(platform.store, file, "一类", [])
+    client = client_of(app, platform.accounts.add("single"))
+    number = max(m["id"] for m in client.get("/api/models").json())
+    asked = {"model": number, "n": 2, "steps": 4}
+    job = finished(client, client.post("/api/pictures", json=asked))
+    assert job["state"] == "done", job
+    edit = edited(client, job["pictures"][0], "vary", n=1)
+    assert finished(client, edit)["state"] == "done"
 
 
 # ---- to edit -------------------------------------------------------------------------
@@ -233,6 +266,7 @@ def test_every_edit_is_a_version_with_its_parent(ann, three, platform):
         {"action": "change"},
         {"action": "change", "label": "紫"},
         {"action": "walk", "other": "x"},
+        {"action": "walk", "other": 10**30},
         {"action": "move", "plus": "红", "minus": "紫"},
         {"action": "move", "plus": "红", "minus": "绿", "amount": 99},
         {"action": "destroy"},
@@ -244,6 +278,11 @@ def test_an_edit_that_cannot_be(ann, three, asked):
     answer = ann.post(url, json=asked)
     assert answer.status_code == 422
     assert answer.json()["error"]
+
+
+def test_a_model_of_words_is_told_one():
+    with pytest.raises(ValueError, match="写出要画什么"):
+        told_label({"words": True, "classes": []}, " ")
 
 
 def test_an_edit_that_turns_out_not_to_go(ann, bob, three):
@@ -288,6 +327,11 @@ def test_search(bob, app, platform):
     assert len(alike) == 5
     assert found(page=2)["pictures"] == []
     assert bob.get("/api/pictures", params={"label": "蓝"}).json()["total"] == 0
+    wrong = client.get("/api/pictures", params={"model": 10**30})
+    assert wrong.status_code == 422
+    for name in ("model", "alike"):  # a page shows what there is
+        for value in (10**30, "²", "x"):
+            assert client.get("/gallery", params={name: value}).status_code == 200
 
 
 def test_likeness_puts_the_same_picture_first(app, platform):
@@ -326,6 +370,40 @@ def test_deleting_has_a_grace_period(ann, platform, monkeypatch):
     family = ann.get(f"/api/pictures/{child['id']}/family").json()
     assert [p["id"] for p in family["ancestors"]] == [picture["id"]]
     assert ann.get(other["url"]).status_code == 200
+
+
+def test_who_is_killed_while_clearing_up_clears_up_again(ann, platform, monkeypatch):
+    asked = {**RED, "seed": 5678, "n": 1}
+    (picture,) = finished(ann, ann.post("/api/pictures", json=asked))["pictures"]
+    account = platform.accounts.by_name("ann").id
+    row = platform.store.picture(picture["id"], account)
+    ann.delete(f"/api/pictures/{picture['id']}")
+    monkeypatch.setattr(stores, "GRACE", -1.0)
+
+    def killed(name):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(platform.store.blobs, "delete", killed)
+        with pytest.raises(KeyboardInterrupt):
+            platform.store.purge()
+    assert platform.store.purge() == 1
+    assert not any(platform.store.blobs.has(row[name]) for name in ("blob", "raw"))
+
+
+def test_clearing_up_goes_on_after_an_error(monkeypatch):
+    monkeypatch.setattr(platforms, "CLEAN", 0.0)
+    closed, calls = threading.Event(), []
+
+    def purge():
+        calls.append("purge")
+        if len(calls) == 1:
+            raise OSError("the database is away")
+        closed.set()
+
+    one = SimpleNamespace(store=SimpleNamespace(purge=purge), _closed=closed)
+    Platform._clean(one)
+    assert len(calls) == 2
 
 
 def test_a_blob_that_two_pictures_share_outlives_one(ann, platform, monkeypatch):
@@ -373,6 +451,7 @@ def test_nobody_touches_anothers(bob, three, ann):
         "/api/pictures/99999999999999999999",
         "/api/pictures/..%2f..%2fetc%2fpasswd",
         "/api/pictures/1%00",
+        "/api/jobs/1%00",
         "/api/jobs/../../etc/passwd",
         "/api/jobs/%2e%2e%2f%2e%2e%2fetc%2fpasswd",
         "/static/..%2fservice.py",
@@ -466,6 +545,10 @@ def test_a_strangers_picture_is_not_ours(app):
     assert not anyone.post("/check/picture", content=out.getvalue()).json()["here"]
     assert not anyone.post("/check/picture", content=png((16, 16))).json()["here"]
     assert anyone.post("/check/picture", content=b"no picture").status_code == 422
+    text = PngImagePlugin.PngInfo()
+    text.add_itxt("aigc", '{"a": "\\ud800"}')  # no recipe that can be told
+    odd = anyone.post("/check/picture", content=png(pnginfo=text))
+    assert (odd.status_code, odd.json()["recipe"]) == (200, None)
 
 
 # ---- to take along -------------------------------------------------------------------
@@ -520,6 +603,14 @@ def relisted(data, change):
     return rewritten(data, of)
 
 
+def locked(data):
+    """The same file, said to have a password."""
+    data = bytearray(data)
+    data[6] |= 1
+    data[data.index(b"PK\x01\x02") + 8] |= 1
+    return bytes(data)
+
+
 def test_an_import_that_was_changed_is_refused_whole(ann, app, platform):
     finished(ann, ann.post("/api/pictures", json=RED))
     data = ann.get("/api/export").content
@@ -543,12 +634,33 @@ def test_an_import_that_was_changed_is_refused_whole(ann, app, platform):
         relisted(data, lambda ps: ps[-1].pop("recipe")),
         relisted(data, lambda ps: ps[-1].update(created=float("nan"))),
         relisted(data, lambda ps: ps[-1].update(number=2**40)),
+        relisted(data, lambda ps: ps[-1].update(recipe={"a": float("nan")})),
+        relisted(data, lambda ps: ps[-1].update(id=float("inf"))),
+        relisted(data, lambda ps: ps.append(ps[-1])),
+        relisted(data, lambda ps: ps.append({**ps[-1], "number": 9})),
+        relisted(data, lambda ps: ps.append({**ps[-1], "id": 10**9})),
+        locked(data),
     ]
     client = client_of(app, platform.accounts.add("mallory"))
     for i, content in enumerate(wrong):
         answer = client.post("/api/import", content=content)
         assert answer.status_code == 422, (i, answer.text)
+        assert any("\u4e00" <= c <= "\u9fff" for c in answer.json()["error"])
         assert client.get("/api/pictures").json()["total"] == 0
+
+
+def test_an_import_above_the_quota_leaves_nothing(ann, app, platform, three):
+    data = ann.get("/api/export").content
+
+    def other(pictures):
+        for k, picture in enumerate(pictures):
+            picture["recipe"] = {"other": k}  # and so other files
+
+    before = set(platform.store.blobs)
+    client = client_of(app, platform.accounts.add("pauper", quota=1))
+    answer = client.post("/api/import", content=relisted(data, other))
+    assert answer.status_code == 429
+    assert set(platform.store.blobs) == before
 
 
 # ---- what people say -----------------------------------------------------------------

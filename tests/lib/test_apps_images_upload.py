@@ -17,6 +17,7 @@ pytest.importorskip("fastapi")
 from fastapi.testclient import TestClient
 from tiny_platform import platform_at
 
+from aigc_lib.apps.image_platform import service as services
 from aigc_lib.apps.image_platform import upload
 from aigc_lib.apps.image_platform.service import service
 from aigc_lib.apps.image_platform.upload import LEAST, OTHER, one, read, unpacked
@@ -259,6 +260,7 @@ def test_zip_files_that_are_traps(client):
     traps = {
         "bomb": bomb,
         "nested": nested,
+        "nameless": zipped((".", PNG[:20])),
         "cut": zipped(*good())[:-30],
         "overlapping": b"PK\x03\x04" + bytes(100),
     }
@@ -286,6 +288,25 @@ def test_too_much_at_once(client, monkeypatch):
     answer = sent(client, *good())
     assert answer.status_code == 422
     assert "分几次" in answer.json()["error"]
+
+
+def test_an_album_is_deleted_with_its_file_by_its_owner(client, monkeypatch):
+    blobs = client.platform.store.blobs
+    before = set(blobs)
+    new, twin = (sent(client, *good(LEAST + 5)).json()["id"] for _ in "ab")
+    url = f"/api/albums/{new}"
+    other = TestClient(client.app)
+    other.headers["Authorization"] = f"Bearer {client.platform.accounts.add('bob')}"
+    assert other.delete(url).status_code == 404
+    monkeypatch.setattr(services, "MOST_ALBUMS", len(client.get("/api/albums").json()))
+    assert "先删掉" in sent(client, *good()).json()["error"]
+    assert client.delete(url).json() == {"deleted": True}
+    assert client.delete(url).status_code == 404
+    assert len(set(blobs) - before) == 1  # the twin's
+    assert client.delete(f"/api/albums/{twin}").status_code == 200
+    assert set(blobs) == before
+    assert sent(client, *good()).status_code == 201
+    assert client.get("/api/audit").json()[1]["action"] == "album.delete"
 
 
 def test_what_systems_add_is_passed_over():

@@ -44,6 +44,18 @@ def finish(db, job, picture):
     db.execute("COMMIT")
 
 
+def finish_committed(db, job, picture):
+    db.execute("BEGIN")
+    db.execute("UPDATE jobs SET done = 1 WHERE id = ?", (job,))
+    db.execute("INSERT INTO gallery VALUES (?, ?)", (job, picture))
+    db.commit()
+
+
+def commit_only(db, job, picture):
+    ch22.broken_finish(db, job, picture)
+    db.commit()  # nothing was begun
+
+
 def finish_turned(db, job, picture):
     db.execute("INSERT INTO gallery VALUES (?, ?)", (job, picture))
     db.execute("UPDATE jobs SET done = 1 WHERE id = ?", (job,))
@@ -98,6 +110,8 @@ CASES = [
     ("renewed", renew_late, "期限已过"),
     ("renewed", lambda *_: False, "返回 True"),
     ("finished_once", ("lost", finish), None),
+    ("finished_once", ("lost", finish_committed), None),
+    ("finished_once", ("lost", commit_only), "丢了"),
     ("finished_once", ("twice", finish), "再看看"),
     ("finished_once", ("lost", finish_turned), "变成了重"),
     ("finished_once", ("lost", ch22.broken_finish), "丢了"),

@@ -39,7 +39,14 @@ def test_a_picture_without_a_recipe_has_none():
     assert recipe_of(file.getvalue()) is None
 
 
-@pytest.mark.parametrize("text", ["[1]", "{", "null", '{"a": ' * 3_000, "x" * MOST * 2])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("[1]", "{", "null", '{"a": ' * 3_000, "x" * MOST * 2),
+        *('{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}'),
+        '{"a": %s}' % ("1" * 5_000),
+    ],
+)
 def test_what_is_no_recipe_is_none(text):
     from PIL import PngImagePlugin
 
@@ -61,6 +68,7 @@ def test_what_is_no_png_has_no_recipe(data):
         (PIXELS.float(), {}, "uint8"),
         (PIXELS[:2], {}, "C of 1 or 3"),
         (PIXELS, {"a": PIXELS}, "JSON"),
+        (PIXELS, {"a": float("nan")}, "JSON"),
         (PIXELS, {"a": "x" * MOST}, "at most"),
     ],
 )

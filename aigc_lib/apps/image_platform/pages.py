@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
@@ -44,6 +45,7 @@ DEEDS = {
     "edit": "编辑",
     "train": "训练",
     "upload": "上传图片",
+    "album.delete": "删除一批图片",
     "publish": "公开模型",
     "feedback": "反馈",
     "export": "导出",
@@ -115,14 +117,14 @@ def add_pages(app: Any, platform: Platform) -> None:
     ) -> Any:
         asked = {
             "label": shown(label),
-            "model": int(model) if model.isdigit() else None,
+            "model": _number(model),
             "since": _day(since),
             "until": _day(until, after=86_400.0),
             "favourites": favourites,
             "deleted": deleted,
         }
-        if alike.isdigit():
-            found = store.alike(account.id, int(alike))
+        if (like := _number(alike)) is not None:
+            found = store.alike(account.id, like)
             total = len(found)
         else:
             found, total = store.search(account.id, **asked, page=number)
@@ -219,6 +221,11 @@ def _when(seconds: float | None) -> str:
     if seconds is None:
         return ""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _number(text: str) -> int | None:
+    """The number of a row, or None for what is none."""
+    return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
 
 def _day(text: str, after: float = 0.0) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,8 @@ from . import trainer
 from .store import Store
 from .studio import Studio, told_label
 from .wishes import AnyEdit, Make, Train
+
+log = logging.getLogger(__name__)
 
 PROJECT, TITLE = "image-platform", "图像生成平台"
 COST_TRAIN = 50  # pictures' worth of quota
@@ -83,10 +86,9 @@ class Platform:
         row = self.store.model(wish.model, account.id)
         if row is None:
             raise ValueError("没有这个模型，或者它不公开。")
-        if row["words"] and not wish.label.strip():
-            raise ValueError("请写出要画什么。")
         told_label(row, wish.label)
-        return self._accept("make", wish.model_dump(), account, wish.n, source, key)
+        asked = _guided(row, wish)
+        return self._accept("make", asked, account, wish.n, source, key)
 
     def edit(
         self,
@@ -109,7 +111,7 @@ class Platform:
         row = parent["model"] and self.store.model(parent["model"], account.id)
         if not row or not row["edits"]:
             raise ValueError("这张图的模型只能生成，不能编辑。")
-        asked = wish.model_dump()
+        asked = _guided(row, wish)
         if wish.action == "paint":
             if any(len(line) != len(wish.mask) for line in wish.mask):
                 raise ValueError("遮罩的每行要和行数一样长。")
@@ -173,6 +175,15 @@ class Platform:
 
     def _clean(self) -> None:
         while True:
-            self.store.purge()
+            try:
+                self.store.purge()
+            except Exception:  # a database that is away comes back
+                log.exception("clearing up failed; it goes on")
             if self._closed.wait(CLEAN):
                 return
+
+
+def _guided(row: dict[str, Any], wish: Make | AnyEdit) -> dict[str, Any]:
+    """What a wish asks of a model; one without labels cannot be guided by any."""
+    asked = wish.model_dump()
+    return asked if row["words"] or row["classes"] else asked | {"guidance": 1.0}

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from ...codecs.mark import SIZE
-from ..accounts import Account
+from ..accounts import Account, OverQuota
 from ..database import rows, sql
 from .store import FEEDBACK, PICTURES, Store
 from .studio import outward, pixels_of, plain_png
@@ -53,43 +53,71 @@ def exported(store: Store, account: int) -> Iterator[bytes]:
             yield piece
 
 
+class Refused(ValueError):
+    """A file that is not imported; it says why, in Chinese."""
+
+
 def imported(
     platform: Any, account: Account, data: bytes, source: str = ""
 ) -> dict[str, int]:
     """Add the pictures of an exported file to an account; those that it has stay.
 
-    Each picture is read and its checksum compared before anything is stored; all or
-    nothing. Its mark is made anew. It costs quota, a picture each.
+    Each new picture is read and its checksum compared before anything is stored; all or
+    nothing. Its mark is made anew. It costs quota, a picture each, and no more are read
+    than the account may add.
 
     Raises:
         ValueError: no such file, damaged, or changed; in Chinese.
         OverQuota: more pictures than the account may add today.
     """
+    store = platform.store
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             listed = json.loads(_bounded(file, LIST, 64 * 2**20))["pictures"]
-            if not isinstance(listed, list) or len(listed) > MOST_PICTURES:
-                raise ValueError("图片太多。")
-            found = [_picture(file, told) for told in listed]
-    except (zipfile.BadZipFile, KeyError, TypeError, RecursionError) as error:
-        raise ValueError(
-            f"不是导出的文件，或已损坏（{type(error).__name__}）。"
-        ) from None
-    except json.JSONDecodeError:
-        raise ValueError("不是导出的文件：目录读不懂。") from None
-    store = platform.store
-    for picture in found:
-        picture["blob"] = store.blobs.put(picture.pop("png"))
-        picture["raw"] = store.blobs.put(picture.pop("pixels"))
+            if len(listed) > MOST_PICTURES:
+                raise Refused("图片太多。")
+            found = [_told(one) for one in listed]
+            for names in (("id",), ("job", "number")):
+                if len({tuple(p[n] for n in names) for p in found}) < len(found):
+                    raise Refused("目录里有一张图写了两次。")
+            with store.engine.connect() as connection:
+                new = [p for p in found if _had(connection, account.id, p) is None]
+            left = platform.accounts.left(account)
+            if len(new) > left:
+                raise OverQuota(left)
+            for picture in new:
+                _read(file, picture)
+    except (Refused, OverQuota):
+        raise
+    except Exception as error:  # a file from outside is damaged in any way
+        raise Refused(f"不是导出的文件，或已损坏（{type(error).__name__}）。") from None
+    for picture in new:
+        picture["blob"] = store.blobs.put(picture["png"])
+        picture["raw"] = store.blobs.put(picture["pixels"])
     with store.engine.begin() as connection:
-        new = _add(store, connection, account.id, found)
-        if new:
-            platform.accounts.spend(connection, account, new)
-        told = {"new": new, "all": len(found)}
+        added = _add(store, connection, account.id, found)
+        if added:
+            platform.accounts.spend(connection, account, added)
+        told = {"new": added, "all": len(found)}
         platform.accounts.note(
             account.id, "import", told, source, connection=connection
         )
-    return {"new": new, "known": len(found) - new}
+    return {"new": added, "known": len(found) - added}
+
+
+def _had(connection: Any, account: int, picture: dict[str, Any]) -> int | None:
+    """The number of a picture of an import that the account has already."""
+    table = PICTURES.c
+    at = [(job, picture["number"]) for job in (_job(account, picture), picture["job"])]
+    wanted = sql.select(table.id).where(
+        table.account == account, sql.tuple_(table.job, table.number).in_(at)
+    )
+    return connection.scalar(wanted)
+
+
+def _job(account: int, picture: dict[str, Any]) -> str:
+    """What stands for the job of a picture of an import."""
+    return hashlib.sha256(f"{account} {picture['job']}".encode()).hexdigest()[:32]
 
 
 def _add(store: Store, connection: Any, account: int, found: list[dict]) -> int:
@@ -97,20 +125,14 @@ def _add(store: Store, connection: Any, account: int, found: list[dict]) -> int:
     numbers: dict[int, int] = {}
     new = 0
     for picture in sorted(found, key=lambda one: one["id"]):
-        table = PICTURES.c
-        job = hashlib.sha256(f"{account} {picture['job']}".encode()).hexdigest()[:32]
-        at = [(job, picture["number"]), (picture["job"], picture["number"])]
-        had = connection.execute(
-            sql.select(table.id).where(
-                table.account == account,
-                sql.tuple_(table.job, table.number).in_(at),
-            )
-        ).scalar()
+        had = _had(connection, account, picture)
         if had is None:
             row = {name: picture[name] for name in (*KEPT, "blob", "raw", "features")}
-            row |= {"account": account, "job": job, "model": None}
+            row |= {"account": account, "job": _job(account, picture), "model": None}
             row["parent"] = numbers.get(picture["parent"])
-            had = connection.scalar(PICTURES.insert().values(row).returning(table.id))
+            had = connection.scalar(
+                PICTURES.insert().values(row).returning(PICTURES.c.id)
+            )
             new += 1
             if picture["feedback"] is not None:
                 store.say(connection, had, account, **picture["feedback"])
@@ -118,8 +140,8 @@ def _add(store: Store, connection: Any, account: int, found: list[dict]) -> int:
     return new
 
 
-def _picture(file: zipfile.ZipFile, told: dict[str, Any]) -> dict[str, Any]:
-    """Check one picture of an import, down to its pixels."""
+def _told(told: dict[str, Any]) -> dict[str, Any]:
+    """Check what an import says of one picture."""
     number = int(told["id"])
     picture = {
         "id": number,
@@ -132,15 +154,22 @@ def _picture(file: zipfile.ZipFile, told: dict[str, Any]) -> dict[str, Any]:
         "created": float(told["created"]),
         "recipe": told["recipe"],
         "feedback": _opinion(told.get("feedback")),
+        "sums": (told["png"], told["pixels"]),
     }
     sane = 0 <= picture["number"] < 2**31 and 0 <= picture["created"] < 2**33
     sane = sane and picture["action"] in ACTIONS
     if not sane or not isinstance(picture["recipe"], dict):
-        raise ValueError(f"第 {number} 张的说明不对。")
-    for name, folder in (("png", "pictures"), ("pixels", "pixels")):
+        raise Refused(f"第 {number} 张的说明不对。")
+    return picture
+
+
+def _read(file: zipfile.ZipFile, picture: dict[str, Any]) -> None:
+    """Check one picture of an import down to its pixels, and make it anew."""
+    number = picture["id"]
+    for folder, digest in zip(("pictures", "pixels"), picture["sums"], strict=True):
         data = _bounded(file, f"{folder}/{number}.png", MOST_BYTES)
-        if hashlib.sha256(data).hexdigest() != told[name]:
-            raise ValueError(f"第 {number} 张的校验和不对：文件被改过或损坏。")
+        if hashlib.sha256(data).hexdigest() != digest:
+            raise Refused(f"第 {number} 张的校验和不对：文件被改过或损坏。")
     try:
         pixels = pixels_of(data)
         if max(pixels.shape[1:]) > SIZE or pixels.shape[1] != pixels.shape[2]:
@@ -148,8 +177,8 @@ def _picture(file: zipfile.ZipFile, told: dict[str, Any]) -> dict[str, Any]:
         # what leaves the house is made anew: the file is not believed
         picture |= outward(pixels, picture["recipe"])
     except Exception:
-        raise ValueError(f"第 {number} 张不是完整的图。") from None
-    return picture | {"pixels": plain_png(pixels)}
+        raise Refused(f"第 {number} 张不是完整的图。") from None
+    picture["pixels"] = plain_png(pixels)
 
 
 def _opinion(told: Any) -> dict[str, Any] | None:
@@ -163,5 +192,5 @@ def _bounded(file: zipfile.ZipFile, name: str, most: int) -> bytes:
     with file.open(name) as entry:
         data = entry.read(most + 1)
     if len(data) > most:
-        raise ValueError(f"{name} 太大。")
+        raise Refused(f"{name} 太大。")
     return data

@@ -21,9 +21,11 @@ Body = fastapi.Body
 MiB = 2**20
 MOST = {  # bytes of a body
     "/api/albums": 256 * MiB,
+    "/api/albums/": MiB,  # a training is asked for in a few words
     "/api/import": 512 * MiB,
     "/check/picture": upload.MOST_FILE + MiB,
 }
+MOST_ALBUMS = 20  # of an account
 GONE = "没有这张图。"
 SHOWN = ("id", "parent", "model", "action", "label", "favourite", "created", "deleted")
 Key = Annotated[str | None, fastapi.Header(alias="Idempotency-Key", max_length=200)]
@@ -70,7 +72,7 @@ def _add_work(app: Any, platform: Platform) -> None:
     jobs, store = platform.jobs, platform.store
 
     def mine(identity: str, account: Account) -> dict[str, Any]:
-        row = jobs.status(identity)
+        row = jobs.status(identity) if identity.isalnum() else None
         if row is None or row["account"] not in (account.id, None):
             raise fastapi.HTTPException(404, "没有这个任务。")
         return row
@@ -154,6 +156,17 @@ def _add_work(app: Any, platform: Platform) -> None:
         in_thread = fastapi.concurrency.run_in_threadpool
         return await in_thread(_keep, platform, account, title, files, request)
 
+    @app.delete("/api/albums/{number}")
+    def forget(request: Request, number: Number, account: Account = who) -> Any:
+        with store.engine.begin() as connection:
+            if not store.delete_album(connection, number, account.id):
+                raise fastapi.HTTPException(404, "没有这批图片。")
+            told, source = {"album": number}, source_of(request)
+            platform.accounts.note(
+                account.id, "album.delete", told, source, connection=connection
+            )
+        return {"deleted": True}
+
     @app.post("/api/albums/{number}/train")
     def train(
         request: Request,
@@ -195,8 +208,10 @@ def _keep(
     request: Any,
 ) -> dict[str, Any]:
     """Read an upload and keep it as an album; all of it, or nothing."""
-    album = upload.read(files)
     store = platform.store
+    if len(store.albums(account.id)) >= MOST_ALBUMS:
+        raise ValueError(f"已经有 {MOST_ALBUMS} 批图片：先删掉用不着的。")
+    album = upload.read(files)
     blob = store.blobs.put(upload.packed(album))
     classes = list(album.classes)
     with store.engine.begin() as connection:
@@ -249,7 +264,7 @@ def _add_gallery(app: Any, platform: Platform) -> None:
     @app.get("/api/pictures")
     def search(
         label: Annotated[str, fastapi.Query(max_length=80)] = "",
-        model: int | None = None,
+        model: Annotated[int | None, fastapi.Query(ge=1, lt=2**31)] = None,
         since: float | None = None,
         until: float | None = None,
         favourites: bool = False,

@@ -284,9 +284,9 @@ class Store:
                 emptied = {"blob": "", "raw": "", "features": b"", "recipe": {}}
                 connection.execute(sql.update(PICTURES).where(here).values(**emptied))
             names = {row[name] for row in gone for name in ("blob", "raw")}
-            left = set(self.needed(connection))
-        for name in names - left:
-            self.blobs.delete(name)
+            # before the commit: whoever is killed here finds the rows again
+            for name in names - set(self.needed(connection)):
+                self.blobs.delete(name)
         return len(gone)
 
     def marked(self, mark: int) -> list[dict[str, Any]]:
@@ -318,6 +318,15 @@ class Store:
         wanted = sql.select(ALBUMS).where(table.id == number, table.account == account)
         with self.engine.connect() as connection:
             return first(connection, wanted)
+
+    def delete_album(self, connection: Any, number: int, account: int) -> bool:
+        """Remove an album and its pictures for good; False where there is none."""
+        table = ALBUMS.c
+        gone = sql.delete(ALBUMS).where(table.id == number, table.account == account)
+        blob = connection.scalar(gone.returning(table.blob))
+        if blob is not None and blob not in set(self.needed(connection)):
+            self.blobs.delete(blob)
+        return blob is not None
 
     def say(
         self, connection: Any, number: int, account: int, good: bool, reasons: list[str]

@@ -262,9 +262,11 @@ def told_label(row: dict[str, Any], label: str) -> int | str | None:
     """What a model takes for a label of its row.
 
     Raises:
-        ValueError: it does not know the label; in Chinese.
+        ValueError: it does not know the label, or is told none; in Chinese.
     """
     if row["words"]:
+        if not label.strip():
+            raise ValueError("请写出要画什么。")
         return label
     if not row["classes"]:
         return None

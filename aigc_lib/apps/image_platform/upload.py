@@ -197,7 +197,8 @@ def _unpacked(
 def _entry(archive: zipfile.ZipFile, entry: Any, left: int) -> bytes:
     """Read one file of a ZIP file, never more of it than is allowed."""
     parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
-    if ".." in parts or entry.filename.startswith(("/", "\\")) or ":" in parts[0]:
+    drive = ":" in "".join(parts[:1])
+    if ".." in parts or entry.filename.startswith(("/", "\\")) or drive:
         raise ValueError("名字里有上级目录或绝对路径，不收。")
     if entry.flag_bits & 1:
         raise ValueError("压缩包有密码，打不开。")

@@ -25,6 +25,7 @@ def plain(text: str) -> str:
 
 Label = Annotated[str, Field(max_length=40), AfterValidator(plain)]
 Title = Annotated[str, Field(min_length=1, max_length=80), AfterValidator(plain)]
+Number = Annotated[int, Field(ge=1, lt=2**31)]  # of a row
 Seed = Annotated[int, Field(ge=0, lt=2**31)]
 Guidance = Annotated[float, Field(ge=0, le=8)]
 Steps = Annotated[int, Field(ge=2, le=100)]
@@ -40,7 +41,7 @@ class Wish(BaseModel):
 class Make(Wish):
     """Draw ``n`` pictures of a label."""
 
-    model: int
+    model: Number
     label: Label = ""
     n: Annotated[int, Field(ge=1, le=MOST_N)] = 4
     seed: Seed = 0
@@ -87,7 +88,7 @@ class Walk(Edit):
     """``n`` pictures between this one and another."""
 
     action: Literal["walk"]
-    other: int
+    other: Number
     n: Annotated[int, Field(ge=1, le=MOST_N)] = 6
 
 

@@ -245,7 +245,7 @@ document.addEventListener("submit", event => {
 
 document.addEventListener("click", async event => {
   const button = event.target.closest("[data-act]");
-  if (button) {
+  if (button && (!button.dataset.sure || confirm(button.dataset.sure))) {
     button.disabled = true;
     const json = button.dataset.body ? JSON.parse(button.dataset.body) : undefined;
     try {
