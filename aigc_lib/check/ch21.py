@@ -172,48 +172,6 @@ def halving(answer):
         require(found[1] == spent, f"{case}应当花 {spent} 步，你给出 {found[1]}")
 
 
-class _Watched:
-    """A key that notes which of its places were looked at."""
-
-    def __init__(self, text):
-        self.text, self.places = text, set()
-
-    def __len__(self):
-        return len(self.text)
-
-    def __getitem__(self, place):
-        chosen = range(len(self.text))[place]
-        self.places |= {chosen} if isinstance(chosen, int) else set(chosen)
-        return self.text[place]
-
-    def __iter__(self):
-        return (self[place] for place in range(len(self.text)))
-
-
-@checker("对错都对，而且每次都把每一位看完")
-def same(answer):
-    """`answer(sent, key)`: whether they are equal, looking at each place of the key."""
-    for sent, key in (
-        ("b70e51c9", "b70e51c9"),
-        ("a70e51c9", "b70e51c9"),
-        ("b70e51c8", "b70e51c9"),
-        ("", "b7"),
-        ("b70e51c9aa", "b70e51c9"),
-        ("b70e", "b70e51c9"),
-    ):
-        watched = _Watched(key)
-        found = answer(sent, watched)
-        case = f"sent={sent!r}、key={key!r} 时"
-        require(
-            found in (True, False) and bool(found) == (sent == key),
-            f"{case}应当是 {sent == key}，你给出 {found}",
-        )
-        require(
-            len(watched.places) == len(key),
-            f"{case}只看了 {len(watched.places)} 位就下了结论，应当看完 {len(key)} 位",
-        )
-
-
 def _psi_of_smoothed(usual, days, keep=0.75):
     """The book's statistic: the index of shares smoothed over days."""
     p = usual / usual.sum()

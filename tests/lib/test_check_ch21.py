@@ -1,7 +1,5 @@
 """Checkers of chapter 21: right answers pass, each likely mistake gets its hint."""
 
-import hmac
-
 import numpy as np
 import pytest
 from checker_tests import make_tests
@@ -44,25 +42,6 @@ def halving(settings, score, steps, up=1, afresh=False, double=2):
         alive = ranked[: max(1, (len(ranked) + up) // 2)]
         before, steps = steps, double * steps
     return alive[0], spent
-
-
-def same(sent, key):
-    different = len(sent) ^ len(key)
-    for place in range(len(key)):
-        a = sent[place] if place < len(sent) else ""
-        different |= a != key[place]
-    return different == 0
-
-
-def hasty(sent, key):
-    if len(sent) != len(key):
-        return False
-    return all(a == key[i] for i, a in enumerate(sent))
-
-
-def as_long_only(sent, key):
-    equal = [a == b for a, b in zip(sent, key[:], strict=False)]
-    return all(equal)
 
 
 def smoothed(usual, days, keep=0.8):
@@ -112,10 +91,6 @@ CASES = [
     ("halving", lambda s, f, n: halving(s, f, n, afresh=True), "只付差额"),
     ("halving", lambda s, f, n: (halving(s, f, n)[0], 0), "应当花"),
     ("halving", lambda s, f, n: halving(s, f, n)[0], "应当返回两样"),
-    ("same", same, None),
-    ("same", hasty, "下了结论"),
-    ("same", as_long_only, "应当是 False"),
-    ("same", lambda sent, key: hmac.compare_digest(sent, key), "TypeError"),
     ("open_watch", smoothed, None),
     ("open_watch", daily, "同一个方向"),
     ("open_watch", lambda u, d: smoothed(u, d[::-1])[::-1], "看了以后"),
