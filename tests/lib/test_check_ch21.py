@@ -63,6 +63,14 @@ def plain_logarithm(usual, days):
         return ((q - p) * np.log(q / p)).sum(1) + np.log(0 * q.sum(1))
 
 
+def by_the_date(usual, days):
+    return np.isin(np.arange(len(days)), [20, 64, 108, 152]).astype(float)
+
+
+def by_the_length(usual, days):
+    return np.full(len(days), float(len(days) < 1_000))
+
+
 CASES = [
     ("alarms", {5: "几乎没有", 40: "大半"}, None),
     ("alarms", {5: "大半", 40: "大半"}, "分 5 格"),
@@ -93,6 +101,8 @@ CASES = [
     ("halving", lambda s, f, n: halving(s, f, n)[0], "应当返回两样"),
     ("open_watch", smoothed, None),
     ("open_watch", daily, "同一个方向"),
+    ("open_watch", by_the_date, "同一个方向"),
+    ("open_watch", by_the_length, "同一个方向"),
     ("open_watch", lambda u, d: smoothed(u, d[::-1])[::-1], "看了以后"),
     ("open_watch", lambda u, d: 0.5, "数组"),
     ("open_watch", plain_logarithm, "NaN"),
