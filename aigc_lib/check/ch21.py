@@ -172,48 +172,6 @@ def halving(answer):
         require(found[1] == spent, f"{case}应当花 {spent} 步，你给出 {found[1]}")
 
 
-class _Watched:
-    """A key that notes which of its places were looked at."""
-
-    def __init__(self, text):
-        self.text, self.places = text, set()
-
-    def __len__(self):
-        return len(self.text)
-
-    def __getitem__(self, place):
-        chosen = range(len(self.text))[place]
-        self.places |= {chosen} if isinstance(chosen, int) else set(chosen)
-        return self.text[place]
-
-    def __iter__(self):
-        return (self[place] for place in range(len(self.text)))
-
-
-@checker("对错都对，而且每次都把每一位看完")
-def same(answer):
-    """`answer(sent, key)`: whether they are equal, looking at each place of the key."""
-    for sent, key in (
-        ("b70e51c9", "b70e51c9"),
-        ("a70e51c9", "b70e51c9"),
-        ("b70e51c8", "b70e51c9"),
-        ("", "b7"),
-        ("b70e51c9aa", "b70e51c9"),
-        ("b70e", "b70e51c9"),
-    ):
-        watched = _Watched(key)
-        found = answer(sent, watched)
-        case = f"sent={sent!r}、key={key!r} 时"
-        require(
-            found in (True, False) and bool(found) == (sent == key),
-            f"{case}应当是 {sent == key}，你给出 {found}",
-        )
-        require(
-            len(watched.places) == len(key),
-            f"{case}只看了 {len(watched.places)} 位就下了结论，应当看完 {len(key)} 位",
-        )
-
-
 def _psi_of_smoothed(usual, days, keep=0.75):
     """The book's statistic: the index of shares smoothed over days."""
     p = usual / usual.sum()
@@ -230,22 +188,24 @@ def _psi_of_day(usual, days):
 
 def _wait(statistic):
     """Mean days until a small drift is noticed, at a false alarm in fifty days."""
-    rng, flat, onset = np.random.default_rng(8), np.full(10, 0.1), 20
+    rng, flat, t = np.random.default_rng(8), np.full(10, 0.1), np.arange(200)[:, None]
     usual = rng.multinomial(20_000, flat).astype(float)
-    calm = rng.multinomial(100, flat, 1_500).astype(float)
+
+    def stream(shares, onset):
+        days = rng.multinomial(100, np.where(t < onset, flat, shares)).astype(float)
+        return _checked(statistic(usual.copy(), days), len(days))
+
+    # calm streams are as long as the others, and the drift begins on any day: a
+    # statistic that looks at the date or the length gains nothing
+    alarm = LevelAlarm(1.0).tune([stream(flat, 0) for _ in range(8)], 50)
     late = []
-    values = _checked(statistic(usual.copy(), calm.copy()), len(calm))
-    alarm = LevelAlarm(1.0).tune(values, 50)
     for kinds, factor in (([4, 9], 1.45), ([0, 1, 2, 3], 0.7)):
         shares = flat.copy()
         shares[kinds] *= factor
         shares /= shares.sum()
-        for _ in range(30):
-            days = np.concatenate(
-                [rng.multinomial(100, flat, onset), rng.multinomial(100, shares, 100)]
-            ).astype(float)
-            values = _checked(statistic(usual.copy(), days), len(days))
-            late.append(min(delays(alarm.rings(values)[None], onset)[0], 100))
+        for onset in rng.integers(10, 100, 30):
+            rings = alarm.rings(stream(shares, onset))
+            late.append(min(delays(rings[None], onset)[0], 100))
     return float(np.mean(late))
 
 

@@ -1,7 +1,5 @@
 """Checkers of chapter 21: right answers pass, each likely mistake gets its hint."""
 
-import hmac
-
 import numpy as np
 import pytest
 from checker_tests import make_tests
@@ -46,25 +44,6 @@ def halving(settings, score, steps, up=1, afresh=False, double=2):
     return alive[0], spent
 
 
-def same(sent, key):
-    different = len(sent) ^ len(key)
-    for place in range(len(key)):
-        a = sent[place] if place < len(sent) else ""
-        different |= a != key[place]
-    return different == 0
-
-
-def hasty(sent, key):
-    if len(sent) != len(key):
-        return False
-    return all(a == key[i] for i, a in enumerate(sent))
-
-
-def as_long_only(sent, key):
-    equal = [a == b for a, b in zip(sent, key[:], strict=False)]
-    return all(equal)
-
-
 def smoothed(usual, days, keep=0.8):
     p = usual / usual.sum()
     smooth, found = p, []
@@ -82,6 +61,14 @@ def plain_logarithm(usual, days):
     p, q = usual / usual.sum(), days / days.sum(1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         return ((q - p) * np.log(q / p)).sum(1) + np.log(0 * q.sum(1))
+
+
+def by_the_date(usual, days):
+    return np.isin(np.arange(len(days)), [20, 64, 108, 152]).astype(float)
+
+
+def by_the_length(usual, days):
+    return np.full(len(days), float(len(days) < 1_000))
 
 
 CASES = [
@@ -112,12 +99,10 @@ CASES = [
     ("halving", lambda s, f, n: halving(s, f, n, afresh=True), "只付差额"),
     ("halving", lambda s, f, n: (halving(s, f, n)[0], 0), "应当花"),
     ("halving", lambda s, f, n: halving(s, f, n)[0], "应当返回两样"),
-    ("same", same, None),
-    ("same", hasty, "下了结论"),
-    ("same", as_long_only, "应当是 False"),
-    ("same", lambda sent, key: hmac.compare_digest(sent, key), "TypeError"),
     ("open_watch", smoothed, None),
     ("open_watch", daily, "同一个方向"),
+    ("open_watch", by_the_date, "同一个方向"),
+    ("open_watch", by_the_length, "同一个方向"),
     ("open_watch", lambda u, d: smoothed(u, d[::-1])[::-1], "看了以后"),
     ("open_watch", lambda u, d: 0.5, "数组"),
     ("open_watch", plain_logarithm, "NaN"),
