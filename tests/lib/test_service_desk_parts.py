@@ -84,6 +84,11 @@ def test_a_numeral_that_stops_one_word_short(text, n):
     assert number_of(text) == n
 
 
+def test_digits_of_full_width_and_amounts_without_end():
+    assert slots("订单２０２６１１２８８１２", TODAY) == {"order": "20261128812"}
+    assert slots("9" * 400 + "元", TODAY) == {}
+
+
 def test_a_telephone_number_and_a_day_are_no_order():
     assert slots("13812345678，2026-11-26", TODAY) == {"date": "2026-11-26"}
 
@@ -280,6 +285,8 @@ def test_an_order_is_told_with_what_it_holds_and_nothing_else():
         assert {source.entry for source in sources} == {"order:20261128812"}
         bare = order_answer(order | {"carrier": "", "expected": ""}, spoken)
         assert len(bare) == 1
+        over = order_answer(order | {"state": "退款中"}, spoken)
+        assert order["expected"] not in told(over, spoken)  # nothing is on its way
 
 
 def test_which_order_is_meant():
@@ -359,7 +366,7 @@ def test_recordings_are_checked_in_chinese():
     assert len(read_wav(wav(np.zeros(16_000), 16_000))) == 8_000
     with pytest.raises(ValueError, match="最多 15 秒"):
         read_wav(wav(np.zeros(8_000 * 16)))
-    with pytest.raises(ValueError, match="听不了"):
+    with pytest.raises(ValueError, match="听不了这段录音：内容不是 WAV 录音"):
         read_wav(b"RIFF....")
     with pytest.raises(ValueError, match="听不了"):
         read_wav(b"")

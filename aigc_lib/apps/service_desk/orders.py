@@ -14,6 +14,7 @@ OWN = re.compile(
     r"(帮|给)我.{0,3}(查|看|催)|查一?下|催一?下|\bmy\b|\bwhere is\b",
     re.IGNORECASE,
 )
+SOON = {"待发货": "发出", "已发货": "送达"}  # what is expected of an order
 NUMBERS = {"order", "tail"}  # slots that name one order
 STATES = {
     "待发货": "waiting for dispatch",
@@ -55,14 +56,13 @@ def order_answer(order: Order, language: str) -> tuple[Source, ...]:
         lines = [f"Order {number} ({known.get('item', '')}) is: {state}."]
         if "carrier" in known and "tracking" in known:
             lines.append(f"Carrier {known['carrier']}, number {known['tracking']}.")
-        if "expected" in known:
+        if "expected" in known and order["state"] in SOON:
             lines.append(f"Expected on {known['expected']}.")
     else:
         title = f"订单 {number}"
         lines = [f"订单 {number}（{known.get('item', '')}）的状态：{order['state']}。"]
         if "carrier" in known and "tracking" in known:
             lines.append(f"快递是{known['carrier']}，单号 {known['tracking']}。")
-        if "expected" in known:
-            word = "送达" if order["state"] == "已发货" else "发出"
-            lines.append(f"预计 {known['expected']} {word}。")
+        if "expected" in known and order["state"] in SOON:
+            lines.append(f"预计 {known['expected']} {SOON[order['state']]}。")
     return tuple(Source(f"order:{number}", title, line) for line in lines)
