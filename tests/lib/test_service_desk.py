@@ -82,6 +82,8 @@ def test_the_order_spoken_of_before_is_still_meant(assistant):
     assert {s.entry for s in again.sources} == {"order:20261128812"}
     other = ask(assistant, "尾号０３７５的订单到哪儿了", again.dialogue)
     assert {s.entry for s in other.sources} == {"order:20261120375"}
+    next_one = ask(assistant, "那扫地机呢", other.dialogue)
+    assert {s.entry for s in next_one.sources} == {"order:20261126640"}
     last = other.dialogue.said("customer", "还有尾号6640的呢")
     suggested = assistant.suggest(last, orders=ORDERS, today=TODAY)
     assert suggested[0].sources[0].entry == "order:20261126640"

@@ -27,7 +27,7 @@ from aigc_lib.apps.service_desk.knowledge import (
     suspicious,
 )
 from aigc_lib.apps.service_desk.listening import FRAME, LENGTH, pieces, read_wav
-from aigc_lib.apps.service_desk.orders import identified_in, order_answer
+from aigc_lib.apps.service_desk.orders import another, identified_in, order_answer
 from aigc_lib.apps.service_desk.slots import (
     angry,
     language,
@@ -302,6 +302,14 @@ def test_which_order_is_meant():
     }.items():
         found = identified_in(orders, text, slots(text, TODAY))
         assert [one["number"] for one in found] == wanted, text
+
+
+def test_the_same_of_another_order():
+    order = MADE["orders"][2]  # 扫地机
+    for text in ("那扫地机呢", "扫地机呢？", "还有尾号6640的呢"):
+        assert another(text, order), text
+    for text in ("那扫地机怎么退货呢", "扫地机", "那保温杯呢"):
+        assert not another(text, order), text
 
 
 # ---- dialogue ----

@@ -197,7 +197,13 @@ def test_limits(tmp_path):
 
 @pytest.mark.parametrize(
     ("text", "message"),
-    [(" \n ", "写点什么"), ("长" * 501, "501 字"), ("\ud800", "半个字符"), (5, "文字")],
+    [
+        (" \n ", "写点什么"),
+        ("\u200b\u200d", "写点什么"),
+        ("长" * 501, "501 字"),
+        ("\ud800", "半个字符"),
+        (5, "文字"),
+    ],
 )
 def test_what_is_no_message_is_refused(text, message):
     with pytest.raises(ValueError, match=message):

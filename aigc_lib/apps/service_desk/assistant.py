@@ -19,7 +19,15 @@ from .answers import Source, quoted, told
 from .dialogue import Dialogue, Found, Suggestion, Turn
 from .evidence import Evidence, evidence_of, fitted_evidence
 from .knowledge import Entry, shop
-from .orders import NUMBERS, OWN, PERSONAL, Order, identified_in, order_answer
+from .orders import (
+    NUMBERS,
+    OWN,
+    PERSONAL,
+    Order,
+    another,
+    identified_in,
+    order_answer,
+)
 from .phrasebook import ALSO, FOR_PEOPLE, GREETING, SAYS, THANKS
 from .retrieval import E5, Index, Places
 from .slots import FULL_WIDTH, angry, language, slots, wants_person
@@ -291,18 +299,17 @@ class Assistant:
         if wanted in FOR_PEOPLE:
             return self._handoff(dialogue, spoken, FOR_PEOPLE[wanted], read)
         waiting = dialogue.waiting_for == "order" and named.keys() & NUMBERS
-        if waiting and dialogue.intent in PERSONAL:
+        identified = identified_in(orders, text, named)
+        follows = any(another(text, one) for one in identified)
+        if (waiting or follows) and dialogue.intent in PERSONAL:
             wanted = dialogue.intent
-        if wanted in PERSONAL:
-            identified = identified_in(orders, text, named)
-            if waiting or identified or named or OWN.search(text):
-                if not identified and not named:  # the one spoken of before
-                    old = dialogue.slots
-                    numbers = {name: old[name] for name in NUMBERS & old.keys()}
-                    identified = identified_in(orders, "", numbers)
-                return self._personal(
-                    dialogue, spoken, wanted, read, orders, identified
-                )
+        own = waiting or identified or named or OWN.search(text)
+        if wanted in PERSONAL and own:
+            if not identified and not named:  # the one spoken of before
+                old = dialogue.slots
+                numbers = {name: old[name] for name in NUMBERS & old.keys()}
+                identified = identified_in(orders, "", numbers)
+            return self._personal(dialogue, spoken, wanted, read, orders, identified)
         if read.found and read.evidence >= self._needed(spoken):
             sources = quoted(text, read.found[0].entry)
             dialogue = replace(dialogue, misses=0, waiting_for=None, intent=wanted)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from .answers import Source
+from .phrasebook import ALSO
 
 Order = Mapping[str, str]
 PERSONAL = {"查物流", "催发货", "退款进度", "退款未到账", "查询订单"}
@@ -46,6 +47,13 @@ def identified_in(
         if found := [one for one in orders if same(one)]:
             return found
     return []
+
+
+def another(text: str, order: Order) -> bool:
+    """Whether a text asks the same of ``order`` and says nothing else: 那扫地机呢."""
+    rest = ALSO.sub("", text).replace(order["item"], "")
+    rest = re.sub(r"尾号|订单号?|\d+", "", rest)
+    return bool(ALSO.search(text)) and len(rest) <= 2
 
 
 def order_answer(order: Order, language: str) -> tuple[Source, ...]:
