@@ -205,7 +205,7 @@ def waiting(answer):
 
 
 class Chat(nn.Module):
-    """The classifier of ex-23-7: two intents, and dropout that nobody turned off."""
+    """The classifier of ex-23-6: two intents, and dropout that nobody turned off."""
 
     names = ("退货", "开发票")
 
@@ -270,6 +270,11 @@ def mended_reply(answer):
     sure, name = float(p.max()), model.names[int(p.argmax())]
     model.train()
     require(mended(model, x, sure - 0.01) == name, "够把握时应当返回最可能的意图")
+    require(
+        model.training and mended(model.eval(), x) == name and not model.training,
+        "模型用完要回到原来的模式：先记下 model.training，最后还回去",
+    )
+    model.train()
     require(
         mended(model, x, sure + 0.01) is None,
         "最大的概率低于 needed 时应当返回 None：不知道就说不知道",

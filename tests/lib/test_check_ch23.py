@@ -127,6 +127,16 @@ CASES = [
         (1, lambda m, x, needed=0: reply(m, x, needed, sure=False)),
         "不知道就说不知道",
     ),
+    (
+        "mended_reply",
+        (1, lambda m, x, needed=0: reply(m.eval(), x, needed)),
+        "原来的模式",
+    ),
+    (
+        "mended_reply",
+        (1, lambda m, x, needed=0: (reply(m, x, needed), m.train())[0]),
+        "原来的模式",
+    ),
     ("open_refusal", lambda a, b, c: np.zeros(len(c)), "几乎全一样"),
     ("open_refusal", lambda a, b, c: [1.0], "各一个分"),
     ("open_refusal", lambda a, b, c: -nearest(a, b, c), "方向反了"),

@@ -75,6 +75,20 @@ def test_another_customers_order_stays_unknown(assistant):
         assert "行李箱" not in turn.text
 
 
+def test_the_order_spoken_of_before_is_still_meant(assistant):
+    first = ask(assistant, "帮我查一下尾号8812的订单到哪儿了")
+    again = ask(assistant, "我的快递还没到，帮我查一下物流", first.dialogue)
+    assert again.kind == "template"
+    assert {s.entry for s in again.sources} == {"order:20261128812"}
+    other = ask(assistant, "尾号０３７５的订单到哪儿了", again.dialogue)
+    assert {s.entry for s in other.sources} == {"order:20261120375"}
+    next_one = ask(assistant, "那扫地机呢", other.dialogue)
+    assert {s.entry for s in next_one.sources} == {"order:20261126640"}
+    last = other.dialogue.said("customer", "还有尾号6640的呢")
+    suggested = assistant.suggest(last, orders=ORDERS, today=TODAY)
+    assert suggested[0].sources[0].entry == "order:20261126640"
+
+
 def test_no_order_twice_calls_a_person(assistant):
     turn = ask(assistant, "查一下尾号9999的订单物流到哪了")
     assert turn.kind == "unknown"
@@ -214,6 +228,21 @@ def test_it_learns_from_corrections(assistant):
     ):
         with pytest.raises(ValueError, match="correction"):
             assistant.learn([bad])
+
+
+def test_a_shop_of_two_entries_without_questions_answers(tmp_path):
+    pytest.importorskip("bm25s")
+    own = [
+        Entry("hours", "营业时间", "本店每天9点到21点营业。"),
+        Entry("park", "停车", "门口可以停车。"),
+    ]
+    options = {"steps": 30, "said": LITTLE, "say": lambda _: None}
+    small = Assistant.at(tmp_path, entries=own, **options)
+    assert small.entries == tuple(own)
+    assert ask(small, "营业时间").text.startswith("本店每天9点到21点营业。")
+    everything = [q for q, _ in shop().asked[:40]]
+    quoted = [s.entry for q in everything for s in ask(small, q, orders=()).sources]
+    assert set(quoted) <= {"hours", "park"}
 
 
 def test_damaged_files_are_named(folder, assistant, tmp_path):

@@ -88,10 +88,13 @@ def test_entries_go_out_and_in(run, tmp_path):
     assert "2 条" in run("entries", "load", path, folder="two")
     command.begin(parts_of(tmp_path, "two"))  # the shop does not come in beside it
     assert len(parts_of(tmp_path, "two").known.entries()[1]) == 2
+    told = run("entries", "load", path)  # where the shop was, one of it stays
+    assert f"{len(shop().entries) - 1} 条不再引用" in told
+    assert len(parts_of(tmp_path).known.entries()[1]) == 2
     path.write_text("{\n", "utf-8")
     with pytest.raises(ValueError, match="line 1"):
         run("entries", "load", path)
-    path.write_text('{"customer": "nobody", "number": "1", "state": "x"}', "utf-8")
+    path.write_text('{"customer": "nobody", "number": "1", "state": "已发货"}', "utf-8")
     with pytest.raises(ValueError, match="没有这个账号"):
         run("orders", "load", path)
 

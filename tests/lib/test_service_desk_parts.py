@@ -27,7 +27,7 @@ from aigc_lib.apps.service_desk.knowledge import (
     suspicious,
 )
 from aigc_lib.apps.service_desk.listening import FRAME, LENGTH, pieces, read_wav
-from aigc_lib.apps.service_desk.orders import identified_in, order_answer
+from aigc_lib.apps.service_desk.orders import another, identified_in, order_answer
 from aigc_lib.apps.service_desk.slots import (
     angry,
     language,
@@ -82,6 +82,11 @@ def spelled(n: int) -> str:
 )
 def test_a_numeral_that_stops_one_word_short(text, n):
     assert number_of(text) == n
+
+
+def test_digits_of_full_width_and_amounts_without_end():
+    assert slots("订单２０２６１１２８８１２", TODAY) == {"order": "20261128812"}
+    assert slots("9" * 400 + "元", TODAY) == {}
 
 
 def test_a_telephone_number_and_a_day_are_no_order():
@@ -280,6 +285,8 @@ def test_an_order_is_told_with_what_it_holds_and_nothing_else():
         assert {source.entry for source in sources} == {"order:20261128812"}
         bare = order_answer(order | {"carrier": "", "expected": ""}, spoken)
         assert len(bare) == 1
+        over = order_answer(order | {"state": "退款中"}, spoken)
+        assert order["expected"] not in told(over, spoken)  # nothing is on its way
 
 
 def test_which_order_is_meant():
@@ -295,6 +302,14 @@ def test_which_order_is_meant():
     }.items():
         found = identified_in(orders, text, slots(text, TODAY))
         assert [one["number"] for one in found] == wanted, text
+
+
+def test_the_same_of_another_order():
+    order = MADE["orders"][2]  # 扫地机
+    for text in ("那扫地机呢", "扫地机呢？", "还有尾号6640的呢"):
+        assert another(text, order), text
+    for text in ("那扫地机怎么退货呢", "扫地机", "那保温杯呢"):
+        assert not another(text, order), text
 
 
 # ---- dialogue ----
@@ -359,7 +374,7 @@ def test_recordings_are_checked_in_chinese():
     assert len(read_wav(wav(np.zeros(16_000), 16_000))) == 8_000
     with pytest.raises(ValueError, match="最多 15 秒"):
         read_wav(wav(np.zeros(8_000 * 16)))
-    with pytest.raises(ValueError, match="听不了"):
+    with pytest.raises(ValueError, match="听不了这段录音：内容不是 WAV 录音"):
         read_wav(b"RIFF....")
     with pytest.raises(ValueError, match="听不了"):
         read_wav(b"")

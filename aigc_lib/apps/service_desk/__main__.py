@@ -188,7 +188,12 @@ def entries(arguments: argparse.Namespace, parts: Parts) -> None:
     if arguments.what == "load":
         items = read_lines(arguments.file)
         waiting = parts.known.load_entries(items)
+        given = {item["id"] for item in items}
+        own = [entry for entry in shop().entries if entry.id not in given]
+        gone = parts.known.let_go(own)
         print(f"已导入 {len(items)} 条知识，正在运行的服务从下一个回答起使用。")
+        if gone:
+            print(f"虚构网店的 {gone} 条不再引用；要用的，在客服台打开，再保存一次。")
         if waiting:
             print(
                 f"其中 {waiting} 条没有写 approved，或像是写给机器的：请到客服台批准。"

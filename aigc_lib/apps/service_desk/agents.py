@@ -28,7 +28,7 @@ class Written(pydantic.BaseModel):
 class Corrected(pydantic.BaseModel):
     """What a message meant: an intent, and the entry that answers it, or none."""
 
-    number: int
+    number: int = pydantic.Field(ge=1, le=2**31 - 1)
     intent: str = pydantic.Field(max_length=40)
     entry: str = pydantic.Field(default="", max_length=64)
 
@@ -37,13 +37,13 @@ class Edited(pydantic.BaseModel):
     """An entry as it shall be, and the revision that the editor saw; 0: it is new."""
 
     entry: dict
-    revision: int = 0
+    revision: int = pydantic.Field(default=0, ge=0, le=2**31 - 1)
 
 
 class Seen(pydantic.BaseModel):
     """The revision of an entry that the editor saw."""
 
-    revision: int
+    revision: int = pydantic.Field(ge=0, le=2**31 - 1)
 
 
 def add_agents(app: Any, desk: Desk, accounts: Accounts, project: str) -> None:

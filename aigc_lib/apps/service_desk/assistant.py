@@ -19,10 +19,18 @@ from .answers import Source, quoted, told
 from .dialogue import Dialogue, Found, Suggestion, Turn
 from .evidence import Evidence, evidence_of, fitted_evidence
 from .knowledge import Entry, shop
-from .orders import NUMBERS, OWN, PERSONAL, Order, identified_in, order_answer
+from .orders import (
+    NUMBERS,
+    OWN,
+    PERSONAL,
+    Order,
+    another,
+    identified_in,
+    order_answer,
+)
 from .phrasebook import ALSO, FOR_PEOPLE, GREETING, SAYS, THANKS
 from .retrieval import E5, Index, Places
-from .slots import angry, language, slots, wants_person
+from .slots import FULL_WIDTH, angry, language, slots, wants_person
 from .training import trained_encoder
 from .understanding import Said, Understanding, Understood, made, real_outsiders
 
@@ -117,7 +125,8 @@ class Assistant:
         """Train all parts on what customers ``said``, and on ``corrections``.
 
         An ``encoder`` that others trained, such as ``retrieval.E5()``, is taken as it
-        is.
+        is. A shop of few entries learns from those of the made-up one as well, how
+        customers ask and how much evidence is enough; it quotes its own alone.
 
         Without ``said`` it is what the made-up customers say, and real people who want
         no shop, where such sets are at hand. Fewer ``steps`` are quicker, and worse.
@@ -130,10 +139,13 @@ class Assistant:
         asked = [one for one in asked if one.intent in known] * 5  # few, and right
         options = {} if steps is None else {"steps": steps}
         understanding = Understanding.trained([*data, *asked], seed=seed, **options)
+        own = {entry.id for entry in entries}
+        taught = [*entries, *(one for one in shop().entries if one.id not in own)]
         if encoder is None:
-            encoder = trained_encoder(entries, data, corrections, seed=seed, **options)
-        assistant = cls(understanding, encoder, {}, entries, corrections=corrections)
+            encoder = trained_encoder(taught, data, corrections, seed=seed, **options)
+        assistant = cls(understanding, encoder, {}, taught, corrections=corrections)
         assistant.evidence = fitted_evidence(assistant)
+        assistant.update(entries)
         return assistant
 
     def save(self, folder: Path | str) -> None:
@@ -265,11 +277,8 @@ class Assistant:
         named = slots(text, today or date.today())
         four = re.fullmatch(r"\D{0,6}\d{4}\D{0,4}", text)
         if four and dialogue.waiting_for == "order":
-            named["tail"] = re.sub(r"\D", "", text)
-        if named.keys() & NUMBERS:  # a new one replaces the old
-            kept = {k: v for k, v in dialogue.slots.items() if k not in NUMBERS}
-            dialogue = replace(dialogue, slots=kept)
-        dialogue = replace(dialogue, slots={**dialogue.slots, **named})
+            named["tail"] = re.sub(r"\D", "", text).translate(FULL_WIDTH)
+        dialogue = replace(dialogue, slots=_with(dialogue.slots, named))
         dialogue = dialogue.said("customer", text)
         say = SAYS[spoken]
 
@@ -290,14 +299,17 @@ class Assistant:
         if wanted in FOR_PEOPLE:
             return self._handoff(dialogue, spoken, FOR_PEOPLE[wanted], read)
         waiting = dialogue.waiting_for == "order" and named.keys() & NUMBERS
-        if waiting and dialogue.intent in PERSONAL:
+        identified = identified_in(orders, text, named)
+        follows = any(another(text, one) for one in identified)
+        if (waiting or follows) and dialogue.intent in PERSONAL:
             wanted = dialogue.intent
-        if wanted in PERSONAL:
-            identified = identified_in(orders, text, named)
-            if waiting or identified or named or OWN.search(text):
-                return self._personal(
-                    dialogue, spoken, wanted, read, orders, identified, text
-                )
+        own = waiting or identified or named or OWN.search(text)
+        if wanted in PERSONAL and own:
+            if not identified and not named:  # the one spoken of before
+                old = dialogue.slots
+                numbers = {name: old[name] for name in NUMBERS & old.keys()}
+                identified = identified_in(orders, "", numbers)
+            return self._personal(dialogue, spoken, wanted, read, orders, identified)
         if read.found and read.evidence >= self._needed(spoken):
             sources = quoted(text, read.found[0].entry)
             dialogue = replace(dialogue, misses=0, waiting_for=None, intent=wanted)
@@ -321,7 +333,7 @@ class Assistant:
             return ()
         spoken, named = language(text), slots(text, today or date.today())
         found = []
-        identified = identified_in(orders, text, {**dialogue.slots, **named})
+        identified = identified_in(orders, text, _with(dialogue.slots, named))
         if len(identified) == 1:
             sources = order_answer(dict(identified[0]), spoken)
             found.append(Suggestion(told(sources, spoken), sources, 1.0))
@@ -350,7 +362,6 @@ class Assistant:
         read: _Read,
         orders: Sequence[Order],
         identified: list[Order],
-        text: str,
     ) -> Turn:
         dialogue = replace(dialogue, intent=wanted)
         asked_by_number = dialogue.slots.keys() & NUMBERS
@@ -419,3 +430,10 @@ class Assistant:
             handoff=handoff,
             retrieved=read.found if read else (),
         )
+
+
+def _with(old: Mapping[str, str], named: Mapping[str, str]) -> dict[str, str]:
+    """Slots so far and those of a new text, of which an order replaces the old one."""
+    if named.keys() & NUMBERS:
+        old = {name: value for name, value in old.items() if name not in NUMBERS}
+    return {**old, **named}

@@ -230,8 +230,8 @@ def checked_text(text: Any, most: int) -> str:
         for c in text.replace("\r\n", "\n")
     )
     text = "".join(kept).strip()
-    if not text:
-        raise ValueError("请先写点什么。")
+    if all(c.isspace() or unicodedata.category(c) == "Cf" for c in text):
+        raise ValueError("请先写点什么。")  # nothing that can be seen
     if len(text) > most:
         raise ValueError(f"这条消息有 {len(text)} 字，最多 {most} 字，请分几条发。")
     return text

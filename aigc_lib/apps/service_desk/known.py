@@ -7,12 +7,14 @@ a change is live in every process with the next answer.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..accounts import ACCOUNTS, Account, Accounts
 from ..database import first, insert, now, rows, sql
 from .knowledge import Entry, checked_entry
+from .orders import STATES
 from .tables import (
     CONVERSATIONS,
     CORRECTIONS,
@@ -124,6 +126,31 @@ class Known:
                 None, "entries.load", {"n": len(checked)}, connection=connection
             )
         return sum(not entry.approved for entry in checked)
+
+    def let_go(self, entries: Sequence[Entry]) -> int:
+        """Quote those of ``entries`` no more that stand as ``seed`` put them; how many.
+
+        They can be put again, as what was withdrawn.
+        """
+        told = {entry.id: entry.to_json() for entry in entries}
+        with self.engine.begin() as connection:
+            self._count_on(connection, "entries")
+            first_ones = sql.select(ENTRIES).where(
+                ENTRIES.c.live, ENTRIES.c.revision == 1
+            )
+            gone = [
+                row["id"]
+                for row in rows(connection, first_ones)
+                if told.get(row["id"]) == row["entry"]
+            ]
+            change = sql.update(ENTRIES).where(ENTRIES.c.id.in_(gone))
+            connection.execute(
+                change.values(live=False, revision=ENTRIES.c.revision + 1)
+            )
+            self.accounts.note(
+                None, "entries.let_go", {"n": len(gone)}, connection=connection
+            )
+        return len(gone)
 
     def _change(
         self, entry: Entry, revision: int, live: bool, by: Account, action: str
@@ -318,6 +345,8 @@ def _order(item: Any) -> dict[str, str]:
     for name in ("customer", "number", "state"):
         if not order[name]:
             raise ValueError(f"{name} 是空的：请填写")
-    if not order["number"].isdigit() or len(order["number"]) > 32:
+    if order["state"] not in STATES:
+        raise ValueError(f"state={order['state']}：请填 {'、'.join(STATES)} 之一")
+    if not re.fullmatch("[0-9]{1,32}", order["number"]):
         raise ValueError(f"number={order['number']}：请给 1 到 32 位数字")
     return order

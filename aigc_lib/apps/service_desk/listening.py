@@ -71,7 +71,7 @@ def read_wav(wav: bytes) -> Tensor:
     try:
         x, seconds = decoded(wav, round((MOST_SECONDS + 1) * SAMPLE_RATE))
     except LeftOut as reason:
-        raise ValueError(f"听不了这段录音：{reason.args[-1]}") from None
+        raise ValueError(f"听不了这段录音：{reason.chinese}") from None
     if seconds > MOST_SECONDS:
         raise ValueError(f"录音有 {seconds:.0f} 秒：最多 {MOST_SECONDS:.0f} 秒")
     return x

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from .answers import Source
+from .phrasebook import ALSO
 
 Order = Mapping[str, str]
 PERSONAL = {"查物流", "催发货", "退款进度", "退款未到账", "查询订单"}
@@ -14,6 +15,7 @@ OWN = re.compile(
     r"(帮|给)我.{0,3}(查|看|催)|查一?下|催一?下|\bmy\b|\bwhere is\b",
     re.IGNORECASE,
 )
+SOON = {"待发货": "发出", "已发货": "送达"}  # what is expected of an order
 NUMBERS = {"order", "tail"}  # slots that name one order
 STATES = {
     "待发货": "waiting for dispatch",
@@ -47,6 +49,13 @@ def identified_in(
     return []
 
 
+def another(text: str, order: Order) -> bool:
+    """Whether a text asks the same of ``order`` and says nothing else: 那扫地机呢."""
+    rest = ALSO.sub("", text).replace(order["item"], "")
+    rest = re.sub(r"尾号|订单号?|\d+", "", rest)
+    return bool(ALSO.search(text)) and len(rest) <= 2
+
+
 def order_answer(order: Order, language: str) -> tuple[Source, ...]:
     """Fill the template of an order's state, with nothing that it does not hold."""
     number, known = order["number"], {k: str(v) for k, v in order.items() if v}
@@ -55,14 +64,13 @@ def order_answer(order: Order, language: str) -> tuple[Source, ...]:
         lines = [f"Order {number} ({known.get('item', '')}) is: {state}."]
         if "carrier" in known and "tracking" in known:
             lines.append(f"Carrier {known['carrier']}, number {known['tracking']}.")
-        if "expected" in known:
+        if "expected" in known and order["state"] in SOON:
             lines.append(f"Expected on {known['expected']}.")
     else:
         title = f"订单 {number}"
         lines = [f"订单 {number}（{known.get('item', '')}）的状态：{order['state']}。"]
         if "carrier" in known and "tracking" in known:
             lines.append(f"快递是{known['carrier']}，单号 {known['tracking']}。")
-        if "expected" in known:
-            word = "送达" if order["state"] == "已发货" else "发出"
-            lines.append(f"预计 {known['expected']} {word}。")
+        if "expected" in known and order["state"] in SOON:
+            lines.append(f"预计 {known['expected']} {SOON[order['state']]}。")
     return tuple(Source(f"order:{number}", title, line) for line in lines)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import psutil
 
@@ -33,6 +33,7 @@ PROJECT, TITLE = "service-desk", "智能客服"
 TALK = f"{PROJECT}_talk"  # the cookie with the token of a conversation
 PAGES = Path(__file__).parent / "pages"
 KINDS = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
+Number = Annotated[int, pydantic.Field(ge=0, le=2**31 - 1)]  # both databases take it
 MOST = {"/": 2**16, "/api/listen": 2**22}  # bytes of a body
 
 
@@ -115,7 +116,7 @@ def service(desk: Desk, accounts: Accounts, voices: Voices, shop: str = "") -> A
         return _page(name)
 
     @app.get("/api/conversation")
-    def shown(request: Request, after: int = 0) -> Any:
+    def shown(request: Request, after: Number = 0) -> Any:
         who = asks(request)
         account = who.id if who else None
         row = conversations.of(request.cookies.get(TALK), account)
@@ -199,7 +200,7 @@ def service(desk: Desk, accounts: Accounts, voices: Voices, shop: str = "") -> A
         return state(who[0]["id"])
 
     @app.get("/api/speech/{number}")
-    def speech_of(number: int, who: Any = Mine) -> Any:
+    def speech_of(number: Number, who: Any = Mine) -> Any:
         for message in conversations.messages(who[0]["id"], number - 1):
             spoken = message["role"] in ("assistant", "agent")
             if message["number"] == number and spoken:

@@ -8,6 +8,7 @@ from datetime import date, timedelta
 CHINESE_DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")}
 CHINESE_DIGITS |= {"〇": 0, "两": 2}
 UNITS = {"十": 10, "百": 100, "千": 1_000, "万": 10_000}
+FULL_WIDTH = str.maketrans("０１２３４５６７８９", "0123456789")
 NUMERAL = "[零〇一二两三四五六七八九十百千万]"
 ORDER = re.compile(r"(?<![A-Za-z\d.])(?:\d[ -]?){8,20}(?![\d.])")
 PHONE = re.compile(r"1[3-9]\d{9}")
@@ -45,9 +46,9 @@ ENGLISH_DAY = re.compile(
     rf"\b({'|'.join(MONTHS)})[a-z]*\.?\s+(\d{{1,2}})(?:st|nd|rd|th)?\b", re.IGNORECASE
 )
 AMOUNT = re.compile(
-    r"[¥￥]\s*(\d+(?:\.\d{1,2})?)"
-    r"|(?<![\d.])(\d+(?:\.\d{1,2})?)\s*(?:元|块钱|圆|rmb|yuan)"
-    r"|(?<![\d.])(\d+)\s*块\s*(\d?)"
+    r"[¥￥]\s*(\d{1,9}(?:\.\d{1,2})?)(?!\d)"
+    r"|(?<![\d.])(\d{1,9}(?:\.\d{1,2})?)\s*(?:元|块钱|圆|rmb|yuan)"
+    r"|(?<![\d.])(\d{1,9})\s*块\s*(\d?)"
     rf"|({NUMERAL}+)\s*(?:元|块钱|块)(?!儿)",
     re.IGNORECASE,
 )
@@ -84,7 +85,7 @@ def slots(text: str, today: date) -> dict[str, str]:
     "order" and "tail" (its last four) in digits, "date" in ISO form, not after
     ``today``, "amount" in yuan with two decimals. A telephone number is no order.
     """
-    found: dict[str, str] = {}
+    text, found = text.translate(FULL_WIDTH), {}
     if named := TAIL.search(text):
         found["tail"] = named[1]
     rest = YEAR_MONTH_DAY.sub(" ", text)  # a day is no order either

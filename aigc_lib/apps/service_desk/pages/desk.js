@@ -133,7 +133,8 @@ async function suggest() {
   if (id !== chosen) return;
   $("suggestions").replaceChildren(...suggestions.map(one => make("div", { class: "suggestion" },
     make("p", {}, one.text),
-    make("ul", {}, ...one.sources.map(source => make("li", {}, `依据：${source.title}`))),
+    make("ul", {}, ...[...new Set(one.sources.map(source => source.title))]
+      .map(title => make("li", {}, `依据：${title}`))),
     make("button", { type: "button", "aria-label": `采用，再修改：${one.text.slice(0, 20)}`,
       onclick: () => { $("text").value = one.text; $("text").focus(); } }, "采用，再修改"))));
   if (!suggestions.length) {
