@@ -206,6 +206,7 @@ def test_pictures_are_uploaded_and_learned(ann, tmp_path):
 
 def test_a_label_of_markup_is_shown_as_text(ann):
     tab = ann.open("/")
+    tab.get_by_label("模型").first.select_option("1")
     tab.get_by_label("画什么").first.select_option("<b>蓝</b>")
     tab.get_by_label("几张").fill("1")
     tab.get_by_text("更多设置").click()

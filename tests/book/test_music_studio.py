@@ -177,7 +177,7 @@ def test_changes_that_are_not_saved_keep_the_label_of_the_model(desk):
     tab.click("#save")
     desk.says("保存好了")
     assert tab.locator("#label").inner_text() == "含模型生成的内容"
-    assert tab.locator("#versions a").count() == 2
+    expect(tab.locator("#versions a")).to_have_count(2, timeout=PATIENCE)
 
 
 def test_keys_alone_draw_change_and_undo(desk):

@@ -183,9 +183,9 @@ def service(
     @app.get("/api/pieces/{identity}/alike")
     async def alike(identity: str, account: Account = who) -> Any:
         row = await _in_thread(store.get, account.id, identity)
-        if not tunes.ready.is_set():
-            return {"told": "训练曲目还在读入，请稍后再看。", "wait": True}
         piece = Piece.from_json(row["piece"])
+        if piece.genre not in tunes.known and not tunes.ready.is_set():
+            return {"told": "训练曲目还在读入，请稍后再看。", "wait": True}
         found = await apart(tunes.alike, piece, limiter=making)
         if found is None:
             return {"told": "训练曲目不在这台机器上，无法比较。"}
