@@ -143,11 +143,8 @@ class ResultFigure(SphinxDirective):
     }
 
     def run(self):
-        if "alt" not in self.options:
-            raise self.error("result-figure: give :alt:, what the picture shows")
-        path = root(self.env.app) / "results" / self.arguments[0]
-        self.env.note_dependency(str(path))
-        if not path.exists():
+        path = made(self, "alt", "what the picture shows")
+        if path is None:
             return []
         uri = "/" + os.path.relpath(path, self.env.srcdir).replace(os.sep, "/")
         image = nodes.image("", uri=uri, alt=self.options["alt"])
@@ -164,13 +161,23 @@ class ResultSound(SphinxDirective):
     option_spec: ClassVar = {"label": directives.unchanged_required}
 
     def run(self):
-        if "label" not in self.options:
-            raise self.error("result-sound: give :label:, what one hears")
-        path = root(self.env.app) / "results" / self.arguments[0]
-        self.env.note_dependency(str(path))
-        if not path.exists():
+        path = made(self, "label", "what one hears")
+        if path is None:
             return []
         return [nodes.raw("", player(path, self.options["label"]), format="html")]
+
+
+def made(directive, words, meaning):
+    """Return the file in results/ that a directive names, None where it is not yet.
+
+    Raises:
+        DirectiveError: the option ``words`` is missing.
+    """
+    if words not in directive.options:
+        raise directive.error(f"{directive.name}: give :{words}:, {meaning}")
+    path = root(directive.env.app) / "results" / directive.arguments[0]
+    directive.env.note_dependency(str(path))
+    return path if path.exists() else None
 
 
 def player(path, label):

@@ -275,18 +275,19 @@ def readable(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def for_test(keys: Sequence[str]) -> list[bool]:
+def for_test(keys: Sequence[str], least: int = 1) -> list[bool]:
     """Tell of each key whether it is for the test: about one in ten, by its hash.
 
-    The same key goes to the same side, whatever the others are; only where a side
-    would be empty, the key of the smallest hash alone is for the test.
+    The same key goes to the same side, whatever the others are; only where the test
+    would have fewer than ``least`` different keys, or all, the ``least`` of the
+    smallest hashes alone are for the test.
     """
     digests = [_digest(key) for key in keys]
-    least = min(digests, default=b"")
-    chosen = [digest < b"\x19\x99" for digest in digests]  # a tenth of 2 ** 16
-    if any(chosen) and not all(chosen):
-        return chosen
-    return [digest == least for digest in digests]
+    tenth = b"\x19\x99"  # of 2 ** 16
+    different = sorted(set(digests))
+    if all(d < tenth for d in digests) or sum(d < tenth for d in different) < least:
+        return [digest in different[:least] for digest in digests]
+    return [digest < tenth for digest in digests]
 
 
 def _digest(key: str) -> bytes:
