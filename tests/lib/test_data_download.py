@@ -171,9 +171,10 @@ def deaf():
 
 def test_a_silent_host_costs_one_wait_a_session(site, folder, deaf, monkeypatch):
     server, url = deaf
-    monkeypatch.setattr("aigc_lib.data.download.TIMEOUT", 0.05)
-    with pytest.raises(OSError, match="timed out"):
-        download(FILE, [url], folder)
+    with monkeypatch.context() as impatient:
+        impatient.setattr("aigc_lib.data.download.TIMEOUT", 0.05)
+        with pytest.raises(OSError, match="timed out"):
+            download(FILE, [url], folder)
     server.setblocking(False)
     server.accept()[0].close()
     assert fetch(site, folder, "good").read_bytes() == BODY  # another host
