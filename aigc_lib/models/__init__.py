@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .gan.tabular import CTGAN
     from .ranking import EASE, ItemKNN, Lately, Popularity
     from .recogniser import SoundClassifier
+    from .recurrent import DeepAR
     from .transformer.bert import load_bert
     from .transformer.composer import Composer
     from .transformer.encoder import MaskedLM, TextClassifier
@@ -76,6 +77,7 @@ _HOMES = {
     "Lately": "ranking",
     "Popularity": "ranking",
     "SoundClassifier": "recogniser",
+    "DeepAR": "recurrent",
     "load_bert": "transformer.bert",
     "load_gpt2": "transformer.gpt2",
     "WaveNet": "wavenet",
@@ -116,6 +118,7 @@ MODELS = Registry(
         "flow": "FlowMatching",
         "table_flow": "TableFlow",
         "series_flow": "SeriesFlow",
+        "deep_ar": "DeepAR",
         "conditional_gan": "ConditionalGAN",
         "info_gan": "InfoGAN",
         "growing_gan": "GrowingGAN",
@@ -146,6 +149,7 @@ __all__ = [
     "Composer",
     "ConditionalGAN",
     "ConditionalVAE",
+    "DeepAR",
     "FlowMatching",
     "FlowPriorVAE",
     "GenerativeModel",
