@@ -225,7 +225,7 @@ def main() -> None:
     ways, more = scenarios()
     record(
         "routes",
-        {"optima": optima(), "scenarios": ways, "timetables": dates},
+        optima() + ways + dates,
         gains=gains | more,
         metric="gap: cost / best known - 1; costs of 2,000 true days a city; gains: "
         "ours / other - 1, paired by city or set, 95% bootstrap",

@@ -79,11 +79,15 @@ class Instance:
                 )
         if self.windows is not None:
             w = finite_array("windows", self.windows)
-            if w.shape != (n, 2) or (w[:, 1] < w[:, 0]).any():
+            service = 0 * q if self.service is None else self.service
+            service = finite_array("service", service)
+            if w.shape != (n, 2) or (w[:, 1] < w[:, 0]).any() or service.shape != (n,):
                 raise ValueError(
-                    f"windows has shape {w.shape}: give (n, 2), none ending before it "
-                    "begins"
+                    f"windows has shape {w.shape}, service {service.shape}: give "
+                    "(n, 2), none ending before it begins, and (n,)"
                 )
+            object.__setattr__(self, "windows", w)
+            object.__setattr__(self, "service", service)
         for name, value in {"distance": d, "demand": q, "capacity": capacity}.items():
             object.__setattr__(self, name, value)
 
@@ -178,11 +182,10 @@ def solve(
     spots = [model.add_location(float(x), float(y)) for x, y in xy]
     times = {}
     if instance.windows is not None:
-        service = np.zeros(len(xy)) if instance.service is None else instance.service
         times = {
             "tw_early": np.ceil(instance.windows[:, 0] * scaled.scale).astype(int),
             "tw_late": np.floor(instance.windows[:, 1] * scaled.scale).astype(int),
-            "service_duration": np.ceil(service * scaled.scale).astype(int),
+            "service_duration": np.ceil(instance.service * scaled.scale).astype(int),
         }
     hours = {k: int(v[0]) for k, v in times.items() if k != "service_duration"}
     depot = model.add_depot(spots[0], **hours)
@@ -241,9 +244,9 @@ def check(instance: Instance, routes: Sequence[Sequence[int]]) -> float:
 
 def _in_time(instance: Instance, stops: list[int], number: int) -> None:
     clock = instance.windows[0, 0]
-    service = instance.service if instance.service is not None else 0 * instance.demand
     for here, there in pairwise(stops):
-        clock += (service[here] if here else 0) + instance.distance[here, there]
+        clock += instance.service[here] if here else 0
+        clock += instance.distance[here, there]
         clock = max(clock, instance.windows[there, 0])
         if clock > instance.windows[there, 1] + len(stops) / SCALE:
             raise ValueError(
@@ -276,7 +279,7 @@ def executed(
     for route in routes:
         stops = [0, *route, 0]
         total += d[stops[:-1], stops[1:]].sum()
-        load = np.full(len(x), full)
+        load = np.full(len(x), float(full))
         for i in route:
             lacking = np.maximum(x[:, i] - load, 0)
             ways = np.ceil(lacking / full - 1e-9)

@@ -312,7 +312,7 @@ def test_the_command_line_fits_samples_and_judges_a_file_of_ones_own(tmp_path, c
     frame.insert(0, "date", p.times)
     frame.to_csv(tmp_path / "shop.csv", index=False)
     data, model = str(tmp_path / "shop.csv"), str(tmp_path / "m.safetensors")
-    fit = ["fit", "deep_ar", data, "--series", "--steps", "3", "--set", "past=10"]
+    fit = ["fit", "deep_ar", data, "--steps", "3", "--set", "past=10"]
     assert main([*fit, "--set", "horizon=5", "--out", model]) == 0
     paths = tmp_path / "paths.csv"
     assert main(["sample", model, "--n", "3", "--out", str(paths)]) == 0
