@@ -9,7 +9,8 @@ test, which ``VALIDATE=1`` judges instead (it prints, and writes nothing; ``ONLY
 one set).
 
 The score of an item (of a week, for the bicycles) is the CRPS at ten levels over its
-mean in training; differences are paired by item or week. ``STEPS=20`` is a quick try.
+mean in training (at least a tenth of the mean of all items); differences are paired by
+item or week. ``STEPS=20`` is a quick try.
 """
 
 from __future__ import annotations
@@ -164,6 +165,7 @@ def measure(key: str, seed: int) -> dict:
     seconds = time.perf_counter() - began
     real = np.stack([whole.demand[:, t : t + how["horizon"]] for t in starts], 1)
     mean = np.nanmean(train.demand, 1)
+    mean = np.maximum(mean, 0.1 * mean.mean())  # items that had hardly begun
     if how["unit"] == "week":  # (1, days, 24) -> (weeks, 7, 24)
         weeks = len(starts) // 7
         found = found[0, : 7 * weeks].reshape(weeks, 7, *found.shape[2:])
