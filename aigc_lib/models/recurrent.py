@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import softplus
+from torch.nn.functional import pad, softplus
 from torch.optim import Optimizer
 
 from ..arguments import at_least, whole
@@ -91,13 +91,12 @@ class DeepAR(GenerativeModel):
 
     def training_step(self, batch: Batch, update: Update) -> None:
         """The likelihood of the horizon, each step told the true ones before it."""
-        demand, seen = batch[:, 0].clamp(min=0), batch[:, 1]
+        demand, seen = batch[:, 0].clamp(min=0), (batch[:, 1] > 0).float()
         scale = self.scale(demand, seen)
         mean, spread, _ = self.net(*self.inputs(batch, demand, scale))
         loss = negative_binomial_nll(mean * scale[:, None], spread, demand)
-        weight = seen.clone()
-        weight[:, : self.past] = 0
-        update("net", (weight * loss).sum() / weight.sum().clamp(min=1))
+        loss, seen = loss[:, self.past :], seen[:, self.past :]
+        update("net", (seen * loss).sum() / seen.sum().clamp(min=1))
 
     def scale(self, demand: Tensor, seen: Tensor) -> Tensor:
         """Return 1 + the mean of the past (B,) of demand (B, T) where it was seen."""
@@ -109,10 +108,11 @@ class DeepAR(GenerativeModel):
         self, batch: Tensor, demand: Tensor, scale: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return what the net reads at each step (B, T, I), and the items (B,)."""
+        seen = (batch[:, 1] > 0).float()
         lags = [
-            torch.nn.functional.pad(x, (lag, 0))[:, : x.shape[1]]
+            pad(x, (lag, 0))[:, : x.shape[1]]
             for lag in (1, *self.seasons)
-            for x in ((demand / scale[:, None]).log1p() * batch[:, 1], batch[:, 1])
+            for x in ((demand / scale[:, None]).log1p() * seen, seen)
         ]
         size = scale.log()[:, None].expand_as(demand)
         read = torch.cat([torch.stack([*lags, size], 2), batch[:, 3:].mT], 2)
