@@ -31,7 +31,7 @@ from aigc_lib.simulators import freight
 from aigc_lib.simulators.demand import Shop
 from benchmarks.record import kept, record
 
-ITERATIONS = int(os.environ.get("STEPS", 1_500))
+ITERATIONS = int(os.environ.get("STEPS", 1_200))
 CITIES, CUSTOMERS, POOL, HISTORY = 60, 30, 120, 7 * 104
 SCENARIOS, JUDGED, TRUCKS = 300, 2_000, 4.3
 TIMETABLES, DOCKS, EFFORT = 50, 2, 1.5

@@ -141,7 +141,7 @@ class Smoothing:
             if m:
                 ring[h % m] = ring[h % m] + gamma[:, None] * error
         made = np.expm1(np.minimum(made, 20)) if self.log else made
-        return np.maximum(made, 0)
+        return np.maximum(np.nan_to_num(made), 0)  # what never sold has no errors
 
 
 class Boosting:
