@@ -171,6 +171,8 @@ class Boosting:
 
         self.horizon, self.past, self.total = horizon, past, total
         self.levels = [finite("levels", x, above=0, below=1) for x in levels]
+        if sorted(set(self.levels)) != self.levels:
+            raise ValueError(f"levels={self.levels}: give them ascending, each once")
         last = len(train.times) - horizon
         if last <= past:
             raise ValueError(f"train has {len(train.times)} steps: give past + horizon")

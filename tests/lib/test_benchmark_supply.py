@@ -75,6 +75,12 @@ def test_boosting_learns_promotions_and_sees_no_future():
     assert found[on].mean() > 1.3 * other[on].mean()
 
 
+def test_levels_ascend():
+    _, p = made()
+    with pytest.raises(ValueError, match="give them ascending"):
+        forecasts.Boosting(p, 7, levels=[0.8, 0.3])
+
+
 def test_the_score_is_least_for_the_truth():
     sales, p = made(items=30, weeks=40)
     levels = np.stack([sales.quantile(q) for q in forecasts.LEVELS], 2)
@@ -103,8 +109,8 @@ def test_stock_is_read_off_at_the_same_service():
         {"filled": [10.0, 10], "demand": [10.0, 10], "stock": [5.0, 7]},
     ]
     both = np.arange(2)
-    # 85% at 2 pieces, 100% at 6: 95% two thirds of the way
-    assert stock.at_service(runs, both) == pytest.approx(2 + 4 * 2 / 3)
+    # 85% at 2 pieces, 100% at 6: 90% a third of the way
+    assert stock.at_service(runs, both) == pytest.approx(2 + 4 / 3)
     with pytest.raises(ValueError, match="widen GRID"):
         stock.at_service(runs[:1], both)
 
@@ -139,9 +145,10 @@ def test_a_city_is_planned_in_five_ways(monkeypatch):
 def test_goods_are_carried_in_three_ways():
     pytest.importorskip("ortools")
     found = routes.goods(0)
-    assert found["bound"] <= found["cost"] + 1e-6
+    assert found["bound"] <= found["best"] + 1e-6
     for by in ("cost", "speed"):
-        assert found[by] is None or found[by] >= found["cost"]
+        assert found[by] is None or found[by] >= found["best"]
+    assert found["speed"] > found["best"]
 
 
 def test_the_test_begins_on_a_monday_after_the_training():
