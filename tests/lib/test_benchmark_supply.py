@@ -111,8 +111,9 @@ def test_stock_is_read_off_at_the_same_service():
     both = np.arange(2)
     # 85% at 2 pieces, 100% at 6: 90% a third of the way
     assert stock.at_service(runs, both) == pytest.approx(2 + 4 / 3)
+    assert stock.at_service(runs[:1], both) == 2  # 90% is beyond it
     with pytest.raises(ValueError, match="widen GRID"):
-        stock.at_service(runs[:1], both)
+        stock.at_service(runs[1:], both)
 
 
 def test_who_knows_the_truth_orders_best(monkeypatch):
