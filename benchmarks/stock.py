@@ -6,8 +6,8 @@ on Wednesday mornings, so that an order must last nine days. Newsvendor: one ord
 these nine days, a piece short costs 4, one left 1. (s, S): s is a quantile of the
 scenarios of the nine days, S is s and the economic order more; what lacks is lost.
 Each method runs at eleven levels; its mean stock is read off where all items together
-are served at 90%, anew in each resample of items. In a made-up shop the truth tells how
-good one could be.
+are served at 90%, in the made-up shop at 95%, anew in each resample of items. In the
+made-up shop the truth tells how good one could be.
 """
 
 from __future__ import annotations
@@ -31,7 +31,9 @@ LEAD, REVIEW, COVER = 3, 7, 9
 SHORTAGE, EXCESS = 4.0, 1.0
 FIXED, HOLDING = 2.0, 0.05
 GRID = np.array([0.1, 0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98, 0.995])
-SERVICE = 0.9  # 95% is beyond the naive forecast and the rule of thumb
+# 95% of the pasta is beyond the naive forecast and the rule of thumb, 90% in the
+# made-up shop is below what those who see promotions serve at all
+SERVICE = {"hierarchical_sales": 0.9, "made-up shop": 0.95}
 SETS = ("hierarchical_sales", "made-up shop")
 OURS, RULE, TRUTH = "DeepAR (ours)", "mean and deviation of 8 weeks", "the truth"
 NAIVE, ETS, TREES = (
@@ -155,8 +157,8 @@ def measure(name: str, method: str, seed: int) -> dict:
     return answer | {"seconds": time.perf_counter() - began}
 
 
-def at_service(runs: list[dict], items: np.ndarray) -> float:
-    """Mean stock of an item where ``items`` together are served at ``SERVICE``.
+def at_service(runs: list[dict], items: np.ndarray, service: float) -> float:
+    """Mean stock of an item where ``items`` together are served at ``service``.
 
     Where the highest level does not reach it, the stock at that level: less than it
     would take, in favour of the method.
@@ -167,9 +169,9 @@ def at_service(runs: list[dict], items: np.ndarray) -> float:
     )
     order = np.argsort(served / asked)
     rate, kept_ = (served / asked)[order], (kept_ / len(items))[order]
-    if rate[0] > SERVICE:
+    if rate[0] > service:
         raise ValueError(f"served {rate[0]:.1%} at the lowest level: widen GRID")
-    return float(np.interp(SERVICE, rate, kept_))
+    return float(np.interp(service, rate, kept_))
 
 
 def together(answers: list[dict]) -> list[dict]:
@@ -204,7 +206,11 @@ def main() -> None:
         generator = np.random.default_rng(0)
         draws = [generator.integers(n, size=n) for _ in range(RESAMPLES)]
         every = np.arange(n)
-        stocks = {m: [at_service(runs[m], d) for d in (every, *draws)] for m in methods}
+        service = SERVICE[name]
+        stocks = {
+            m: [at_service(runs[m], d, service) for d in (every, *draws)]
+            for m in methods
+        }
         for m in methods:
             filled, asked, held, orders = (
                 np.array([r[k] for r in runs[m]])
@@ -215,8 +221,9 @@ def main() -> None:
             row["newsvendor_cost"] = float(news[m].mean())
             for k in ("newsvendor_filled", "seconds"):
                 row[k] = float(np.mean([a[k] for a in found[m]]))
-            row["stock_at_90"] = stocks[m][0]
-            row["orders_at_90"] = float(np.interp(SERVICE, served, orders.mean(1)))
+            row["service"] = service
+            row["stock_at_service"] = stocks[m][0]
+            row["orders_at_service"] = float(np.interp(service, served, orders.mean(1)))
             row["curve"] = {"served": served.tolist(), "stock": held.mean(1).tolist()}
             rows.append(row)
         for m in methods:
@@ -227,7 +234,7 @@ def main() -> None:
             low, high = np.quantile(ratio[1:], [0.025, 0.975])
             for what, (mean, *ends) in {
                 "newsvendor": gain,
-                "stock at 90%": (float(ratio[0]), float(low), float(high)),
+                "stock": (float(ratio[0]), float(low), float(high)),
             }.items():
                 told = {"gain": mean, "from": ends[0], "to": ends[1]}
                 gains[f"{name}, {what}, against {m}"] = told
@@ -237,7 +244,8 @@ def main() -> None:
         rows,
         gains=gains,
         metric="cost of the newsvendor an order; mean stock of an item at the end of a "
-        "day where 90% of demand is served; gains: ours / other - 1, paired by item",
+        "day where 90% (95% in the made-up shop) is served; gains: ours / other - 1, "
+        "paired by item",
         lead=LEAD, review=REVIEW, cover=COVER, shortage=SHORTAGE, excess=EXCESS,
         fixed=FIXED, holding=HOLDING, levels=GRID.tolist(), seeds=list(SEEDS),
     )  # fmt: skip

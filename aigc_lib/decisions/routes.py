@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import NamedTuple
@@ -171,7 +171,7 @@ def solve(
         finite("fill", fill, above=0, most=1),
     )
     scaled = _whole(instance.distance)
-    sized = _whole(instance.demand)
+    sized = _whole(instance.demand, np.ceil)  # or a full truck would be too full
     room = int(np.floor(instance.capacity * fill * sized.scale + 1e-9))
     if sized.values.max() > room:
         raise ValueError(f"fill={fill}: a customer does not fit into that share")
@@ -338,7 +338,7 @@ class _Scaled(NamedTuple):
     scale: int
 
 
-def _whole(x: np.ndarray) -> _Scaled:
+def _whole(x: np.ndarray, to: Callable[[np.ndarray], np.ndarray] = np.round) -> _Scaled:
     """Return whole numbers, of thousandths where ``x`` is not whole."""
     scale = 1 if (x == np.round(x)).all() else SCALE
-    return _Scaled(np.round(x * scale).astype(int), scale)
+    return _Scaled(to(x * scale).astype(int), scale)

@@ -110,10 +110,10 @@ def test_stock_is_read_off_at_the_same_service():
     ]
     both = np.arange(2)
     # 85% at 2 pieces, 100% at 6: 90% a third of the way
-    assert stock.at_service(runs, both) == pytest.approx(2 + 4 / 3)
-    assert stock.at_service(runs[:1], both) == 2  # 90% is beyond it
+    assert stock.at_service(runs, both, 0.9) == pytest.approx(2 + 4 / 3)
+    assert stock.at_service(runs[:1], both, 0.9) == 2  # 90% is beyond it
     with pytest.raises(ValueError, match="widen GRID"):
-        stock.at_service(runs[1:], both)
+        stock.at_service(runs[1:], both, 0.9)
 
 
 def test_who_knows_the_truth_orders_best(monkeypatch):
@@ -121,7 +121,9 @@ def test_who_knows_the_truth_orders_best(monkeypatch):
     runs = {m: stock.measure("made-up shop", m, 0) for m in (stock.RULE, stock.TRUTH)}
     costs = {m: np.mean(run["newsvendor"]) for m, run in runs.items()}
     assert costs[stock.TRUTH] < 0.8 * costs[stock.RULE]
-    kept = {m: stock.at_service(run["runs"], np.arange(60)) for m, run in runs.items()}
+    kept = {
+        m: stock.at_service(run["runs"], np.arange(60), 0.95) for m, run in runs.items()
+    }
     assert kept[stock.TRUTH] < kept[stock.RULE]
 
 

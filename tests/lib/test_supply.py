@@ -162,6 +162,16 @@ def test_a_small_plan_is_the_best_of_all(seed):
     assert routes.solve(instance, iterations=300) == plan
 
 
+def test_a_truck_of_fractions_is_not_overfilled():
+    """Demands of many digits that fill the trucks to the brim."""
+    pytest.importorskip("pyvrp")
+    for seed in range(6):
+        demand = np.r_[0, np.random.default_rng(seed).uniform(1, 3, 20)]
+        xy = freight.places(20, seed)
+        full = Instance.at(xy, demand, demand.sum() / 4)
+        routes.check(full, routes.solve(full, iterations=60).routes)
+
+
 def test_known_optima_are_found():
     pytest.importorskip("pyvrp")
     try:
