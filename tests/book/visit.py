@@ -132,6 +132,13 @@ class Visitor:
         if message.type == "error":
             self.complaints.append(message.text)
 
+    @staticmethod
+    def resize(tab, size):
+        """Give the window a size; the theme notices another one after a while."""
+        if tab.viewport_size != size:
+            tab.set_viewport_size(size)
+            tab.wait_for_timeout(THEME)
+
     def pages(self):
         """List the book's pages, without the redirect that Jupyter Book writes."""
         found = (p.relative_to(self.folder) for p in self.folder.rglob("*.html"))
@@ -164,15 +171,14 @@ class Visitor:
         tab.set_viewport_size(PHONE)
         letters += tab.evaluate(LETTERS)
         overflow = tab.evaluate(OVERFLOW)
-        tab.set_viewport_size(DESK)
+        self.resize(tab, DESK)
         tab.evaluate(THIN)
         tab.add_style_tag(content=AT_ONCE)
         tab.add_script_tag(path=AXE)
         faults = {}
         for look, (scheme, size, rules) in LOOKS.items():
             tab.emulate_media(color_scheme=scheme)
-            tab.set_viewport_size(size)
-            tab.wait_for_timeout(THEME)
+            self.resize(tab, size)
             faults[look] = tab.evaluate(SERIOUS, rules)
         tab.close()
         return Visit(

@@ -1,6 +1,7 @@
 """The classifier, the autoencoder, likeness, and the recipes that train them all."""
 
 import json
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -156,6 +157,19 @@ NEEDS = {"clothing": "clothing", "clothing_judge": "clothing"}
 NEEDS |= {"emoji": "openmoji", "emoji_judge": "openmoji"}
 
 
+@pytest.fixture
+def few(monkeypatch):
+    """The recipes see only the first pictures of each set."""
+
+    def first(name, **options):
+        data = load(name, **options)
+        x, y = data.x[:96], data.y[:96]
+        return SimpleNamespace(x=x, y=y, classes=data.classes)
+
+    monkeypatch.setattr(pictures, "load", first)
+
+
+@pytest.mark.usefixtures("few")
 @pytest.mark.parametrize("name", pictures.RECIPES)
 def test_a_recipe_leaves_a_model_and_its_record(name, tmp_path):
     if find(NEEDS[name]) is None:
@@ -179,6 +193,7 @@ def test_a_recipe_leaves_a_model_and_its_record(name, tmp_path):
     assert not pictures.is_trained(name, tmp_path)
 
 
+@pytest.mark.usefixtures("few")
 @pytest.mark.skipif(find("clothing") is None, reason="clothing is not here")
 def test_an_interrupted_recipe_goes_on_and_ends_the_same(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "SAVE_EVERY", 2)
