@@ -163,7 +163,7 @@ def few(monkeypatch):
 
     def first(name, **options):
         data = load(name, **options)
-        x, y = data.x[:96], data.y[:96]
+        x, y = data.x[:32], data.y[:32]
         return SimpleNamespace(x=x, y=y, classes=data.classes)
 
     monkeypatch.setattr(pictures, "load", first)

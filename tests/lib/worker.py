@@ -47,7 +47,7 @@ def upgraded(url):
 
 
 def served(port):
-    """Serve, and tell when it began, when it closed and that it came to its end."""
+    """Serve, and tell when it began and when it closed."""
 
     @asynccontextmanager
     async def life(app):
@@ -56,7 +56,6 @@ def served(port):
 
     app = fastapi.FastAPI(lifespan=life)
     serve(app, "127.0.0.1", int(port), close=lambda: print("closed", flush=True))
-    print("ended", flush=True)
 
 
 def main(words):
