@@ -28,9 +28,9 @@ OVERFLOW = """() => {
     .filter(e => !boxed(e.parentElement))
     .map(e => `${e.tagName}.${e.className}`.slice(0, 80));
 }"""
-# Most of a long page are the coloured words of its code, the parts of its formulas, the
-# cells of its tables and a button at each listing. axe need not judge each: of words and
-# cells one of each colour stays, of these buttons one; formulas become boxes.
+# Most of a long page are the coloured words of its code, the parts of its formulas,
+# the cells of its tables and a button at each listing. axe need not judge each: of
+# words and cells one of each colour stays, of buttons one; formulas become boxes.
 THIN = """() => {
   const boxes = [...document.querySelectorAll(".katex")].map(
     e => [e, e.getBoundingClientRect()]);
