@@ -43,7 +43,7 @@ def written(test: list[Week], seed: int) -> dict[str, list[str]]:
     aigc.fit(model, rows, steps=STEPS, batch_size=32, seed=seed, ema=0.98)
     prompts = [week.text + "→" for week in test]
     texts = model.answers(prompts, room=60, seed=seed, temperature=0.5)
-    found = {"GPT": list(texts)}
+    found = {"GPT alone": list(texts)}
     for k in range(1, TRIES):
         wrong = [i for i, week in enumerate(test) if not right(texts[i], week)]
         if not wrong:
@@ -157,28 +157,29 @@ def main() -> None:
                 }
                 for result in results
             ]
-            row = {"text": "made reports", "way": way} | summary(own)
+            row = {"way": way} | summary(own)
             hits = round(sum(one["right"] for one in own) * N)
             low, high = proportion_interval(hits, N * len(own))
             rows.append(
                 row | {"all_right": hits / (N * len(own)), "low": low, "high": high}
             )
+    taken = []
     for way, held in shares.items():
-        row = {"text": "cmrc2018", "way": way, "answers": float(np.mean(held))}
-        if way != "random":
-            gain = paired_gain(held, shares["random"])
-            row |= {"gain": gain.mean, "gain_interval": [gain.low, gain.high]}
-        if way not in ("random", "lead"):
-            gain = paired_gain(held, shares["lead"])
-            row |= {"lead_gain": gain.mean, "lead_gain_interval": [gain.low, gain.high]}
-        rows.append(row)
+        row = {"way": way, "answers": float(np.mean(held))}
+        for other in ("random", "lead"):
+            if way not in ("random", other):
+                gain = paired_gain(held, shares[other])
+                row[f"minus_{other}"] = gain.mean
+                row[f"minus_{other}_interval"] = [gain.low, gain.high]
+        taken.append(row)
     record(
         "summaries",
         rows,
         data=f"simulators.shops, {REPORTS:,} reports to learn from; cmrc2018, test, "
         f"{len(shares['lead'])} passages of at least five sentences",
         n=N,
-        passages=len(shares["lead"]),
+        passages=taken,
+        passages_n=len(shares["lead"]),
         metric="rouge: F1 by characters; faithful: nothing false by the checker; "
         "complete: sales, returns and main complaint told; all_right: both, Wilson's "
         "interval over all seeds; answers: of questions that people asked, the share "

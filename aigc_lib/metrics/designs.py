@@ -92,6 +92,8 @@ class DesignJudge:
         self.near = nearest.quantile(level).item()
         among = torch.cdist(self.held_out, self.held_out)
         self.radii = among.topk(k + 1, largest=False).values[:, -1]  # itself is one
+        apart = torch.cdist(self.train, self.train).fill_diagonal_(torch.inf)
+        self.apart = apart.amin(1).quantile(level).item()
 
     def __call__(self, made: DataFrame) -> Judged:
         """Judge the designs ``made``, which may break rules but no ranges.
@@ -107,6 +109,23 @@ class DesignJudge:
         reached = inside[:, torch.from_numpy(kept)].any(1)
         return Judged(
             kept, new.numpy(), inside.any(0).numpy(), reached.double().mean().item()
+        )
+
+    def passes(self, made: DataFrame) -> np.ndarray:
+        """Tell which designs keep the rules and repeat none of ``train``, (N,) bool.
+
+        What whoever has the rules and the learned designs can check before anybody
+        looks: to repeat is to be nearer to one of them than all but ``level`` of them
+        are to their nearest other.
+
+        Raises:
+            ValueError: designs that ``space.check`` refuses, or fewer than 2.
+        """
+        kept = self.space.keeps(made)
+        at_least(2, designs=len(made))
+        return (
+            kept
+            & (nearest_distances(self._rows(made), self.train) > self.apart).numpy()
         )
 
     def neighbours(self, k: int) -> np.ndarray:
