@@ -27,8 +27,8 @@ background:#fff;color:#222}
 button.side{border:2px solid #ccc;border-radius:10px;background:#fff;padding:8px;
 cursor:pointer;width:230px}
 button.side:hover,button.side:focus{border-color:#2463a8}
-button.side svg{width:100%;height:260px;display:block}
-textarea{width:90%;height:5em}
+button.side svg{width:100%%;height:260px;display:block}
+textarea{width:90%%;height:5em}
 </style>
 <p id="told" role="status" aria-live="polite"></p>
 <div id="pair"><button class="side" id="left" aria-label="选左边"></button>
