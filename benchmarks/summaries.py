@@ -3,9 +3,10 @@
 Made weekly reports have a reference and known facts: extraction of the lead, by TF-IDF
 and by graph, and what no extraction exceeds, against a GPT that learned from 3,000
 reports: alone, with up to four more tries where the checker finds a fault, and then
-with the pattern that code fills in place of what is still wrong. Real passages (cmrc2018) have no reference;
-people asked questions about them, so it is counted how many of the answers a summary of
-a third of the characters still holds. ``STEPS=20`` is a quick try.
+with the pattern that code fills in place of what is still wrong. Real passages
+(cmrc2018) have no reference; people asked questions about them, so it is counted how
+many of the answers a summary of a third of the characters still holds.
+``STEPS=20`` is a quick try.
 """
 
 from __future__ import annotations
@@ -134,9 +135,16 @@ def passages() -> list[tuple[str, list[list[str]]]]:
     return [one for one in found.values() if len(sentences(one[0])) >= 5]
 
 
-def kept_answers() -> dict[str, list[float]]:
-    """The share of a passage's answers that its summary holds, by way of taking it."""
-    rows: dict[str, list[float]] = {name: [] for name in ("random", *WEIGH)}
+def kept_answers() -> dict[str, dict[str, list[float]]]:
+    """By way of taking: the share of a passage's answers that its summary holds.
+
+    Also how much of the room is used, and where in the text what is taken stands, from
+    0 to 1: who takes long sentences may leave room, and questions favour some places.
+    """
+    names = ("random", *WEIGH)
+    rows: dict[str, dict[str, list[float]]] = {
+        name: {"answers": [], "used": [], "place": []} for name in names
+    }
     rng = np.random.default_rng(0)
     for text, answers in passages():
         room = round(SHARE * len(text))
@@ -144,7 +152,10 @@ def kept_answers() -> dict[str, list[float]]:
         for name, weigh in ways.items():
             short = extract(text, room, weigh)
             held = [any(a in short for a in known) for known in answers]
-            rows[name].append(float(np.mean(held)))
+            rows[name]["answers"].append(float(np.mean(held)))
+            rows[name]["used"].append(len(short) / room)
+            places = [text.find(one) / len(text) for one in sentences(short)]
+            rows[name]["place"].append(float(np.mean(places)))
     return rows
 
 
@@ -170,10 +181,10 @@ def main() -> None:
             )
     taken = []
     for way, held in shares.items():
-        row = {"way": way, "answers": float(np.mean(held))}
+        row = {"way": way} | {k: float(np.mean(v)) for k, v in held.items()}
         for other in ("random", "lead"):
             if way not in ("random", other):
-                gain = paired_gain(held, shares[other])
+                gain = paired_gain(held["answers"], shares[other]["answers"])
                 row[f"minus_{other}"] = gain.mean
                 row[f"minus_{other}_interval"] = [gain.low, gain.high]
         taken.append(row)
@@ -181,10 +192,10 @@ def main() -> None:
         "summaries",
         rows,
         data=f"simulators.shops, {REPORTS:,} reports to learn from; cmrc2018, test, "
-        f"{len(shares['lead'])} passages of at least five sentences",
+        f"{len(shares['lead']['answers'])} passages of at least five sentences",
         n=N,
         passages=taken,
-        passages_n=len(shares["lead"]),
+        passages_n=len(shares["lead"]["answers"]),
         metric="rouge: F1 by characters; faithful: nothing false by the checker; "
         "complete: sales, returns and main complaint told; all_right: both, Wilson's "
         "interval over all seeds; answers: of questions that people asked, the share "
