@@ -28,7 +28,7 @@ from benchmarks.record import in_turns, kept, record, seeds, summary
 
 STEPS, SEEDS = int(os.environ.get("STEPS", 450)), seeds(5)
 REPORTS, N, ROOMS, TRIES = 3_000, 200, (45, 70), 5
-NET = {"context": 148, "depth": 2, "heads": 4, "width": 96, "optimizer": "muon"}
+NET = {"context": 152, "depth": 2, "heads": 4, "width": 96, "optimizer": "muon"}
 WEIGH = {"lead": lead, "TF-IDF": by_weight, "graph": by_graph}
 SHARE = 1 / 3  # of a passage's characters
 
