@@ -26,7 +26,7 @@ from aigc_lib.metrics.intervals import student_gain
 from aigc_lib.models import TVAE, TableFlow
 from benchmarks.record import in_turns, kept, record, seeds, summary
 
-SEEDS, N, NEAR = seeds(5), 500, (5, 10, 20, 50, 100)
+SEEDS, N, NEAR = seeds(5), 500, (5, 20, 50, 100, 200, 400)
 LEARN = int(os.environ.get("LEARN", 1_000))  # designs to learn from
 GRID = tuple(int(x) for x in os.environ.get("GRID", "500,1000").split(","))
 MAKERS: dict[str, Callable] = {

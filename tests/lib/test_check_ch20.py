@@ -12,9 +12,8 @@ from aigc_lib.check import ch20
 from aigc_lib.codecs.designs import crossed
 from aigc_lib.data.made.designs import WATCHES
 from aigc_lib.metrics.designs import DesignJudge
-from aigc_lib.simulators.shops import REASONS
 
-MIXED = {"合规": "几乎没有", "新": "几乎全部", "合风格": "几乎没有"}
+MIXED = {"合规": "一部分", "新": "几乎全部", "合风格": "几乎没有"}
 CLAIM = re.compile(r"(\w+率)最高的是(\w+?)：[^；]*；最低的是(\w+?)。")
 
 
@@ -54,19 +53,14 @@ def drafts(m, p, spread=True):
 
 def liar(week, lies=3):
     cells = {column: text for (_, column), text in week.ledger.cells.items()}
-    text = week.summary
-    other = next(r for r in REASONS if r != week.reason and len(r) == len(week.reason))
-    turn = "下降" if week.turn == "上升" else "上升"
     swaps = [
-        (cells["本周销量"], "7" + cells["本周销量"][1:]),
-        (week.turn, turn),
-        (week.reason, other if other else week.reason),
-        (cells["退货率"], "9.9%"),
+        (cells["本周销量"], cells["本周销量"] + "5"),
+        (cells["退货率"], "5" + cells["退货率"]),
+        (week.turn, "下降" if week.turn == "上升" else "上升"),
     ]
-    done = 0
-    for old, new in swaps:
-        if old != new and done < lies:
-            text, done = text.replace(old, new), done + 1
+    text = week.summary
+    for old, new in swaps[:lies]:
+        text = text.replace(old, new)
     return text
 
 
@@ -81,6 +75,7 @@ def useful(train, keeps, n, screen=True, times=10):
 
 CASES = [
     ("mixed_families", MIXED, None),
+    ("mixed_families", MIXED | {"合规": "几乎没有"}, "哪几条规矩"),
     ("mixed_families", MIXED | {"合风格": "一部分"}, "有几样不同"),
     ("mixed_families", MIXED | {"新": "几乎没有"}, "旧作里有没有"),
     ("lighter", lighter, None),

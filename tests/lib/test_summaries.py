@@ -69,7 +69,7 @@ def test_sentences_end_where_they_end():
 def test_lead_takes_the_first_that_fit():
     text = "甲乙丙。丁。戊己。"
     assert extract(text, 6, lead) == "甲乙丙。丁。"
-    assert extract(text, 7, lead) == "甲乙丙。戊己。"
+    assert extract("甲乙丙。戊己庚。丁。", 6, lead) == "甲乙丙。丁。"
     assert extract(text, 1, lead) == "甲"
     with pytest.raises(ValueError, match="room"):
         extract(text, 0)
