@@ -113,8 +113,9 @@ class BlindForm:
         """Return the form as a frame that can stand in another page."""
         inside = html.escape(self.page())
         return (
-            f'<iframe title="两个里面选一个" srcdoc="{inside}" height="{height}" '
-            'sandbox="allow-scripts" style="width:100%;border:1px solid #ccc"></iframe>'
+            f'<div><iframe title="两个里面选一个" height="{height}" srcdoc="{inside}" '
+            'sandbox="allow-scripts" style="width:100%;border:1px solid #ccc">'
+            "</iframe></div>"
         )
 
     def read(self, answer: str) -> list[bool]:

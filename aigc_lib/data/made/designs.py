@@ -94,7 +94,7 @@ WATCHES = Space(
             {"at_six": ("date", "moon")},
         ),
         Rule(
-            "small seconds leave no long hand",
+            "small second hand inside",
             {"second_length": -1},
             -48,
             {"at_six": ("seconds",)},

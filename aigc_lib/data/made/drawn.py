@@ -214,6 +214,7 @@ def _six(row: Mapping[str, Any], ink: str, dial: str, accent: str) -> str:
             f'fill="#f3e3a6"/><circle cx="{x:.1f}" cy="{y - 0.1 * size:.1f}" '
             f'r="{0.92 * r:.1f}" fill="#1b2a52"/>'
         )
+    long = size * row["second_length"] / 50
     ticks = "".join(
         f'<g transform="translate(0 {SIX}) rotate({30 * k})"><line y1="{-size + 1:.1f}"'
         f' y2="{-size + (4.5 if k % 3 == 0 else 3):.1f}" stroke="{ink}" '
@@ -222,7 +223,7 @@ def _six(row: Mapping[str, Any], ink: str, dial: str, accent: str) -> str:
     )
     return (
         f'{ring}{ticks}<g transform="translate(0 {SIX}) rotate({6 * SECOND})"><line '
-        f'y1="{0.2 * size:.1f}" y2="{-0.78 * size:.1f}" stroke="{accent}" '
+        f'y1="{0.2 * size:.1f}" y2="{-long:.1f}" stroke="{accent}" '
         f'stroke-width="1.6"/></g><circle cy="{SIX}" r="2" fill="{accent}"/>'
     )
 
