@@ -62,6 +62,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "compliance",
     "summaries",
     "designs",
+    "design_steps",
     "metric_floor",
     "clothing",  # these read the models that `make models` has trained
     "edits",

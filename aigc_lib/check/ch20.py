@@ -86,7 +86,7 @@ def superlatives(answer):
         text, false = "# 标题\n\n", []
         for column in columns:
             said = {word: str(rng.choice(rows)) for word in ("最高", "最低")}
-            text += f"{column}最高的是{said['最高']}：50.0%；最低的是{said['最低']}。"
+            text += f"{column}最高的是{said['最高']}：50.0%，最低的是{said['最低']}。"
             values = [table[row][column] for row in rows]
             for word, end in (("最高", max(values)), ("最低", min(values))):
                 alone = values.count(end) == 1

@@ -14,7 +14,7 @@ from aigc_lib.data.made.designs import WATCHES
 from aigc_lib.metrics.designs import DesignJudge
 
 MIXED = {"合规": "一部分", "新": "几乎全部", "合风格": "几乎没有"}
-CLAIM = re.compile(r"(\w+率)最高的是(\w+?)：[^；]*；最低的是(\w+?)。")
+CLAIM = re.compile(r"(\w+率)最高的是(\w+?)：[^。]*?，最低的是(\w+?)。")
 
 
 def lighter(luminance, ratio, added=0.05):
