@@ -28,19 +28,15 @@ OVERFLOW = """() => {
     .filter(e => !boxed(e.parentElement))
     .map(e => `${e.tagName}.${e.className}`.slice(0, 80));
 }"""
-# Most of a long page are the coloured words of its code, the parts of its formulas,
-# the cells of its tables and a button at each listing. axe need not judge each: of
-# words and cells one of each colour stays, of buttons one; formulas become boxes.
+# Most of a long page are the coloured words of its code, the parts of its formulas and
+# a button at each listing. axe need not judge each: of words one of each colour stays,
+# of buttons one; formulas become boxes.
 THIN = """() => {
   const boxes = [...document.querySelectorAll(".katex")].map(
     e => [e, e.getBoundingClientRect()]);
   const words = [...document.querySelectorAll(".highlight span:not(:has(span))")].map(
     e => [e, e.closest(".cell_input, .cell_output")?.className
              + ` ${e.className} ${getComputedStyle(e).color}`]);
-  const cells = [...document.querySelectorAll("td:not(:has(*))")].map(
-    e => [e, [e, e.parentElement].map(e => getComputedStyle(e)).map(
-      ({ color, backgroundColor, fontSize }) => color + backgroundColor + fontSize)
-      + e.className + e.closest(".cell_output")?.className]);
   for (const [e, { width, height }] of boxes) {
     e.replaceChildren();
     e.style.cssText = `display: inline-block; width: ${width}px; height: ${height}px`;
@@ -48,10 +44,6 @@ THIN = """() => {
   const seen = new Set();
   for (const [e, kind] of words) {
     if (seen.has(kind)) e.replaceWith(e.textContent);
-    seen.add(kind);
-  }
-  for (const [e, kind] of cells) {
-    if (seen.has(kind)) e.style.visibility = "hidden";
     seen.add(kind);
   }
   for (const e of [...document.querySelectorAll("button.copybtn")].slice(1)) e.remove();

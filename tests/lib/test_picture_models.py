@@ -175,11 +175,11 @@ NEEDS |= {"emoji": "openmoji"}
 
 @pytest.fixture
 def few(monkeypatch):
-    """The recipes see only the first pictures of each set."""
+    """The recipes see only a batch of pictures of each set."""
 
     def first(name, **options):
         data = load(name, **options)
-        x, y = data.x[:32], data.y[:32]
+        x, y = data.x[:64], data.y[:64]
         return SimpleNamespace(x=x, y=y, classes=data.classes)
 
     monkeypatch.setattr(pictures, "load", first)
