@@ -1,6 +1,8 @@
 """What the projects stand on: database, blobs, accounts, web, backup."""
 
+import runpy
 import signal
+import sys
 import time
 import zipfile
 
@@ -47,6 +49,24 @@ def accounts(made):
 
 
 # ---- the database --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("project", ["image_platform", "music_studio", "service_desk"])
+@pytest.mark.parametrize(
+    ("url", "says"),
+    [
+        ("nothing", "sqlite:///FILE"),
+        ("postgresql://a:b@127.0.0.1:1/c", "the database does not answer"),
+    ],
+)
+def test_a_command_says_in_one_line_what_its_user_can_mend(
+    tmp_path, monkeypatch, project, url, says
+):
+    pytest.importorskip("psycopg")
+    words = ["--folder", str(tmp_path), "--url", url, "account", "add", "ann"]
+    monkeypatch.setattr(sys, "argv", [project, *words])
+    with pytest.raises(SystemExit, match=f"^error: .*{says}"):
+        runpy.run_module(f"aigc_lib.apps.{project}", run_name="__main__")
 
 
 @pytest.mark.parametrize(

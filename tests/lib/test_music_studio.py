@@ -1,9 +1,7 @@
 """The music studio: what is asked, kept, played, taken away, and by whom."""
 
 import json
-import runpy
 import struct
-import sys
 import threading
 import time
 import wave
@@ -791,15 +789,8 @@ def test_signs_that_a_database_does_not_take(working, database_url):
     made.dispose()
 
 
-def test_what_a_keeper_of_a_shop_may_get_wrong(tmp_path, monkeypatch):
-    pytest.importorskip("psycopg")
-    words = ["studio", "--folder", str(tmp_path), "--url"]
-    away = "postgresql://a:b@127.0.0.1:1/c"
-    for url, says in (("nothing", "sqlite:///FILE"), (away, "does not answer")):
-        monkeypatch.setattr(sys, "argv", [*words, url, "account", "list"])
-        with pytest.raises(SystemExit, match=f"^error: .*{says}"):
-            runpy.run_module("aigc_lib.apps.music_studio", run_name="__main__")
-    with pytest.raises(SystemExit):  # a role of another project
+def test_a_role_of_another_project():
+    with pytest.raises(SystemExit):
         command.parser().parse_args(["account", "add", "ann", "--role", "agent"])
 
 

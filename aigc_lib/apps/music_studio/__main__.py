@@ -6,7 +6,6 @@ import argparse
 import json
 import os
 import signal
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +17,7 @@ from ...runtime import settle_threads
 from .. import database
 from ..accounts import QUOTA, Accounts
 from ..backup import backup, restore
+from ..command import as_command
 from ..jobs import Jobs
 from . import store as tables
 from .store import Store
@@ -201,9 +201,4 @@ def _forget(store: Store) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
-    except database.sql.exc.OperationalError as error:  # a database that is away
-        sys.exit(f"error: the database does not answer: {error.orig}")
+    as_command(main)

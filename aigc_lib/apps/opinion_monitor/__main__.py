@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from ...data import cache_dir
 from ...runtime import optional, settle_threads
+from ..command import as_command
 from .made import MadeFeed
 from .monitor import FileFeed, Monitor
 from .page import page
@@ -66,7 +66,4 @@ def main(words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    as_command(main)

@@ -17,6 +17,7 @@ from .. import database
 from ..accounts import ROLES, Accounts
 from ..backup import backup, restore
 from ..blobs import Blobs
+from ..command import as_command
 from ..web import serve
 from .assistant import Assistant
 from .brain import Brain
@@ -306,7 +307,4 @@ def main(words: Sequence[str]) -> None:
 
 
 if __name__ == "__main__":
-    try:
-        main(sys.argv[1:])
-    except (ValueError, OSError) as error:
-        sys.exit(f"error: {error}")
+    as_command(main)

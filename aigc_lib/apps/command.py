@@ -1,0 +1,23 @@
+"""How the command of a project ends: what its user can mend is said in one line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from ..runtime import optional
+
+
+def as_command(main: Callable[[Sequence[str]], None]) -> None:
+    """Call ``main`` with the words of the command line.
+
+    A wrong argument, a file that cannot be used and a database that is away or refuses
+    its password end the process with code 1 and one line.
+    """
+    sql = optional("sqlalchemy")
+    try:
+        main(sys.argv[1:])
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    except sql.exc.OperationalError as error:
+        sys.exit(f"error: the database does not answer: {error.orig}")
