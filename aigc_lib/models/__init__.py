@@ -23,6 +23,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .gan.tabular import CTGAN
     from .ranking import EASE, ItemKNN, Lately, Popularity
     from .recogniser import SoundClassifier
+    from .tracing import KnowledgeTracer
     from .transformer.bert import load_bert
     from .transformer.composer import Composer
     from .transformer.encoder import MaskedLM, TextClassifier
@@ -76,6 +77,7 @@ _HOMES = {
     "Lately": "ranking",
     "Popularity": "ranking",
     "SoundClassifier": "recogniser",
+    "KnowledgeTracer": "tracing",
     "load_bert": "transformer.bert",
     "load_gpt2": "transformer.gpt2",
     "WaveNet": "wavenet",
@@ -125,6 +127,7 @@ MODELS = Registry(
         "masked_lm": "MaskedLM",
         "text_classifier": "TextClassifier",
         "sasrec": "SASRec",
+        "knowledge_tracer": "KnowledgeTracer",
         "wavenet": "WaveNet",
     }
 )
@@ -152,6 +155,7 @@ __all__ = [
     "GrowingGAN",
     "InfoGAN",
     "ItemKNN",
+    "KnowledgeTracer",
     "Lately",
     "LatentFlow",
     "MapVAE",
