@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import binary_cross_entropy_with_logits, pad
+from torch.nn.functional import binary_cross_entropy_with_logits, embedding, pad
 from torch.optim import AdamW, Optimizer
 
 from ..arguments import at_least, finite, unknown
@@ -93,6 +93,7 @@ class KnowledgeTracer(Trainable):
         depth: int = 1,
         heads: int = 4,
         window: int = 100,
+        counts: bool = True,
         dropout: float = 0.2,
         learning_rate: float = 3e-3,
         weight_decay: float = 0.01,
@@ -118,7 +119,7 @@ class KnowledgeTracer(Trainable):
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
         network = {"recurrent": Recurrent, "attention": Attention}[network]
         self.net = _Tracer(
-            known, width, dropout, network(width, depth, heads, dropout, window)
+            known, width, dropout, counts, network(width, depth, heads, dropout, window)
         )
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -177,9 +178,11 @@ class KnowledgeTracer(Trainable):
                 if then is not None:
                     item = item.scatter(1, last, int(then[0]))
                     right, last = right.scatter(1, last, int(then[1])), last + 1
-                states = net.states(item.to(self.device), right.to(self.device))
+                item, right = item.to(self.device), right.to(self.device)
                 rows = torch.arange(len(item))[:, None]
-                logits = net.logits(states[rows, last], asked.expand(len(item), -1))
+                states = net.states(item, right)[rows, last]
+                memory = net.memory(item, right)[rows, last] if net.counts else None
+                logits = net.logits(states, memory, asked.expand(len(item), -1))
                 found.append(logits.sigmoid().cpu())
         return torch.cat(found)
 
@@ -203,7 +206,12 @@ class _Tracer(nn.Module):
     """Items and answers to vectors, the network, and a perceptron for the logit."""
 
     def __init__(
-        self, items: tuple[Item, ...], width: int, dropout: float, network: nn.Module
+        self,
+        items: tuple[Item, ...],
+        width: int,
+        dropout: float,
+        counts: bool,
+        network: nn.Module,
     ):
         super().__init__()
         names = sorted({skill for item in items for skill in item})
@@ -217,19 +225,22 @@ class _Tracer(nn.Module):
         self.answer = nn.Embedding(2 * len(names), width)  # wrong, then right
         self.begin = nn.Parameter(torch.zeros(width))
         self.network, self.dropout = network, nn.Dropout(dropout)
+        self.counts = counts
         self.head = nn.Sequential(
-            nn.Linear(2 * width, width),
+            nn.Linear(2 * width + 4 * counts, width),
             nn.GELU(),
             nn.Dropout(dropout),
             nn.Linear(width, 1),
         )
-        for embedding in (self.skill, self.answer):
-            nn.init.normal_(embedding.weight, std=0.1)
+        for table in (self.skill, self.answer):
+            nn.init.normal_(table.weight, std=0.1)
         nn.init.zeros_(self.own.weight)
 
     def forward(self, item: Tensor, right: Tensor) -> Tensor:
         """Items and answers (B, T) -> logits (B, T) of each from those before it."""
-        return self.logits(self.states(item[:, :-1], right[:, :-1]), item)
+        past = item[:, :-1], right[:, :-1]
+        memory = self.memory(*past) if self.counts else None
+        return self.logits(self.states(*past), memory, item)
 
     def states(self, item: Tensor, right: Tensor) -> Tensor:
         """Answers (B, T) -> what is known before and after each, (B, T + 1, C).
@@ -238,16 +249,35 @@ class _Tracer(nn.Module):
         at later ones.
         """
         wrong, correct = self.answer.weight.chunk(2)
-        table = torch.stack([self.share @ wrong, self.share @ correct])  # (2, items, C)
-        x = table[right.clamp_min(0), item.clamp_min(0)]
+        table = torch.cat([self.share @ wrong, self.share @ correct])  # (2 items, C)
+        x = embedding(item.clamp_min(0) + len(self.share) * (right > 0), table)
         x = torch.cat([self.begin.expand(len(x), 1, -1), x], 1)
         return self.network(self.dropout(x))
 
-    def logits(self, states: Tensor, item: Tensor) -> Tensor:
-        """States (..., C) and the items asked (...) -> logits (...)."""
-        asked = (self.share @ self.skill.weight + self.own.weight)[item.clamp_min(0)]
-        states = states.expand(asked.shape)
-        return self.head(torch.cat([states, asked], -1))[..., 0].float()
+    def memory(self, item: Tensor, right: Tensor) -> Tensor:
+        """Answers (B, T) -> of each skill, before and after each, (B, T + 1, S, 4).
+
+        How often it was answered wrongly and rightly, as log(1 + n), and whether the
+        last answer to it was wrong, was right.
+        """
+        used = embedding(item.clamp_min(0), (self.share > 0).float())
+        used = used * (item != NOTHING)[..., None]  # (B, T, S)
+        kinds = torch.stack([used * (right == r)[..., None] for r in (0, 1)], -1)
+        kinds = pad(kinds, (0, 0, 0, 0, 1, 0))  # (B, T + 1, S, 2)
+        place = torch.arange(kinds.shape[1], device=item.device)[:, None, None]
+        latest = (kinds * place).cummax(1).values  # where each was answered last
+        last = (latest == latest.amax(-1, keepdim=True)) & (latest > 0)
+        return torch.cat([kinds.cumsum(1).log1p(), last.float()], -1)
+
+    def logits(self, states: Tensor, memory: Tensor | None, item: Tensor) -> Tensor:
+        """States (..., C), memory (..., S, 4), items asked (...) -> logits (...)."""
+        table = self.share @ self.skill.weight + self.own.weight  # (items, C)
+        asked = embedding(item.clamp_min(0), table)
+        parts = [states.expand(asked.shape), asked]
+        if memory is not None:
+            needs = embedding(item.clamp_min(0), self.share)
+            parts.append(torch.einsum("...sf,...s->...f", memory, needs))
+        return self.head(torch.cat(parts, -1))[..., 0].float()
 
 
 def _parts(data: Answers) -> list[tuple[Tensor, Tensor]]:

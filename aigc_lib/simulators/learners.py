@@ -165,6 +165,12 @@ class Learners:
                 )
             self._practise(wish.argmax(1), np.ones(len(wish), bool), items)
 
+    def assign(self, rounds: int = 12, *, items: int = 4) -> None:
+        """Give everybody ``rounds`` courses by lot, whoever likes them or not."""
+        for _ in range(whole("rounds", rounds, 1)):
+            course = self._rng.integers(len(self.courses), size=len(self.names))
+            self._practise(course, np.ones(len(course), bool), items)
+
     def _practise(self, course: np.ndarray, takes: np.ndarray, items: int) -> None:
         skill, rows = course // len(MAKERS), np.arange(len(course))
         draws = self._rng.random((items, 3, len(course)))

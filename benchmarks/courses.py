@@ -1,0 +1,131 @@
+"""Which course next, in worlds where the gain is known: demand, a rule, tracers, truth.
+
+In each of ``WORLDS`` and for each seed 800 learners leave a log: of courses that they
+chose themselves, or of courses given by lot. On the former learn the recommenders of
+chapter 13, on each a knowledge tracer. Then every way proposes 12 courses to the same
+300 new learners, with the same luck. Gains are in the share right of an exam of all
+skills, true and not estimated; differences to the rule are paired over seeds, 95% by
+Student's t. ``STEPS=20`` is a quick try.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from functools import partial
+
+import numpy as np
+import torch
+
+import aigc_lib as aigc
+from aigc_lib.data.answers import Answers
+from aigc_lib.data.ratings import divided
+from aigc_lib.decisions import courses
+from aigc_lib.metrics.intervals import student_gain
+from aigc_lib.models import EASE, KnowledgeTracer, Popularity
+from aigc_lib.simulators.learners import Learners
+from benchmarks.record import kept, record, seeds
+
+STEPS, N = int(os.environ.get("STEPS", 600)), seeds(5)
+WORLDS = {"what one can do is pleasant": 2.0, "taste alone": 0.0}
+LOGGED, NEW, ROUNDS = 800, 300, 12
+RULE = "rule of prerequisites"
+
+
+def tracer(train: Answers, seed: int) -> KnowledgeTracer:
+    """Learn from a log of answers."""
+    torch.manual_seed(seed)
+    model = KnowledgeTracer(train.items, width=48)
+    aigc.fit(model, train, steps=STEPS, seed=seed)
+    return model
+
+
+def measure(comfort: float, seed: int) -> dict[str, dict]:
+    """One seed of one world: what each way brings."""
+    logs = {}
+    for kind in ("choose", "assign"):
+        logs[kind] = Learners(LOGGED, comfort=comfort, seed=1_000 + seed)
+        getattr(logs[kind], kind)(ROUNDS)
+    taken = divided(logs["choose"].log(), before=0.999, held_out=0.01)["train"]
+    began = time.process_time()
+    chosen = tracer(logs["choose"].answers(), seed)
+    seconds = time.process_time() - began
+    lot = tracer(logs["assign"].answers(), seed)
+    ways = {
+        "by lot": courses.at_random(seed),
+        "most taken": courses.by_ranker(Popularity(taken)),
+        "EASE, chapter 13": courses.by_ranker(EASE(taken, penalty=50.0)),
+        RULE: courses.by_rule(),
+        "rule, best known maker": courses.by_rule(rotate=False),
+        "tracer, courses chosen": courses.by_tracer(chosen),
+        "tracer, courses by lot": courses.by_tracer(lot),
+        "the truth, one course ahead": courses.by_truth(),
+    }
+    answer = {}
+    for name, way in ways.items():
+        people = Learners(NEW, comfort=comfort, seed=seed)
+        done = courses.study(people, way, ROUNDS)
+        answer[name] = {
+            "gain": done.gain.mean(),
+            "gain_behind": done.gain[people.behind].mean(),
+            "taken": done.taken.mean(),
+            "first_maker": done.maker_shares()[0],
+            "courses_shown": np.mean(done.shown > 0),
+            "seconds": seconds if name.startswith("tracer") else None,
+        }
+        print(comfort, seed, name, f"{done.gain.mean():.4f}", flush=True)
+    return {
+        name: {k: v if v is None else float(v) for k, v in row.items()}
+        for name, row in answer.items()
+    }
+
+
+def main() -> None:
+    rows, began = [], time.process_time()
+    for world, comfort in WORLDS.items():
+        runs = [
+            kept("courses", f"{world} {seed}", partial(measure, comfort, seed))
+            for seed in N
+        ]
+        for way in runs[0]:
+            values = {
+                key: [run[way][key] for run in runs if run[way][key] is not None]
+                for key in runs[0][way]
+            }
+            row = {"world": world, "way": way}
+            row |= {key: float(np.mean(v)) for key, v in values.items() if v}
+            if way != RULE and len(runs) > 1:
+                for key in ("gain", "gain_behind", "taken"):
+                    rule = [run[RULE][key] for run in runs]
+                    gain = student_gain(values[key], rule)
+                    row[f"{key}_minus_rule"] = gain.mean
+                    row[f"{key}_minus_rule_interval"] = [gain.low, gain.high]
+            rows.append(row)
+        if len(runs) > 1:
+            pairs = ("tracer, courses by lot", "tracer, courses chosen")
+            lot, chosen = ([run[way]["gain"] for run in runs] for way in pairs)
+            gain = student_gain(lot, chosen)
+            rows.append(
+                {
+                    "world": world,
+                    "way": "lot minus chosen",
+                    "difference": gain.mean,
+                    "difference_interval": [gain.low, gain.high],
+                }
+            )
+    record(
+        "courses",
+        rows,
+        data="simulators.learners",
+        split=f"{LOGGED} learners leave the log, {NEW} others are taught",
+        metric=f"gain in the share right of an exam of all skills after {ROUNDS} "
+        "proposals, mean over learners and seeds; differences paired over seeds",
+        steps=STEPS,
+        worlds=WORLDS,
+        seeds=list(N),
+        seconds=time.process_time() - began,
+    )
+
+
+if __name__ == "__main__":
+    main()
