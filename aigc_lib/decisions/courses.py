@@ -86,7 +86,7 @@ def by_ranker(model: Recommender) -> Choice:
 
 
 def by_rule(
-    *, right: int = 4, of: int = 5, patience: int = 3, rotate: bool = True
+    *, right: int = 4, of: int = 5, patience: int = 2, rotate: bool = True
 ) -> Choice:
     """Propose the first skill of the curriculum that is open and not yet mastered.
 

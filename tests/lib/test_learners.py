@@ -132,7 +132,7 @@ def test_the_rule_step_by_step():
     assert choice(people).tolist() == [len(MAKERS)]  # b is open now
     people.histories[name] += [(("a",), 0)] * 2
     assert choice(people).tolist() == [0]
-    people.taken[0] = [0, 1, 2]  # patience is over
+    people.taken[0] = [0, 1]  # patience is over
     assert choice(people).tolist() == [len(MAKERS)]
     people.histories[name] += [(("b",), 1)] * 4
     assert choice(people).tolist() == [2 * len(MAKERS)]

@@ -254,3 +254,33 @@ def question_of(line: str) -> str:
     if not match:
         raise ValueError(f"line={line!r}: give one of the form N级：…？答：…")
     return match[2]
+
+
+def explained(question: str) -> str:
+    """Write out how a question is solved, in Chinese; the last number is the answer.
+
+    Raises:
+        Unsolvable: as ``solve``.
+    """
+    answer, level = solve(question)
+    if match := EQUATION.fullmatch(question):
+        a, b, c = (int(match[i]) for i in (1, 3, 4))
+        back, left = ("减去", c - b) if match[2] == "+" else ("加上", c + b)
+        return f"两边都{back}{b}，得{a}x={left}；两边都除以{a}，得x={answer}。"
+    if match := DRAWN.fullmatch(question):
+        bag = {match[2]: int(match[1]), match[4]: int(match[3])}
+        total, own = sum(bag.values()), bag[match[6]]
+        first = f"一共{total}个球，{match[6]}球{own}个"
+        if level == 4:
+            return f"{first}，概率是{Fraction(own, total)}。"
+        second = Fraction(own - 1, total - 1)
+        return (
+            f"{first}，第一个是{match[6]}球的概率是{Fraction(own, total)}；取走以后"
+            f"剩{total - 1}个，{match[6]}球{own - 1}个，第二个也是的概率是{second}；"
+            f"两个概率相乘，得{answer}。"
+        )
+    text = question.removesuffix("等于几？")
+    if level == 1:
+        return f"{text}={answer}。"
+    order = "先算括号里的，" if "(" in text else "先算乘，再算加减，"
+    return f"{order}{text}={answer}。"
