@@ -191,6 +191,23 @@ class Learners:
         for row in np.flatnonzero(takes):
             self.taken[row].append(int(course[row]))
 
+    def examine(self) -> Answers:
+        """Ask everybody every item once; nobody learns from it, nothing is noted."""
+        items = self.items()
+        number = {skill: i for i, skill in enumerate(self.skills)}
+        needs = [[number[skill] for skill in item] for item in items]
+        chance = np.stack(
+            [self.chance(self.mastery[:, own].prod(1)) for own in needs], 1
+        )
+        right = (self._rng.random(chance.shape) < chance).astype(int)
+        return Answers.of(
+            {
+                name: list(zip(items, row, strict=True))
+                for name, row in zip(self.names, right.tolist(), strict=True)
+            },
+            items=items,
+        )
+
     # ---- what can be seen of it ------------------------------------------------------
 
     def answers(self) -> Answers:

@@ -66,7 +66,7 @@ def test_windows_lose_nothing(found, length):
     assert int(cut.lengths.min()) >= 1
     assert int(cut.lengths.max()) <= length
     owner = dict(zip(data.learners, range(len(data)), strict=True))
-    assert [owner[n] for n in np.array(cut.learners)[cut.learner]] == (
+    assert [owner[n] for n in np.array(cut.learners)[cut.learner.numpy()]] == (
         data.learner.tolist()
     )
 

@@ -66,6 +66,28 @@ def test_the_same_luck_whatever_is_chosen():
     assert torch.equal(again.answers().right, one.answers().right)
 
 
+def test_an_exam_changes_nothing():
+    people = Learners(2_000, curriculum=SHORT)
+    before = people.mastery.copy()
+    data = people.examine()
+    assert (people.mastery == before).all()
+    assert len(people.answers().item) == 0
+    right = data.right.reshape(2_000, -1).double().numpy()
+    assert right[:, :3].mean() == pytest.approx(people.exam().mean(), abs=0.02)
+    both = people.chance(before[:, 0] * before[:, 1])  # the item of a and b
+    at = data.items.index(("a", "b"))
+    assert right[:, at].mean() == pytest.approx(both.mean(), abs=0.03)
+
+
+def test_courses_by_lot():
+    people = world(300)
+    people.assign(6)
+    taken = np.array(people.taken)
+    assert taken.shape == (300, 6)
+    shares = np.bincount(taken.ravel(), minlength=36) / taken.size
+    assert abs(shares - 1 / 36).max() < 0.015
+
+
 def test_nobody_chooses_a_course_twice():
     people = Learners(30, curriculum=SHORT)
     people.choose(9)
