@@ -227,7 +227,7 @@ class _Tracer(nn.Module):
         self.network, self.dropout = network, nn.Dropout(dropout)
         self.counts = counts
         self.head = nn.Sequential(
-            nn.Linear(2 * width + 4 * counts, width),
+            nn.Linear(2 * width + 7 * counts, width),
             nn.GELU(),
             nn.Dropout(dropout),
             nn.Linear(width, 1),
@@ -255,22 +255,28 @@ class _Tracer(nn.Module):
         return self.network(self.dropout(x))
 
     def memory(self, item: Tensor, right: Tensor) -> Tensor:
-        """Answers (B, T) -> of each skill, before and after each, (B, T + 1, S, 4).
+        """Answers (B, T) -> of each skill, before and after each, (B, T + 1, S, 7).
 
-        How often it was answered wrongly and rightly, as log(1 + n), and whether the
-        last answer to it was wrong, was right.
+        How often it was answered wrongly and rightly, as log(1 + n); whether the last
+        answer to it was wrong, was right; how many answers ago that was, and how many
+        to anything were wrong and right, as log(1 + n).
         """
         used = embedding(item.clamp_min(0), (self.share > 0).float())
         used = used * (item != NOTHING)[..., None]  # (B, T, S)
-        kinds = torch.stack([used * (right == r)[..., None] for r in (0, 1)], -1)
-        kinds = pad(kinds, (0, 0, 0, 0, 1, 0))  # (B, T + 1, S, 2)
+        answers = torch.stack([right == r for r in (0, 1)], -1).float()  # (B, T, 2)
+        kinds = pad(used[..., None] * answers[..., None, :], (0, 0, 0, 0, 1, 0))
         place = torch.arange(kinds.shape[1], device=item.device)[:, None, None]
-        latest = (kinds * place).cummax(1).values  # where each was answered last
-        last = (latest == latest.amax(-1, keepdim=True)) & (latest > 0)
-        return torch.cat([kinds.cumsum(1).log1p(), last.float()], -1)
+        latest = (kinds * place).cummax(1).values  # (B, T + 1, S, 2): where, 0 if never
+        when = latest.amax(-1, keepdim=True)
+        last = ((latest == when) & (when > 0)).float()
+        ago = (place - when) * (when > 0)
+        every = pad(answers, (0, 0, 1, 0)).cumsum(1)[:, :, None].expand_as(latest)
+        return torch.cat(
+            [kinds.cumsum(1).log1p(), last, ago.log1p(), every.log1p()], -1
+        )
 
     def logits(self, states: Tensor, memory: Tensor | None, item: Tensor) -> Tensor:
-        """States (..., C), memory (..., S, 4), items asked (...) -> logits (...)."""
+        """States (..., C), memory (..., S, 7), items asked (...) -> logits (...)."""
         table = self.share @ self.skill.weight + self.own.weight  # (items, C)
         asked = embedding(item.clamp_min(0), table)
         parts = [states.expand(asked.shape), asked]
