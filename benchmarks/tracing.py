@@ -34,10 +34,16 @@ from benchmarks.record import kept, record, seeds
 N, WINDOW = seeds(3), 200
 LIMIT = int(os.environ.get("STEPS", 0))
 NETWORKS = {
-    "DKT": {"network": "recurrent", "width": 96, "learning_rate": 3e-3},
-    "attention": {"network": "attention", "width": 64, "depth": 2},
+    "DKT": {"network": "recurrent", "counts": False},
+    "DKT with counts": {"network": "recurrent"},
+    "attention with counts": {"network": "attention", "depth": 2},
 }
-LOOKS = {"DKT": (200, 400, 600, 800), "attention": (150, 300, 450)}
+LOOKS = {
+    "DKT": (300, 600, 900),
+    "DKT with counts": (300, 600, 900),
+    "attention with counts": (100, 200, 300),
+}
+OURS, OTHER = "DKT with counts", "attention with counts"
 PENALTIES = (0.3, 3.0, 30.0)
 
 
@@ -49,18 +55,17 @@ def learned(name: str, train: Answers, steps: int, seed: int, **watching):
     return model, history
 
 
-def tuned(train: Answers) -> dict:
-    """Choose steps and penalty on a fifth of the training learners."""
+def tuned(train: Answers, name: str) -> dict:
+    """Choose steps, or the penalty of counts, on a fifth of the training learners."""
     inner, held = train.divided()
-    choice: dict[str, dict] = {}
-    scores = {
-        str(p): auc(held.right, Counts(inner, penalty=p).probabilities(held))
-        for p in PENALTIES
-    }
-    best = max(scores, key=scores.get)
-    choice["counts"] = {"penalty": float(best), "tries": scores}
-    for name, looks in LOOKS.items():
-        looks = tuple(min(LIMIT, look) for look in looks) if LIMIT else looks
+    if name == "counts":
+        scores = {
+            p: auc(held.right, Counts(inner, penalty=p).probabilities(held))
+            for p in PENALTIES
+        }
+        best = {"penalty": max(scores, key=scores.get)}
+    else:
+        looks = [min(LIMIT, look) for look in LOOKS[name]] if LIMIT else LOOKS[name]
         _, history = learned(
             name,
             inner,
@@ -70,10 +75,10 @@ def tuned(train: Answers) -> dict:
             watch=lambda m: auc(held.right, m.probabilities(held)),
             watch_at=looks,
         )
-        found = {str(k): v for k, v in history.watched.items()}
-        choice[name] = {"steps": int(max(found, key=found.get)), "tries": found}
-    print(choice, flush=True)
-    return choice
+        scores = history.watched
+        best = {"steps": int(max(scores, key=scores.get))}
+    print(name, best, scores, flush=True)
+    return best | {"tries": {str(k): v for k, v in scores.items()}}
 
 
 def measure(name: str, choice: dict, method: str, seed: int) -> dict:
@@ -104,10 +109,13 @@ def rows_of_set(name: str) -> list[dict]:
     """All methods on one data set, as rows of the table."""
     train, test = aigc.data.load(name), aigc.data.load(name, split="test")
     wide = test.expanded()
-    choice = kept("tracing", f"{name} tuned", partial(tuned, train))
-    methods = {"counts": [0], "DKT": N, "attention": N}
+    choice = {
+        kind: kept("tracing", f"{name} {kind} tuned", partial(tuned, train, kind))
+        for kind in ("counts", *NETWORKS)
+    }
+    methods = {"counts": [0], "DKT": [0], OURS: N, OTHER: N}
     if name == "assistments":
-        methods |= {"DKT, a row a skill": [0], "counts, a row a skill": [0]}
+        methods |= {f"{OURS}, a row a skill": [0], "counts, a row a skill": [0]}
     runs = {
         (method, seed): kept(
             "tracing",
@@ -126,8 +134,8 @@ def rows_of_set(name: str) -> list[dict]:
     )
     asked = torch.bincount(train.item, minlength=len(train.items))
     said["share right of the item"] = [((items + 1) / (asked + 2))[test.item]]
-    both = torch.stack([*said["DKT"], *said["attention"]]).logit(1e-6).mean(0)
-    said["DKT and attention together"] = [both.sigmoid()]
+    both = torch.stack([*said[OURS], *said[OTHER]]).logit(1e-6).mean(0)
+    said["all networks with counts together"] = [both.sigmoid()]
     if name == "made_learners":
         world = Learners(test.card.splits["test"], seed=1)
         world.choose(test.card.parameters["rounds"])
@@ -156,17 +164,13 @@ def rows_of_set(name: str) -> list[dict]:
 
 
 def gains_of(name: str, said: dict[str, list[Tensor]], test: Answers) -> list[dict]:
-    """The two networks, paired."""
-    gain = auc_gain(test.right, said["DKT"][0], said["attention"][0], test.learner)
-    low_high = [gain.low, gain.high]
-    return [
-        {
-            "data": name,
-            "method": "DKT minus attention",
-            "gain": gain.mean,
-            "gain_interval": low_high,
-        }
-    ]
+    """The networks, paired."""
+    rows = []
+    for new, old in ((OURS, OTHER), (OURS, "DKT")):
+        gain = auc_gain(test.right, said[new][0], said[old][0], test.learner)
+        row = {"data": name, "method": f"{new} minus {old}", "gain": gain.mean}
+        rows.append(row | {"gain_interval": [gain.low, gain.high]})
+    return rows
 
 
 # ---- exams ---------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Self
 
 import numpy as np
@@ -20,13 +21,16 @@ from ..arguments import finite, unknown, whole
 from .catalog import Card
 from .download import CorruptFile
 
+PAST = 7  # numbers that the record says before an answer
 NOTHING = -1  # behind the last answer of the shorter rows of a batch
 Item = tuple[str, ...]  # the skills that it takes, by name
 
 
 @dataclass(frozen=True, eq=False)
 class Answers:
-    """Answers of learners; ``answers[rows]`` is a batch (items (B, T), right (B, T)).
+    """Answers of learners: ``answers[rows]`` is a batch (items, right, past).
+
+    Items and right are (B, T) int64, ``past`` is (B, T, 7), see there.
 
     ``item`` (M,) int64 are the items of all answers one after the other, ``right`` (M,)
     int64 says 1 where the answer was right, else 0; those of learner u stand from
@@ -154,6 +158,38 @@ class Answers:
         """The number of the learner of each answer, (M,)."""
         return torch.arange(len(self)).repeat_interleave(self.lengths)
 
+    @cached_property
+    def past(self) -> Tensor:
+        """What the record of the learner says before each answer, (M, 7) float32.
+
+        How often the skills of the item were answered wrongly and rightly; whether the
+        last answer to them was wrong, was right; how many answers ago that was; how
+        many to anything were wrong and right. Numbers n as log(1 + n), and means where
+        an item has several skills.
+        """
+        place = _skill_numbers(self.items)
+        item, right = self.item.tolist(), self.right.tolist()
+        found, row = np.zeros((len(item), PAST), np.float32), 0
+        for length in self.lengths.tolist():
+            before: dict[int, list[int]] = {}  # wrong, right, last answer, its place
+            every = [0, 0]
+            for now in range(length):
+                own, answer = place[item[row]], right[row]
+                for skill in own:
+                    if skill in before:
+                        wrong, correct, last, when = before[skill]
+                        found[row, 2 + last] += 1 / len(own)
+                        told = np.log1p([wrong, correct, now - when]) / len(own)
+                        found[row, [0, 1, 4]] += told
+                found[row, 5:] = np.log1p(every)
+                for skill in own:
+                    counts = before.setdefault(skill, [0, 0, 0, 0])
+                    counts[answer] += 1
+                    counts[2:] = answer, now
+                every[answer] += 1
+                row += 1
+        return torch.from_numpy(found)
+
     @property
     def is_standin(self) -> bool:
         """Whether this is not the data set that was asked for."""
@@ -211,7 +247,9 @@ class Answers:
         if not cuts:
             raise ValueError("no answers: there is nothing to cut")
         starts = torch.tensor([*(start for start, _ in cuts), len(self.item)])
-        return replace(self, starts=starts, learners=tuple(name for _, name in cuts))
+        cut = replace(self, starts=starts, learners=tuple(name for _, name in cuts))
+        cut.__dict__["past"] = self.past  # of the whole row, not of the window
+        return cut
 
     def expanded(self) -> Self:
         """Give every skill of an item a row of its own, with the same answer.
@@ -236,20 +274,22 @@ class Answers:
     def to(self, device: torch.device | str) -> Self:
         """Return the same answers on ``device``."""
         moved = {name: getattr(self, name).to(device) for name in ("item", "right")}
-        return replace(self, starts=self.starts.to(device), **moved)
+        there = replace(self, starts=self.starts.to(device), **moved)
+        there.__dict__["past"] = self.past.to(device)
+        return there
 
     def __len__(self) -> int:
         return len(self.learners)
 
-    def __getitem__(self, rows: Tensor | slice) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, rows: Tensor | slice) -> tuple[Tensor, Tensor, Tensor]:
         start, length = self.starts[:-1][rows], self.lengths[rows]
         place = torch.arange(int(length.max()), device=start.device)
         inside = place < length[:, None]  # (B, T)
         if not len(self.item):
-            return inside.long(), inside.long()
+            return inside.long(), inside.long(), inside[..., None].repeat(1, 1, PAST)
         at = (start[:, None] + place).where(inside, 0)
         batch = (part[at].where(inside, NOTHING) for part in (self.item, self.right))
-        return tuple(batch)
+        return *batch, self.past[at] * inside[..., None]
 
     def __repr__(self) -> str:
         role = f", standing in for {self.stands_for}" if self.is_standin else ""
@@ -304,6 +344,12 @@ def collect(card: Card, split: str, data: Answers) -> Answers:
             f"its card says {card.splits[split]:,} and {card.shape[0]:,}"
         )
     return replace(data, name=card.name, split=split, card=card)
+
+
+def _skill_numbers(items: tuple[Item, ...]) -> list[list[int]]:
+    """Number the skills by name, and return those of each item."""
+    number = {name: i for i, name in enumerate(sorted({*sum(items, ())}))}
+    return [[number[name] for name in item] for item in items]
 
 
 def _place(name: str) -> float:

@@ -161,6 +161,32 @@ def expected_exam(model: KnowledgeTracer, answers: Answers) -> Tensor:
     return torch.stack(found, 1)
 
 
+def by_state(
+    model: KnowledgeTracer,
+    *,
+    guess: float = 0.2,
+    slip: float = 0.1,
+    rotate: bool = True,
+) -> Choice:
+    """Propose the skill that is lacking most, times how ready one is for it.
+
+    The model says only what is known now: P(right) of each skill, and so its mastery m
+    = (P - guess) / (1 - guess - slip), within [0, 1]. How one learns is a teacher's
+    knowledge: where something is lacking, as far as what it needs is there, (1 - m)
+    times the product of m over what the skill needs.
+    """
+
+    def choose(world: Learners) -> np.ndarray:
+        chances = model.mastery(world.answers()).numpy()
+        chances = chances[:, [model.items.index((skill,)) for skill in world.skills]]
+        known = ((chances - guess) / (1 - guess - slip)).clip(0, 1)
+        ready = [known[:, list(needs)].prod(1) for needs in world.needs]
+        worth = (1 - known) * np.stack(ready, 1)
+        return of_maker(worth.argmax(1), world, rotate)
+
+    return choose
+
+
 def by_truth(*, rotate: bool = True) -> Choice:
     """Propose the course that truly adds most to the exam: how far one could get.
 

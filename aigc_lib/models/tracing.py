@@ -11,7 +11,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits, embedding, pad
 from torch.optim import AdamW, Optimizer
 
 from ..arguments import at_least, finite, unknown
-from ..data.answers import NOTHING, Answers, Item, skills
+from ..data.answers import NOTHING, PAST, Answers, Item, skills
 from ..nets.attention import Block, initialize, rotations
 from .base import PART, Trainable, Update
 
@@ -136,10 +136,10 @@ class KnowledgeTracer(Trainable):
         ]
         return {"net": AdamW(groups, self.learning_rate, betas=(0.9, 0.99))}
 
-    def training_step(self, batch: tuple[Tensor, Tensor], update: Update) -> None:
+    def training_step(self, batch: tuple[Tensor, ...], update: Update) -> None:
         """Say each answer of the rows (B, T) from those before it."""
-        item, right = batch
-        logits = self.net(item, right)
+        item, right, past = batch
+        logits = self.net(item, right, past)
         there = item != NOTHING
         loss = binary_cross_entropy_with_logits(logits[there], right[there].float())
         update("net", loss)
@@ -156,8 +156,8 @@ class KnowledgeTracer(Trainable):
         data, found = self._known(data), []
         with self.for_sampling("net") as net:
             for part in _parts(data):
-                item, right = (x.to(self.device) for x in part)
-                found.append(net(item, right).sigmoid()[item != NOTHING].cpu())
+                item, right, past = (x.to(self.device) for x in part)
+                found.append(net(item, right, past).sigmoid()[item != NOTHING].cpu())
         return torch.cat(found)
 
     def mastery(self, data: Answers, *, then: tuple[int, int] | None = None) -> Tensor:
@@ -173,16 +173,16 @@ class KnowledgeTracer(Trainable):
         asked = torch.arange(len(self.items), device=self.device)
         with self.for_sampling("net") as net:
             for part in _parts(data):
-                item, right = (pad(x, (0, 1), value=NOTHING) for x in part)
+                item, right = (pad(x, (0, 1), value=NOTHING) for x in part[:2])
                 last = (item != NOTHING).sum(1, keepdim=True)
                 if then is not None:
                     item = item.scatter(1, last, int(then[0]))
                     right, last = right.scatter(1, last, int(then[1])), last + 1
                 item, right = item.to(self.device), right.to(self.device)
-                rows = torch.arange(len(item))[:, None]
-                states = net.states(item, right)[rows, last]
-                memory = net.memory(item, right)[rows, last] if net.counts else None
-                logits = net.logits(states, memory, asked.expand(len(item), -1))
+                states = net.states(item, right)
+                states = states[torch.arange(len(item))[:, None], last]  # (U, 1, C)
+                past = net.record(item, right) if net.counts else None
+                logits = net.logits(states, past, asked.expand(len(item), -1))
                 found.append(logits.sigmoid().cpu())
         return torch.cat(found)
 
@@ -227,7 +227,7 @@ class _Tracer(nn.Module):
         self.network, self.dropout = network, nn.Dropout(dropout)
         self.counts = counts
         self.head = nn.Sequential(
-            nn.Linear(2 * width + 7 * counts, width),
+            nn.Linear(2 * width + PAST * counts, width),
             nn.GELU(),
             nn.Dropout(dropout),
             nn.Linear(width, 1),
@@ -236,11 +236,9 @@ class _Tracer(nn.Module):
             nn.init.normal_(table.weight, std=0.1)
         nn.init.zeros_(self.own.weight)
 
-    def forward(self, item: Tensor, right: Tensor) -> Tensor:
+    def forward(self, item: Tensor, right: Tensor, past: Tensor) -> Tensor:
         """Items and answers (B, T) -> logits (B, T) of each from those before it."""
-        past = item[:, :-1], right[:, :-1]
-        memory = self.memory(*past) if self.counts else None
-        return self.logits(self.states(*past), memory, item)
+        return self.logits(self.states(item[:, :-1], right[:, :-1]), past, item)
 
     def states(self, item: Tensor, right: Tensor) -> Tensor:
         """Answers (B, T) -> what is known before and after each, (B, T + 1, C).
@@ -254,39 +252,34 @@ class _Tracer(nn.Module):
         x = torch.cat([self.begin.expand(len(x), 1, -1), x], 1)
         return self.network(self.dropout(x))
 
-    def memory(self, item: Tensor, right: Tensor) -> Tensor:
-        """Answers (B, T) -> of each skill, before and after each, (B, T + 1, S, 7).
-
-        How often it was answered wrongly and rightly, as log(1 + n); whether the last
-        answer to it was wrong, was right; how many answers ago that was, and how many
-        to anything were wrong and right, as log(1 + n).
-        """
+    def record(self, item: Tensor, right: Tensor) -> Tensor:
+        """Answers (U, T) -> ``past`` of each item, were it next: (U, items, 7)."""
         used = embedding(item.clamp_min(0), (self.share > 0).float())
-        used = used * (item != NOTHING)[..., None]  # (B, T, S)
-        answers = torch.stack([right == r for r in (0, 1)], -1).float()  # (B, T, 2)
-        kinds = pad(used[..., None] * answers[..., None, :], (0, 0, 0, 0, 1, 0))
-        place = torch.arange(kinds.shape[1], device=item.device)[:, None, None]
-        latest = (kinds * place).cummax(1).values  # (B, T + 1, S, 2): where, 0 if never
-        when = latest.amax(-1, keepdim=True)
-        last = ((latest == when) & (when > 0)).float()
-        ago = (place - when) * (when > 0)
-        every = pad(answers, (0, 0, 1, 0)).cumsum(1)[:, :, None].expand_as(latest)
-        return torch.cat(
-            [kinds.cumsum(1).log1p(), last, ago.log1p(), every.log1p()], -1
-        )
+        used = used * (item != NOTHING)[..., None]  # (U, T, S)
+        answers = torch.stack([right == r for r in (0, 1)], -1).float()  # (U, T, 2)
+        counts = torch.einsum("uts,utr->usr", used, answers)
+        place = 1 + torch.arange(item.shape[1], device=item.device)[:, None]
+        when, at = (used * place).max(1)  # (U, S): the last place, 0 if never
+        last = torch.stack([right.gather(1, at) == r for r in (0, 1)], -1)
+        last = last * (when > 0)[..., None]
+        total = answers.sum(1)[:, None]  # (U, 1, 2)
+        ago = (1 + total.sum(-1) - when) * (when > 0)
+        skills = torch.cat([counts.log1p(), last, ago.log1p()[..., None]], -1)
+        items = torch.einsum("is,usf->uif", self.share, skills)
+        every = total.log1p().expand(-1, items.shape[1], -1)
+        return torch.cat([items, every], -1)
 
-    def logits(self, states: Tensor, memory: Tensor | None, item: Tensor) -> Tensor:
-        """States (..., C), memory (..., S, 7), items asked (...) -> logits (...)."""
+    def logits(self, states: Tensor, past: Tensor | None, item: Tensor) -> Tensor:
+        """States (..., C), past (..., 7) and the items asked (...) -> logits (...)."""
         table = self.share @ self.skill.weight + self.own.weight  # (items, C)
         asked = embedding(item.clamp_min(0), table)
         parts = [states.expand(asked.shape), asked]
-        if memory is not None:
-            needs = embedding(item.clamp_min(0), self.share)
-            parts.append(torch.einsum("...sf,...s->...f", memory, needs))
+        if self.counts:
+            parts.append(past)
         return self.head(torch.cat(parts, -1))[..., 0].float()
 
 
-def _parts(data: Answers) -> list[tuple[Tensor, Tensor]]:
+def _parts(data: Answers) -> list[tuple[Tensor, ...]]:
     """Return the answers in batches, each of about as many learners as fit."""
     size = max(1, min(PART, 40_000 // max(1, int(data.lengths.max()))))
     return [data[slice(i, i + size)] for i in range(0, len(data), size)]

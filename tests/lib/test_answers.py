@@ -31,12 +31,30 @@ def test_batches_and_their_ends():
     data = Answers.of(SOME)
     assert (len(data), data.lengths.tolist()) == (3, [3, 1, 0])
     assert data.items == (("加",), ("乘", "加"), ("乘",))
-    item, right = data[torch.tensor([1, 0])]
+    item, right, past = data[torch.tensor([1, 0])]
     assert item.tolist() == [[2, NOTHING, NOTHING], [0, 1, 0]]
     assert right.tolist() == [[1, NOTHING, NOTHING], [1, 0, 1]]
+    assert (past[0, 1:] == 0).all()
     assert data.learner.tolist() == [0, 0, 0, 1]
     none = Answers.of({"new": []}, items=["加"])
     assert none[slice(1)][0].shape == (1, 0)
+
+
+def test_the_record_before_each_answer():
+    data = Answers.of({"a": [("加", 1), ("乘", 0), (("加", "乘"), 0), ("加", 1)]})
+    one, two = np.log([2, 3])
+    assert data.past.numpy() == pytest.approx(
+        np.array(
+            [
+                [0, 0, 0, 0, 0, 0, 0],
+                [0, 0, 0, 0, 0, 0, one],
+                [one / 2, one / 2, 0.5, 0.5, (one + two) / 2, one, one],
+                [one, one, 1, 0, one, two, one],
+            ]
+        )
+    )
+    cut = data.windows(2)
+    assert torch.equal(cut[torch.tensor([1])][2][0], data.past[2:])
 
 
 def test_rows_of_several_learners_may_be_mixed():

@@ -136,6 +136,7 @@ def data_for(model):
         return (
             torch.randint(0, 3, (16, 9), generator=generator),
             torch.randint(0, 2, (16, 9), generator=generator),
+            torch.rand(16, 9, 7, generator=generator),
         )
     elif model.modality == "tables":
         shape = (16, *model.sample_shape)

@@ -185,6 +185,20 @@ def test_one_imagined_answer_is_averaged():
     assert (picked % len(MAKERS) == 0).all()
 
 
+def test_what_is_lacking_and_ready():
+    class Known:
+        items = (("a",), ("a", "b"), ("b",), ("c",))
+
+        def mastery(self, answers):
+            rows = [[0.9, 0, 0.5, 0.4], [0.3, 0, 0.2, 0.2], [0.9, 0, 0.9, 0.2]]
+            return torch.tensor(rows)
+
+    people = Learners(3, curriculum=SHORT)
+    picked = courses.by_state(Known(), guess=0, slip=0, rotate=False)(people)
+    # (1 - p) ready: a .1, b .45, c .27; a .7, b .24, c .05; a .1, b .09, c .65
+    assert (picked // len(MAKERS)).tolist() == [1, 0, 2]
+
+
 # ---- counts --------------------------------------------------------------------------
 
 
