@@ -10,6 +10,7 @@ import hashlib
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from math import log1p
 from typing import Self
 
 import numpy as np
@@ -169,26 +170,28 @@ class Answers:
         """
         place = _skill_numbers(self.items)
         item, right = self.item.tolist(), self.right.tolist()
-        found, row = np.zeros((len(item), PAST), np.float32), 0
+        found, row = [], 0
         for length in self.lengths.tolist():
             before: dict[int, list[int]] = {}  # wrong, right, last answer, its place
             every = [0, 0]
             for now in range(length):
                 own, answer = place[item[row]], right[row]
+                told = [0.0] * PAST
                 for skill in own:
-                    if skill in before:
-                        wrong, correct, last, when = before[skill]
-                        found[row, 2 + last] += 1 / len(own)
-                        told = np.log1p([wrong, correct, now - when]) / len(own)
-                        found[row, [0, 1, 4]] += told
-                found[row, 5:] = np.log1p(every)
+                    wrong, correct, last, when = before.get(skill, (0, 0, 0, now))
+                    told[0] += log1p(wrong) / len(own)
+                    told[1] += log1p(correct) / len(own)
+                    told[2 + last] += (skill in before) / len(own)
+                    told[4] += log1p(now - when) / len(own)
+                told[5:] = log1p(every[0]), log1p(every[1])
+                found.append(told)
                 for skill in own:
                     counts = before.setdefault(skill, [0, 0, 0, 0])
                     counts[answer] += 1
                     counts[2:] = answer, now
                 every[answer] += 1
                 row += 1
-        return torch.from_numpy(found)
+        return torch.tensor(found).reshape(-1, PAST)
 
     @property
     def is_standin(self) -> bool:
