@@ -116,14 +116,14 @@ def gains_by_lot(world: str, runs: list[dict]) -> list[dict]:
             for kind in ("by lot", "chosen")
         )
         gain = student_gain(lot, chosen)
-        row = {"world": world, "way": f"{use}, lot minus chosen"}
-        row |= {"difference": gain.mean, "difference_interval": [gain.low, gain.high]}
-        rows.append(row)
+        row = {"pair": f"{world}: {use}, lot minus chosen", "gain": gain.mean}
+        rows.append(row | {"gain_interval": [gain.low, gain.high]})
     return rows
 
 
 def main() -> None:
-    rows, tried, began = [], {}, time.process_time()
+    rows, gains, tried = [], [], {}
+    began = time.process_time()
     for world, comfort in WORLDS.items():
         tried[world] = patience(comfort)
         runs = [
@@ -149,7 +149,7 @@ def main() -> None:
                     row[f"{key}_minus_rule_interval"] = [gain.low, gain.high]
             rows.append(row)
         if len(runs) > 1:
-            rows += gains_by_lot(world, runs)
+            gains += gains_by_lot(world, runs)
     record(
         "courses",
         rows,
@@ -158,6 +158,7 @@ def main() -> None:
         metric=f"gain in the share right of an exam of all skills after {ROUNDS} "
         "proposals, mean over learners and seeds; differences paired over seeds",
         steps=STEPS,
+        gains=gains,
         worlds=WORLDS,
         patience=tried,
         seeds=list(N),

@@ -105,8 +105,8 @@ def repeated(data: Answers) -> Tensor:
     return same
 
 
-def rows_of_set(name: str) -> list[dict]:
-    """All methods on one data set, as rows of the table."""
+def rows_of_set(name: str) -> tuple[list[dict], list[dict], dict]:
+    """All methods on one data set: rows, paired gains, and what was chosen."""
     train, test = aigc.data.load(name), aigc.data.load(name, split="test")
     wide = test.expanded()
     choice = {
@@ -159,8 +159,7 @@ def rows_of_set(name: str) -> list[dict]:
             row["seconds"] = runs[method, 0]["seconds"]
         rows.append(row)
         print(name, method, f"{row['auc']:.4f}", row["auc_of_seeds"], flush=True)
-    rows += gains_of(name, said, test)
-    return rows, choice
+    return rows, gains_of(name, said, test), choice
 
 
 def gains_of(name: str, said: dict[str, list[Tensor]], test: Answers) -> list[dict]:
@@ -168,7 +167,7 @@ def gains_of(name: str, said: dict[str, list[Tensor]], test: Answers) -> list[di
     rows = []
     for new, old in ((OURS, OTHER), (OURS, "DKT")):
         gain = auc_gain(test.right, said[new][0], said[old][0], test.learner)
-        row = {"data": name, "method": f"{new} minus {old}", "gain": gain.mean}
+        row = {"pair": f"{name}: {new} minus {old}", "gain": gain.mean}
         rows.append(row | {"gain_interval": [gain.low, gain.high]})
     return rows
 
@@ -233,14 +232,15 @@ def additive(train: Answers, table: np.ndarray, hidden: np.ndarray) -> np.ndarra
 
 
 def main() -> None:
-    rows, tries, began = [], {}, time.process_time()
+    rows, gains, exams, tries = [], [], [], {}
+    began = time.process_time()
     for name in ("made_learners", "assistments"):
-        own, tries[name] = rows_of_set(name)
-        rows += own
+        own, paired, tries[name] = rows_of_set(name)
+        rows, gains = rows + own, gains + paired
     for name in ("frcsub", "math1", "math2"):
         found = kept("tracing", f"exam {name}", partial(exam, name))
         pupils = found.pop("pupils")
-        rows += [
+        exams += [
             {"data": name, "method": method, "learners": pupils} | row
             for method, row in found.items()
         ]
@@ -252,6 +252,8 @@ def main() -> None:
         "learners; exams: half of the items of held-out pupils are hidden",
         metric="AUC of each answer from those before it, all answers of the test; 95% "
         "bootstrap intervals over learners, differences paired",
+        gains=gains,
+        exams=exams,
         networks=NETWORKS,
         tries=tries,
         published={
