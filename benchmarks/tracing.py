@@ -233,7 +233,6 @@ def additive(train: Answers, table: np.ndarray, hidden: np.ndarray) -> np.ndarra
 
 def main() -> None:
     rows, gains, exams, tries = [], [], [], {}
-    began = time.process_time()
     for name in ("made_learners", "assistments"):
         own, paired, tries[name] = rows_of_set(name)
         rows, gains = rows + own, gains + paired
@@ -264,7 +263,6 @@ def main() -> None:
             "AKT": 0.7471,
         },
         seeds=list(N),
-        seconds=time.process_time() - began,
     )
 
 
