@@ -49,10 +49,12 @@ def study(world: Learners, choice: Choice, rounds: int = 12) -> Studied:
 def of_maker(skill: np.ndarray, world: Learners, rotate: bool) -> np.ndarray:
     """The course for each skill (U,): by the best known maker, or by all in turns.
 
-    In turns, learner u gets the maker whose turn it is by u and what u has taken.
+    In turns, every learner meets one maker after the other, taken or not.
     """
-    turn = np.array([len(taken) for taken in world.taken]) + np.arange(len(skill))
-    return skill * len(MAKERS) + (turn % len(MAKERS) if rotate else 0)
+    if not rotate:
+        return skill * len(MAKERS)
+    turn = np.arange(len(skill)) + world.proposed
+    return skill * len(MAKERS) + turn % len(MAKERS)
 
 
 def at_random(seed: int = 0) -> Choice:

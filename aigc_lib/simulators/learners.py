@@ -90,6 +90,7 @@ class Learners:
         self.histories: dict[str, list] = {name: [] for name in self.names}
         self.chances: dict[str, list[float]] = {name: [] for name in self.names}
         self.taken: list[list[int]] = [[] for _ in self.names]
+        self.proposed = 0  # times
         self._rng = np.random.default_rng([whole("seed", seed, 0), 1])
 
     # ---- what is true ----------------------------------------------------------------
@@ -142,6 +143,7 @@ class Learners:
                 f"course goes from {course.min()} to {course.max()}: give numbers from "
                 f"0 to {len(self.courses) - 1}"
             )
+        self.proposed += 1
         rows = np.arange(len(course))
         takes = self._rng.random(len(course)) < self.wanted()[rows, course]
         self._practise(course, takes, whole("items", items, 1))

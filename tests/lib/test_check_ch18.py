@@ -58,7 +58,7 @@ def percent(question):
 
 def mixed(seen):
     world = SimpleNamespace(**vars(seen))
-    skill = by_rule()(world) // 3
+    skill = by_rule(rotate=False)(world) // 3
     turn = np.arange(len(skill)) + [len(own) for own in seen.taken]
     return 3 * skill + np.array([0, 0, 0, 1, 2])[turn % 5]
 
