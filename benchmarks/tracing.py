@@ -39,12 +39,12 @@ NETWORKS = {
     "attention with counts": {"network": "attention", "depth": 2},
 }
 LOOKS = {
-    "DKT": (300, 600, 900),
-    "DKT with counts": (300, 600, 900),
-    "attention with counts": (100, 200, 300),
+    "DKT": (75, 150, 300, 600, 900),
+    "DKT with counts": (75, 150, 300, 600, 900),
+    "attention with counts": (50, 100, 200, 300),
 }
 OURS, OTHER = "DKT with counts", "attention with counts"
-PENALTIES = (0.3, 3.0, 30.0)
+PENALTIES = (0.03, 0.3, 3.0, 30.0)
 
 
 def learned(name: str, train: Answers, steps: int, seed: int, **watching):
