@@ -4,8 +4,8 @@ In each of ``WORLDS`` and for each seed 800 learners leave a log: of courses tha
 chose themselves, or of courses given by lot. On the former learn the recommenders of
 chapter 13, on each a knowledge tracer. Then every way proposes 12 courses to the same
 300 new learners, with the same luck. Gains are in the share right of an exam of all
-skills, true and not estimated; differences to the rule are paired over seeds, 95% by
-Student's t. ``STEPS=20`` is a quick try.
+skills, true and not estimated; differences to the rule with the same makers are paired
+over seeds, 95% by Student's t. ``STEPS=20`` is a quick try.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ STEPS, N = int(os.environ.get("STEPS", 400)), seeds(5)
 WORLDS = {"what one can do is pleasant": 2.0, "taste alone": 0.0}
 LOGGED, NEW, ROUNDS = 800, 300, 12
 RULE = "rule of prerequisites"
+TURNS, KNOWN = "in turns", "as they are known"  # how makers get their turn
 
 
 def tracer(log: Answers, seed: int) -> KnowledgeTracer:
@@ -76,23 +77,31 @@ def measure(comfort: float, tries: dict[str, float], seed: int) -> dict[str, dic
     chosen = tracer(logs["choose"].answers(), seed)
     seconds = time.process_time() - began
     lot = tracer(logs["assign"].answers(), seed)
+    popular = courses.by_ranker(Popularity(taken))
+    ease = courses.by_ranker(EASE(taken, penalty=50.0))
     ways = {
-        "by lot": courses.at_random(seed),
-        "most taken": courses.by_ranker(Popularity(taken)),
-        "EASE, chapter 13": courses.by_ranker(EASE(taken, penalty=50.0)),
-        RULE: courses.by_rule(patience=waits),
-        "rule, best known maker": courses.by_rule(patience=waits, rotate=False),
-        "expected by a tracer, courses chosen": courses.by_tracer(chosen),
-        "expected by a tracer, courses by lot": courses.by_tracer(lot),
-        "state by a tracer, courses chosen": courses.by_state(chosen),
-        "state by a tracer, courses by lot": courses.by_state(lot),
-        "the truth, one course ahead": courses.by_truth(),
+        ("by lot", TURNS): courses.at_random(seed),
+        ("most taken", TURNS): courses.in_turns(popular),
+        ("EASE, chapter 13", TURNS): courses.in_turns(ease),
+        (RULE, TURNS): courses.by_rule(patience=waits),
+        ("expected by a tracer, courses chosen", TURNS): courses.by_tracer(chosen),
+        ("expected by a tracer, courses by lot", TURNS): courses.by_tracer(lot),
+        ("state by a tracer, courses chosen", TURNS): courses.by_state(chosen),
+        ("state by a tracer, courses by lot", TURNS): courses.by_state(lot),
+        ("the truth, one course ahead", TURNS): courses.by_truth(),
+        ("most taken", KNOWN): popular,
+        ("EASE, chapter 13", KNOWN): ease,
+        (RULE, KNOWN): courses.by_rule(patience=waits, rotate=False),
+        ("state by a tracer, courses by lot", KNOWN): courses.by_state(
+            lot, rotate=False
+        ),
+        ("the truth, one course ahead", KNOWN): courses.by_truth(rotate=False),
     }
     answer = {}
-    for name, way in ways.items():
+    for (name, makers), way in ways.items():
         people = Learners(NEW, comfort=comfort, seed=seed)
         done = courses.study(people, way, ROUNDS)
-        answer[name] = {
+        answer[f"{name} & {makers}"] = {
             "gain": done.gain.mean(),
             "gain_behind": done.gain[people.behind].mean(),
             "taken": done.taken.mean(),
@@ -100,7 +109,7 @@ def measure(comfort: float, tries: dict[str, float], seed: int) -> dict[str, dic
             "courses_shown": np.mean(done.shown > 0),
             "seconds": seconds if "tracer" in name else None,
         }
-        print(comfort, seed, name, f"{done.gain.mean():.4f}", flush=True)
+        print(comfort, seed, name, makers, f"{done.gain.mean():.4f}", flush=True)
     return {
         name: {k: v if v is None else float(v) for k, v in row.items()}
         for name, row in answer.items()
@@ -112,7 +121,10 @@ def gains_by_lot(world: str, runs: list[dict]) -> list[dict]:
     rows = []
     for use in ("expected", "state"):
         lot, chosen = (
-            [run[f"{use} by a tracer, courses {kind}"]["gain"] for run in runs]
+            [
+                run[f"{use} by a tracer, courses {kind} & {TURNS}"]["gain"]
+                for run in runs
+            ]
             for kind in ("by lot", "chosen")
         )
         gain = student_gain(lot, chosen)
@@ -138,11 +150,12 @@ def main() -> None:
                 key: [run[way][key] for run in runs if run[way][key] is not None]
                 for key in runs[0][way]
             }
-            row = {"world": world, "way": way}
+            name, _, makers = way.partition(" & ")
+            row = {"world": world, "way": name, "makers": makers}
             row |= {key: float(np.mean(v)) for key, v in values.items() if v}
-            if way != RULE and len(runs) > 1:
+            if name != RULE and len(runs) > 1:
                 for key in ("gain", "gain_behind", "taken"):
-                    rule = [run[RULE][key] for run in runs]
+                    rule = [run[f"{RULE} & {makers}"][key] for run in runs]
                     gain = student_gain(values[key], rule)
                     row[f"{key}_minus_rule"] = gain.mean
                     row[f"{key}_minus_rule_interval"] = [gain.low, gain.high]

@@ -57,6 +57,11 @@ def of_maker(skill: np.ndarray, world: Learners, rotate: bool) -> np.ndarray:
     return skill * len(MAKERS) + turn % len(MAKERS)
 
 
+def in_turns(choice: Choice) -> Choice:
+    """Propose the skills that ``choice`` does, but all makers in turns."""
+    return lambda world: of_maker(choice(world) // len(MAKERS), world, True)
+
+
 def at_random(seed: int = 0) -> Choice:
     """Propose any course."""
     rng = np.random.default_rng(whole("seed", seed, 0))

@@ -85,7 +85,7 @@ def test_the_rule_gets_its_care_too():
 
 def test_what_lots_are_worth_is_paired():
     names = [
-        f"{use} by a tracer, courses {kind}"
+        f"{use} by a tracer, courses {kind} & {courses.TURNS}"
         for use in ("expected", "state")
         for kind in ("by lot", "chosen")
     ]

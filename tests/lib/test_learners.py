@@ -165,8 +165,14 @@ def test_the_rule_step_by_step():
 def test_makers_in_turns():
     done = courses.study(world(90), courses.by_truth(rotate=True), 6)
     assert np.ptp(done.maker_shares()) == 0
-    alone = courses.study(world(90), courses.by_rule(rotate=False), 6)
+    known = courses.by_rule(rotate=False)
+    alone = courses.study(world(90), known, 6)
     assert alone.maker_shares().tolist() == [1, 0, 0]
+    one, other = (
+        courses.study(world(90), way, 6)
+        for way in (courses.in_turns(known), courses.by_rule())
+    )
+    assert (one.shown == other.shown).all()
 
 
 def test_one_imagined_answer_is_averaged():
