@@ -33,15 +33,21 @@ from benchmarks.record import kept, record, seeds
 
 N, WINDOW = seeds(3), 200
 LIMIT = int(os.environ.get("STEPS", 0))
+LSTM = {
+    "network": "recurrent",
+    "width": 128,
+    "dropout": 0.3,
+    "learning_rate": 2e-3,
+}
 NETWORKS = {
-    "DKT": {"network": "recurrent", "counts": False},
-    "DKT with counts": {"network": "recurrent"},
+    "DKT": LSTM | {"counts": False},
+    "DKT with counts": LSTM,
     "attention with counts": {"network": "attention", "depth": 2},
 }
 LOOKS = {
-    "DKT": (75, 150, 300, 600, 900),
-    "DKT with counts": (75, 150, 300, 600, 900),
-    "attention with counts": (50, 100, 200, 300),
+    "DKT": (75, 150, 300, 600, 1_000, 1_400),
+    "DKT with counts": (75, 150, 300, 600, 1_000, 1_400),
+    "attention with counts": (50, 100, 200, 400, 600),
 }
 OURS, OTHER = "DKT with counts", "attention with counts"
 PENALTIES = (0.03, 0.3, 3.0, 30.0)
