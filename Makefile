@@ -124,10 +124,11 @@ $(RUNS): $(EXECUTED)/%.ipynb: chapters/%.md requirements.txt
 -include $(wildcard $(RUNS:.ipynb=.d))
 $(foreach r,$(RUNS),$(if $(wildcard $(r:.ipynb=.d)),,$(eval $r: $(LIBRARY))))
 
-# The book and its pages take as long as the library's tests: they run side by side,
-# these in parts, so that both cores have work until the end. The pages begin first,
-# which they can once the chapters have run: `make test` runs those before.
-PARTS := 1 2 3 4
+# The book and its pages, the tools and the library in parts: the next begins where one
+# has ended, so that both cores have work until the end. More parts would start more
+# often what all of them need. The pages begin first, which they can once the chapters
+# have run: `make test` runs those before.
+PARTS := 1 2 3
 tests: test-pages test-notebooks $(PARTS:%=test-library-%)
 test-notebooks:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/notebooks

@@ -63,6 +63,9 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "credit_bias",
     "generated_texts",
     "compliance",
+    "summaries",
+    "designs",
+    "design_steps",
     "metric_floor",
     "clothing",  # these read the models that `make models` has trained
     "edits",

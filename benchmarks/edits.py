@@ -171,7 +171,7 @@ def walked() -> dict:
     n = len(x) // 2 if len(x) >= 40 else len(x) - 1
     ways = [
         edits.walk(
-            model, x[k : k + 1], x[k + 1 : k + 2], 5, (y[k : k + 1], y[k + 1 : k + 2])
+            model, x[k : k + 1], x[k + 1 : k + 2], 5, (y[k].item(), y[k + 1].item())
         )
         for k in range(n)
     ]

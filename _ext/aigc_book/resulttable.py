@@ -86,6 +86,8 @@ def facts(record):
             return "、".join(map(str, value))
         if isinstance(value, dict):  # one figure for each data set
             return "、".join(f"{said(k)} {written(v, '.0f')}" for k, v in value.items())
+        if isinstance(value, float):
+            return written(value, ".0f")
         return NAMES.get(value, str(value))
 
     told = {key: said(record[key]) for key in FACTS if record.get(key) is not None}

@@ -204,31 +204,6 @@ def bit_error(answer):
         )
 
 
-@checker("每一版都找得到来路；成环的记录被拒绝，不会转个不停")
-def lineage(answer):
-    """`answer(parents, version)`: from a version back to the first one."""
-    parents = {1: None, 2: 1, 3: 2, 4: 2, 5: 4}
-    for version, right in ((5, [5, 4, 2, 1]), (3, [3, 2, 1]), (1, [1])):
-        found = list(answer(dict(parents), version))
-        require(
-            found != right[::-1] or len(right) == 1,
-            "次序反了：从这一版开始，一路到最早的一版",
-        )
-        require(found == right, f"{version} 的来路应当是 {right}，你给出 {found}")
-    found = list(answer({3: 2, 4: 3}, 4))
-    require(found == [4, 3], f"2 已被删掉：来路停在 [4, 3]，你给出 {found}")
-    for bad in ({1: 2, 2: 1}, {1: 1}):
-        try:
-            answer(dict(bad), 1)
-        except ValueError:
-            continue
-        except (RecursionError, KeyError) as error:
-            require(
-                False, f"{bad} 成环：应当报 ValueError，却是 {type(error).__name__}"
-            )
-        require(False, f"{bad} 成环：应当报 ValueError")
-
-
 def queued(clients, alone, more, together):
     """Simulate clients that ask again as soon as they are answered.
 

@@ -365,10 +365,10 @@ class _Reader:
         notes = self._notes(match, "note" if match["chord"] is None else "chord")
         if not notes:
             raise ValueError(f"{match[0]!r}: a chord has at least one note")
-        outer = units(match["chord_length"] or "")
+        length, outer = notes[0][2], match["chord_length"]
         tied = max(notes, key=lambda note: note[1])[3]
         pitches = {place: pitch for place, pitch, *_ in notes}
-        self._sound(pitches, notes[0][2] * outer, tied)
+        self._sound(pitches, length * units(outer) if outer else length, tied)
 
     def _grace(self, match: re.Match) -> None:
         self._notes(match, "grace")  # they take no time; their accidentals hold on
@@ -408,7 +408,9 @@ class _Reader:
 
     def _sound(self, pitches: dict[Place, int], length: Fraction, tied: bool) -> None:
         """Add a note, a chord or a rest of ``length`` units."""
-        quarters = 4 * self.unit * length * (self.tuplet if self.left else 1)
+        quarters = length * (4 * self.unit)
+        if self.left:
+            quarters *= self.tuplet
         if self.broken:
             expected, factor = self.broken
             if quarters != expected:

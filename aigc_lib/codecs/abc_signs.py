@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from fractions import Fraction
+from functools import lru_cache
 
 FIFTHS = "FCGDAEB"  # the order in which sharps are added; flats from the other end
 MODES = {  # by their first three letters: full name, sharps against major
@@ -59,6 +60,7 @@ def not_understood(rest: str) -> ValueError:
     )
 
 
+@lru_cache(1024)  # a tune has few lengths, and each stands in it often
 def units(text: str) -> Fraction:
     """The number of units that "", "3", "/", "//" or "3/2" stand for."""
     times, cut, parts = re.fullmatch(r"(\d*)(/*)(\d*)", text).groups()

@@ -1,10 +1,10 @@
-"""What generated pictures are worth, by the features of a classifier."""
+"""What generated pictures are worth, by features of a classifier or by their looks."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn.functional import interpolate, normalize
+from torch.nn.functional import avg_pool2d, interpolate, normalize
 
 from ..arguments import at_least, whole
 from .distances import frechet_distance, precision_recall
@@ -47,6 +47,23 @@ def similar(query: Tensor, gallery: Tensor, k: int) -> tuple[Tensor, Tensor]:
     cosine = normalize(query.float(), dim=1) @ normalize(gallery.float(), dim=1).T
     found = (1 - cosine).clamp_min(0).topk(k, largest=False)
     return found.values, found.indices
+
+
+def looks(x: Tensor, cells: int = 8) -> tuple[Tensor, Tensor]:
+    """Return where the colours and where the edges are, without any network.
+
+    Pictures (N, C, S, S), uint8 or in [-1, 1], in ``cells`` x ``cells`` squares: mean
+    colours (N, 3 cells^2), and mean steps of the grey picture from pixel to pixel, down
+    and across, (N, 2 cells^2).
+
+    Raises:
+        ValueError: ``cells`` below 1; as ``resized``.
+    """
+    at_least(1, cells=cells)
+    x = resized(x, 4 * cells)
+    grey = x.mean(1, keepdim=True)
+    steps = [grey.diff(dim=d, append=grey.narrow(d, -1, 1)).abs() for d in (2, 3)]
+    return avg_pool2d(x, 4).flatten(1), avg_pool2d(torch.cat(steps, 1), 4).flatten(1)
 
 
 def resized(x: Tensor, size: int, channels: int = 3) -> Tensor:

@@ -83,3 +83,47 @@ def _check_several(texts: object) -> None:
     """Refuse one string, which would pass for many texts of one character."""
     if isinstance(texts, str):
         raise ValueError(f"texts={texts[:20]!r}: give a list of texts, such as [text]")
+
+
+def rouge(summary: str, reference: str) -> dict[str, float]:
+    """How much of a reference a summary repeats, by characters: three F1, 0 to 1.
+
+    ``rouge1`` and ``rouge2`` count common characters and pairs of neighbours, each at
+    most as often as both texts have it; ``rougeL`` is the longest run of characters
+    that both hold in this order, with gaps. Letters, digits and characters count, signs
+    and spaces do not. It knows nothing of truth: a wrong digit costs one character.
+
+    Source: Lin 2004, "ROUGE: A Package for Automatic Evaluation of Summaries".
+
+    Raises:
+        ValueError: a text without a single character that counts.
+    """
+    both = {"summary": summary, "reference": reference}
+    texts = ["".join(c for c in text if c.isalnum()) for text in both.values()]
+    for name, text in zip(both, texts, strict=True):
+        if not text:
+            raise ValueError(f"{name}={both[name][:20]!r} is empty: give a text")
+    figures = {}
+    for n in (1, 2):
+        first, second = (Counter(ngrams(text, n)) for text in texts)
+        common = (first & second).total()
+        figures[f"rouge{n}"] = _f1(common, first.total(), second.total())
+    common = _longest_common(*texts)
+    figures["rougeL"] = _f1(common, *map(len, texts))
+    return figures
+
+
+def _f1(common: int, first: int, second: int) -> float:
+    return 2 * common / (first + second) if first + second else 0.0
+
+
+def _longest_common(first: str, second: str) -> int:
+    """Length of the longest common subsequence, a row of the table at a time."""
+    row = [0] * (len(second) + 1)
+    for a in first:
+        corner = 0
+        for j, b in enumerate(second, 1):
+            above = row[j]
+            row[j] = corner + 1 if a == b else max(above, row[j - 1])
+            corner = above
+    return row[-1]

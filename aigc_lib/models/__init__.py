@@ -12,6 +12,7 @@ from .base import GenerativeModel, Trainable, load_model
 if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .classifier import PictureClassifier
     from .diffusion import DDPM, FlowMatching
+    from .diffusion.draft import TextDraft
     from .diffusion.latent import LatentFlow
     from .diffusion.series import SeriesFlow
     from .diffusion.tabular import TableFlow
@@ -63,6 +64,7 @@ _HOMES = {
     "MapVAE": "vae.pictures",
     "PictureClassifier": "classifier",
     "TableFlow": "diffusion.tabular",
+    "TextDraft": "diffusion.draft",
     "TextFlow": "diffusion.text",
     "SeriesFlow": "diffusion.series",
     "GPT": "transformer.gpt",
@@ -170,6 +172,7 @@ __all__ = [
     "StyleGAN",
     "TableFlow",
     "TextClassifier",
+    "TextDraft",
     "TextFlow",
     "Trainable",
     "WaveNet",

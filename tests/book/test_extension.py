@@ -111,6 +111,21 @@ def test_facts_of_several_data_sets_are_written_one_by_one():
     assert told == "每次训练的秒数：网店订单 61、other 2"
 
 
+def test_what_a_table_says_of_its_rows_is_said_in_chinese():
+    tables = {
+        name
+        for source in ROOT.glob("chapters/*/*.md")
+        for name in re.findall(r"{result-table} (\w+)", source.read_text("utf-8"))
+    }
+    assert len(tables) > 10
+    for name in sorted(tables):
+        record = json.loads((ROOT / f"results/{name}.json").read_text("utf-8"))
+        for key in ("data", "split", "n", "metric", "interval"):
+            told = resulttable.facts({key: record.get(key)})
+            english = re.search(r"(?:[A-Za-z]{2,}[ ,;:]+){3}", told)
+            assert not english, f"results/{name}.json: {key}: names.yml, for {told!r}"
+
+
 def test_a_gain_without_an_interval_is_refused(tmp_path):
     (tmp_path / "case.json").write_text('{"gains": [{"gain": 1, "from": 0}]}', "utf-8")
     with pytest.raises(results.MissingResult, match="from and to"):

@@ -113,6 +113,7 @@ def made(ann):
     tab.get_by_label("步数").fill("4")
     tab.get_by_role("button", name="生成", exact=True).click()
     expect(tab.locator("#made img")).to_have_count(2, timeout=60_000)
+    expect(tab.locator(".look")).to_be_hidden()  # there was no early look to show
     return tab.locator("#made a").first.get_attribute("href")
 
 

@@ -9,11 +9,9 @@ from visit import AXE, DESK, PATIENCE, PHONE, SERIOUS
 pytest.importorskip("dbos")
 pytest.importorskip("music21")
 
-import torch
+import tiny_studio
 
-from aigc_lib.models import Composer
-from benchmarks.forked import Program
-from benchmarks.music_service import ALSO, MODULE, House
+from benchmarks.music_service import House
 
 WIDER = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 NOTES = ".roll-sheet .note"
@@ -28,17 +26,14 @@ ABC = b"X:1\nT:Brought\nM:4/4\nL:1/4\nK:D\nD F A d|c B A2|\n"
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory):
-    log = tmp_path_factory.mktemp("program") / "log"
-    with Program(MODULE, *ALSO, log=log) as program:
+    with tiny_studio.program(tmp_path_factory.mktemp("program") / "log") as program:
         yield program
 
 
 @pytest.fixture(scope="module")
 def house(program, tmp_path_factory):
     folder = tmp_path_factory.mktemp("studio")
-    torch.manual_seed(0)
-    small = Composer(depth=1, width=16, heads=1, context=400, dropout=0.0)
-    small.save(folder / "composer.safetensors")
+    tiny_studio.composer_in(folder)
     house = House(folder, None, program)
     house.start()
     house.until_ready()

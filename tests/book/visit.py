@@ -28,8 +28,9 @@ OVERFLOW = """() => {
     .filter(e => !boxed(e.parentElement))
     .map(e => `${e.tagName}.${e.className}`.slice(0, 80));
 }"""
-# Most of a long page are the coloured words of its code and the parts of its formulas.
-# axe need not judge each: of words one of each colour stays, formulas become boxes.
+# Most of a long page are the coloured words of its code, the parts of its formulas and
+# a button at each listing. axe need not judge each: of words one of each colour stays,
+# of buttons one; formulas become boxes.
 THIN = """() => {
   const boxes = [...document.querySelectorAll(".katex")].map(
     e => [e, e.getBoundingClientRect()]);
@@ -45,6 +46,7 @@ THIN = """() => {
     if (seen.has(kind)) e.replaceWith(e.textContent);
     seen.add(kind);
   }
+  for (const e of [...document.querySelectorAll("button.copybtn")].slice(1)) e.remove();
 }"""
 SERIOUS = """async rules => {
   const { violations } = await axe.run({
@@ -132,6 +134,13 @@ class Visitor:
         if message.type == "error":
             self.complaints.append(message.text)
 
+    @staticmethod
+    def resize(tab, size):
+        """Give the window a size; the theme notices another one after a while."""
+        if tab.viewport_size != size:
+            tab.set_viewport_size(size)
+            tab.wait_for_timeout(THEME)
+
     def pages(self):
         """List the book's pages, without the redirect that Jupyter Book writes."""
         found = (p.relative_to(self.folder) for p in self.folder.rglob("*.html"))
@@ -164,15 +173,14 @@ class Visitor:
         tab.set_viewport_size(PHONE)
         letters += tab.evaluate(LETTERS)
         overflow = tab.evaluate(OVERFLOW)
-        tab.set_viewport_size(DESK)
+        self.resize(tab, DESK)
         tab.evaluate(THIN)
         tab.add_style_tag(content=AT_ONCE)
         tab.add_script_tag(path=AXE)
         faults = {}
         for look, (scheme, size, rules) in LOOKS.items():
             tab.emulate_media(color_scheme=scheme)
-            tab.set_viewport_size(size)
-            tab.wait_for_timeout(THEME)
+            self.resize(tab, size)
             faults[look] = tab.evaluate(SERIOUS, rules)
         tab.close()
         return Visit(

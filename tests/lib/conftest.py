@@ -1,15 +1,29 @@
-"""Servers for the tests of the projects; a test without its server is skipped."""
+"""Servers and processes for the tests of the projects.
+
+A test without its server is skipped.
+"""
+
+from pathlib import Path
 
 import pytest
 
 from benchmarks import servers
+from benchmarks.forked import Program
+
+
+@pytest.fixture(scope="session")
+def program(tmp_path_factory):
+    """What runs the functions of ``worker.py`` in processes that start at once."""
+    log, here = tmp_path_factory.mktemp("program") / "log", Path(__file__).parent
+    with Program("worker", "dbos", log=log, folder=here) as program:
+        yield program
 
 
 @pytest.fixture(scope="session")
 def postgres():
     """The URL of a PostgreSQL of this session."""
     try:
-        with servers.postgres() as url:
+        with servers.postgres(hasty=True) as url:
             yield url
     except servers.Missing as reason:
         pytest.skip(f"not run, because {reason}")

@@ -1,8 +1,6 @@
 """What the projects stand on: database, blobs, accounts, web, backup."""
 
 import signal
-import subprocess
-import sys
 import time
 import zipfile
 
@@ -32,12 +30,7 @@ from aigc_lib.apps.blobs import Blobs, Damaged
 from aigc_lib.apps.database import engine, first, now, rows, upgrade
 from aigc_lib.apps.jobs import Busy, Jobs
 from aigc_lib.apps.web import asking, for_admins, guarded
-
-TWICE = """
-import sys
-from aigc_lib.apps.database import engine, upgrade
-upgrade(engine(sys.argv[1]))
-"""
+from benchmarks.servers import free_ports
 
 
 @pytest.fixture
@@ -81,12 +74,12 @@ def test_the_changes_make_the_tables_that_the_code_knows(database_url):
     made.dispose()
 
 
-def test_two_processes_change_the_tables_at_once(database_url):
-    words = [sys.executable, "-c", TWICE, database_url]
-    both = [subprocess.Popen(words, stderr=subprocess.PIPE, text=True) for _ in "ab"]
-    for process in both:
-        _, told = process.communicate(timeout=180)
-        assert process.returncode == 0, told
+def test_two_processes_change_the_tables_at_once(database_url, program, tmp_path):
+    logs = [tmp_path / name for name in "ab"]
+    both = [program.start("upgraded", database_url, log=log) for log in logs]
+    for number in both:
+        program.wait(number)
+    assert [log.read_text() for log in logs] == ["", ""]
     made = engine(database_url)
     with made.connect() as connection:
         assert rows(connection, sql.select(ACCOUNTS)) == []
@@ -477,27 +470,11 @@ def test_a_backup_needs_its_blobs(made, tmp_path):
     assert not (tmp_path / "b.zip").exists()
 
 
-SERVED = """
-import contextlib
-import fastapi
-from aigc_lib.apps.web import serve
-from benchmarks.servers import free_ports
-
-@contextlib.asynccontextmanager
-async def life(app):
-    print("up", flush=True)
-    yield
-
-app = fastapi.FastAPI(lifespan=life)
-serve(app, "127.0.0.1", free_ports(1)[0], close=lambda: print("closed", flush=True))
-"""
-
-
 @pytest.mark.parametrize("word", [signal.SIGTERM, signal.SIGINT])
-def test_a_server_that_is_told_to_stop_closes_first(word):
-    command = [sys.executable, "-c", SERVED]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout.readline() == "up\n"
-        process.send_signal(word)
-        assert process.stdout.read() == "closed\n"
-    assert process.returncode == 0
+def test_a_server_that_is_told_to_stop_closes_first(word, program, tmp_path):
+    log, (port,) = tmp_path / "log", free_ports(1)
+    number = program.start("served", port, log=log)
+    while not log.exists() or "up\n" not in log.read_text():
+        time.sleep(0.02)
+    program.kill(number, word)
+    assert log.read_text() == "up\nclosed\n"  # and nothing went wrong

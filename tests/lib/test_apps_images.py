@@ -611,9 +611,10 @@ def locked(data):
     return bytes(data)
 
 
-def test_an_import_that_was_changed_is_refused_whole(ann, app, platform):
-    finished(ann, ann.post("/api/pictures", json=RED))
-    data = ann.get("/api/export").content
+def test_an_import_that_was_changed_is_refused_whole(app, platform):
+    trent = client_of(app, platform.accounts.add("trent"))
+    finished(trent, trent.post("/api/pictures", json=RED))
+    data = trent.get("/api/export").content
     other = plain_png(torch.zeros(3, 32, 32, dtype=torch.uint8))
     digest = hashlib.sha256(other).hexdigest()
 

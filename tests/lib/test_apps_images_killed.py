@@ -1,6 +1,6 @@
 """The image platform in processes of its own, killed under load; the whole command."""
 
-import subprocess
+import runpy
 import sys
 
 import httpx
@@ -13,36 +13,48 @@ pytest.importorskip("fastapi")
 from tiny_platform import CLASSES, tiny_model
 
 from aigc_lib.apps.image_platform.load import load
-from benchmarks.platform_runs import Site, killed, look, site
+from benchmarks.forked import Program
+from benchmarks.platform_runs import ALSO, MODULE, Site, killed, look, site
 
 KILLS = 3  # the benchmark `image_platform` makes 50
+
+
+@pytest.fixture(scope="module")
+def program(tmp_path_factory):
+    log = tmp_path_factory.mktemp("program") / "log"
+    with Program(MODULE, *ALSO, log=log, env=Site.env()) as program:
+        yield program
 
 
 def models(folder):
     return {"小模型": (tiny_model(folder / "flow.safetensors"), [*CLASSES[:2], "蓝"])}
 
 
-def test_killed_at_random_moments(database_url, tmp_path):
+def test_killed_at_random_moments(database_url, tmp_path, program):
     blobs = (tmp_path / "blobs").as_uri()
-    with site(tmp_path / "at", database_url, blobs, models(tmp_path)) as one:
+    with site(tmp_path / "at", database_url, blobs, models(tmp_path), program) as one:
         told = killed(one, KILLS, "红")
     assert told["accepted"] > 0
     assert (told["lost"], told["doubled"], told["broken"]) == (0, 0, 0), told
 
 
-def test_a_server_and_two_workers_killed_in_turn(postgres_url, s3_url, tmp_path):
-    with site(tmp_path / "at", postgres_url, s3_url, models(tmp_path)) as one:
+def test_a_server_and_two_workers_killed_in_turn(
+    postgres_url, s3_url, tmp_path, program
+):
+    with site(tmp_path / "at", postgres_url, s3_url, models(tmp_path), program) as one:
         told = killed(one, KILLS, "红", workers=2)
     assert told["accepted"] > 0
     assert (told["lost"], told["doubled"], told["broken"]) == (0, 0, 0), told
 
 
-def test_the_command_as_a_reader_starts_it(tmp_path):
+def test_the_command_as_a_reader_starts_it(tmp_path, program):
     """A first start makes an admin, whose key opens the pages; a load test ends."""
     url = f"sqlite:///{tmp_path / 'at' / 'platform.sqlite'}"
     blobs = (tmp_path / "blobs").as_uri()
-    with site(tmp_path / "at", url, blobs, models(tmp_path)) as one:
+    with site(tmp_path / "at", url, blobs, models(tmp_path), program) as one:
+        one.program = None  # the server as the command starts it
         one.serve()
+        one.program = program
         told = load(one.address, one.key, clients=2, seconds=2.0, pid=one.server.pid)
         assert told["errors"] == 0, told
         assert told["requests"] >= 2
@@ -57,13 +69,13 @@ def test_the_command_as_a_reader_starts_it(tmp_path):
         assert httpx.get(f"{one.address}/api/me", headers=bearer(key)).is_success
 
 
-def test_what_waited_in_a_backup_is_done_after_it(tmp_path):
+def test_what_waited_in_a_backup_is_done_after_it(tmp_path, program):
     """Out of SQLite, restored into another, by the commands."""
     file = str(tmp_path / "backup.zip")
     urls = [f"sqlite:///{tmp_path / name / 'platform.sqlite'}" for name in "ab"]
     blobs = [(tmp_path / name / "blobs").as_uri() for name in "ab"]
     asked = {"model": 1, "label": "红", "n": 3, "steps": 4}
-    with site(tmp_path / "a", urls[0], blobs[0], models(tmp_path)) as one:
+    with site(tmp_path / "a", urls[0], blobs[0], models(tmp_path), program) as one:
         one.serve("--accept-only")
         client = {"base_url": one.address, "headers": bearer(one.key)}
         with httpx.Client(**client) as http:
@@ -71,7 +83,7 @@ def test_what_waited_in_a_backup_is_done_after_it(tmp_path):
         one.run("backup", file)
         key = one.key
     (tmp_path / "b").mkdir()
-    other = Site(tmp_path / "b", urls[1], blobs[1])
+    other = Site(tmp_path / "b", urls[1], blobs[1], program)
     assert "files from" in other.run("restore", file)
     other.key = key
     other.serve()
@@ -86,9 +98,8 @@ def bearer(key):
     return {"Authorization": f"Bearer {key}"}
 
 
-def test_a_url_that_names_no_database_ends_the_command():
-
-    words = ["-m", "aigc_lib.apps.image_platform", "--url", "mysql://x/y", "serve"]
-    done = subprocess.run([sys.executable, *words], capture_output=True, text=True)
-    assert done.returncode == 1
-    assert done.stderr.startswith("error: url=")
+def test_a_url_that_names_no_database_ends_the_command(monkeypatch):
+    module = "aigc_lib.apps.image_platform"
+    monkeypatch.setattr(sys, "argv", [module, "--url", "mysql://x/y", "serve"])
+    with pytest.raises(SystemExit, match=r"^error: url="):
+        runpy.run_module(module, run_name="__main__")

@@ -26,6 +26,7 @@ N = 28
 def platform(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "JUDGED", 8)
+        patch.setattr(trainer, "LOOKS", 1_000)  # a long training hears soon to stop
         with platform_at(tmp_path_factory.mktemp("training")) as platform:
             yield platform
 
@@ -177,7 +178,7 @@ def test_a_killed_training_goes_on_where_it_was(platform, tmp_path, monkeypatch)
 
     def run(work, task):
         tell = trainer.Teller(platform.store, task)
-        return trainer.learned(x, y, ["a", "b"], 20, tmp_path / work, tell)
+        return trainer.learned(x, y, ["a", "b"], 10, tmp_path / work, tell)
 
     whole = run("whole", Task())
     for kill_at in (0.2, 0.6):

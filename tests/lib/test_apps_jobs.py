@@ -2,12 +2,10 @@
 
 import contextlib
 import random
-import signal
 import subprocess
 import sys
 import threading
 import time
-from pathlib import Path
 
 import pytest
 
@@ -21,8 +19,6 @@ from aigc_lib.apps import jobs as module
 from aigc_lib.apps.accounts import Accounts
 from aigc_lib.apps.database import engine, upgrade
 from aigc_lib.apps.jobs import Busy, Jobs, Kind, Reused, progress
-
-WORKER = Path(__file__).with_name("worker.py")
 
 
 def prepared(url):
@@ -51,38 +47,34 @@ def accepting(url):
 class Workers:
     """Worker processes that are killed and started again."""
 
-    def __init__(self, url, n):
-        self.url = url
+    def __init__(self, program, url, n):
+        self.program, self.url = program, url
         self.running = [self.start() for _ in range(n)]
 
     def start(self):
-        words = [sys.executable, str(WORKER), self.url, "4"]
-        pipe = subprocess.PIPE
-        return subprocess.Popen(words, stdin=pipe, stdout=pipe, text=True)
-
-    def ready(self):
-        for process in self.running:
-            assert process.stdout.readline() == "working\n"
+        return self.program.start("working", self.url, 4)
 
     def kill(self, i, again=True):
-        self.running[i].send_signal(signal.SIGKILL)
-        self.running[i].wait()
+        self.program.kill(self.running[i])
         self.running[i] = self.start() if again else None
 
     def __enter__(self):
         return self
 
     def __exit__(self, *exception):
-        for process in filter(None, self.running):
-            process.kill()
-            process.wait()
+        for number in filter(None, self.running):
+            self.program.kill(number)
 
 
-def test_no_job_is_lost_or_done_twice_when_workers_are_killed(database_url):
+def test_no_job_is_lost_or_done_twice_when_workers_are_killed(database_url, program):
     dice = random.Random(0)
-    with accepting(database_url) as jobs, Workers(database_url, 2) as workers:
+    with (
+        accepting(database_url) as jobs,
+        Workers(program, database_url, 2) as workers,
+    ):
         ids = [jobs.submit("count", {"n": n})[0] for n in range(30)]
-        workers.ready()
+        while not jobs.counts()["running"]:
+            time.sleep(0.02)
         for i in range(4):
             time.sleep(dice.uniform(0.0, 0.6))
             ids += [jobs.submit("count", {"n": n})[0] for n in range(5)]
@@ -93,9 +85,11 @@ def test_no_job_is_lost_or_done_twice_when_workers_are_killed(database_url):
         assert done(jobs.engine) == dict.fromkeys(ids, 1)
 
 
-def test_another_process_takes_up_what_a_killed_one_left(postgres_url):
-    with accepting(postgres_url) as jobs, Workers(postgres_url, 2) as workers:
-        workers.ready()
+def test_another_process_takes_up_what_a_killed_one_left(postgres_url, program):
+    with (
+        accepting(postgres_url) as jobs,
+        Workers(program, postgres_url, 2) as workers,
+    ):
         slow = {"n": 0, "seconds": 2.0}
         ids = [jobs.submit("count", slow)[0] for _ in range(8)]
         while jobs.counts()["running"] < 8:

@@ -61,24 +61,6 @@ def finish_turned(db, job, picture):
     db.execute("UPDATE jobs SET done = 1 WHERE id = ?", (job,))
 
 
-def lineage(parents, version):
-    found = []
-    while version in parents:
-        if version in found:
-            raise ValueError("a circle")
-        found.append(version)
-        version = parents[version]
-    return found
-
-
-def lineage_forever(parents, version):
-    found = []
-    while version in parents and len(found) < 1_000:
-        found.append(version)
-        version = parents[version]
-    return found
-
-
 def put(folder, data):
     name = hashlib.sha256(data).hexdigest()
     temporary = folder / f".{name}"
@@ -121,10 +103,6 @@ CASES = [
     ("bit_error", lambda s, v, n: norm.cdf(-s * n / v), "噪声也会累加"),
     ("bit_error", lambda s, v, n: norm.cdf(s * n**0.5 / v), "读对"),
     ("bit_error", lambda s, v, n: 0.5, "试验里"),
-    ("lineage", lineage, None),
-    ("lineage", lambda p, v: lineage(p, v)[::-1], "次序"),
-    ("lineage", lambda p, v: lineage(p, v)[1:], "来路应当是"),
-    ("lineage", lineage_forever, "成环"),
     ("waiting", (32, 5), None),
     ("waiting", (2, 5), "轮到自己以后"),
     ("waiting", (17, 5), "其余十五"),

@@ -82,20 +82,35 @@ def test_no_circle():
         visit(name, ())
 
 
-@pytest.mark.parametrize(
-    ("statement", "absent"),
-    [
-        ("import aigc_lib", ["torch", "aigc_lib.models", "aigc_lib.data"]),
-        ("from aigc_lib.models import DCGAN", ["vae", "diffusion", "transformer"]),
-        ("from aigc_lib.models import MODELS; 'gpt' in MODELS", ["gan", "transformer"]),
-        ("from aigc_lib.data import load; load('ring8')", ["PIL", "aigc_lib.models"]),
-    ],
-)
-def test_what_is_not_asked_for_is_not_imported(statement, absent):
-    code = f"import sys; {statement}; print(*sys.modules)"
-    run = [sys.executable, "-c", code]
-    loaded = subprocess.run(run, capture_output=True, text=True, check=True).stdout
-    families = {"gan", "vae", "diffusion", "transformer", "wavenet"}
-    for name in absent:
-        full = f"aigc_lib.models.{name}" if name in families else name
-        assert full not in loaded.split()
+STEPS = [  # one after another in one process: what is loaded after each, and what not
+    ("import aigc_lib", "", "torch aigc_lib.models aigc_lib.data"),
+    ("aigc_lib.runtime", "torch", "matplotlib sklearn accelerate"),
+    ("from aigc_lib.data import load; load('ring8')", "", "PIL aigc_lib.models"),
+    ("from aigc_lib.models import MODELS; 'gpt' in MODELS", "", "gan transformer"),
+    ("from aigc_lib.models import DCGAN", "gan", "vae diffusion transformer"),
+    (
+        "from aigc_lib.kinds import handler; handler('points')",
+        "aigc_lib.kinds.points",
+        "aigc_lib.kinds.images aigc_lib.kinds.text",
+    ),
+]
+FAMILIES = {"gan", "vae", "diffusion", "transformer", "wavenet"}
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    """The modules that are there after each of the steps."""
+    lines = (f"{step}; print(*sys.modules)" for step, *_ in STEPS)
+    run = [sys.executable, "-c", "\n".join(["import sys", *lines])]
+    done = subprocess.run(run, capture_output=True, text=True, check=True)
+    return [set(line.split()) for line in done.stdout.splitlines()]
+
+
+@pytest.mark.parametrize("step", range(len(STEPS)), ids=[s for s, *_ in STEPS])
+def test_what_is_not_asked_for_is_not_imported(step, loaded):
+    wanted, absent = (
+        {f"aigc_lib.models.{n}" if n in FAMILIES else n for n in names.split()}
+        for names in STEPS[step][1:]
+    )
+    assert wanted <= loaded[step]
+    assert not absent & loaded[step]

@@ -5,20 +5,23 @@ import pytest
 pytest.importorskip("dbos")
 pytest.importorskip("httpx")
 
-import torch
+import tiny_studio
 
-from aigc_lib.models import Composer
-from benchmarks.forked import Program
-from benchmarks.music_service import ALSO, MODULE, House, killed
+from benchmarks.music_service import House, killed
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    with tiny_studio.program(tmp_path_factory.mktemp("program") / "log") as program:
+        yield program
 
 
 @pytest.fixture
-def program(tmp_path):
-    torch.manual_seed(0)
-    small = Composer(depth=1, width=16, heads=1, context=400, dropout=0.0)
-    small.save(tmp_path / "composer.safetensors")
-    with Program(MODULE, *ALSO, log=tmp_path / "log") as program:
-        yield program
+def program(started, tmp_path):
+    tiny_studio.composer_in(tmp_path)
+    yield started
+    for number in list(started.running):
+        started.kill(number)
 
 
 @pytest.fixture

@@ -1,11 +1,14 @@
-"""A process that works on the jobs of a test: ``python worker.py URL AT_ONCE``."""
+"""What tests of the projects run in processes of their own, which may be killed."""
 
 import random
-import sys
 import time
+from contextlib import asynccontextmanager
 
-from aigc_lib.apps.database import engine, sql
+import fastapi
+
+from aigc_lib.apps.database import engine, sql, upgrade
 from aigc_lib.apps.jobs import Jobs, Kind
+from aigc_lib.apps.web import serve
 
 MADE = sql.Table(
     "made",
@@ -29,9 +32,32 @@ def finish(connection, task, result):
 
 KINDS = {"count": Kind(work, "quick", finish)}
 
-if __name__ == "__main__":
-    jobs = Jobs("test-worker", engine(sys.argv[1]), KINDS)
-    jobs.start({"quick": int(sys.argv[2])})
-    print("working", flush=True)
-    sys.stdin.read()
-    jobs.close()
+
+def working(url, at_once):
+    """Work on the jobs of a database until the end comes."""
+    jobs = Jobs("test-worker", engine(url), KINDS)
+    jobs.start({"quick": int(at_once)})
+    while True:
+        time.sleep(60)
+
+
+def upgraded(url):
+    """Change the tables of a database."""
+    upgrade(engine(url))
+
+
+def served(port):
+    """Serve, and tell when it began and when it closed."""
+
+    @asynccontextmanager
+    async def life(app):
+        print("up", flush=True)
+        yield
+
+    app = fastapi.FastAPI(lifespan=life)
+    serve(app, "127.0.0.1", int(port), close=lambda: print("closed", flush=True))
+
+
+def main(words):
+    name, *arguments = words
+    globals()[name](*arguments)

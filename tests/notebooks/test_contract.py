@@ -1,5 +1,6 @@
 """Every chapter keeps the contract, and the contract catches those that do not."""
 
+import functools
 import json
 import re
 
@@ -8,12 +9,13 @@ import pytest
 from tools import chapter, check, sync
 
 CHAPTERS = chapter.sources()
+read = functools.cache(check.Chapter)  # once for all rules
 
 
 @pytest.mark.parametrize("source", CHAPTERS, ids=lambda path: path.stem)
 @pytest.mark.parametrize("rule", check.RULES, ids=lambda rule: rule.__name__)
 def test_chapter_keeps(rule, source):
-    broken = list(rule(check.Chapter(source)))
+    broken = list(rule(read(source)))
     assert not broken, "\n".join(broken)
 
 

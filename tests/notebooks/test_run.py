@@ -1,25 +1,41 @@
 """Running a chapter: alone, whole or not at all, and with its cost noted."""
 
 import os
-import subprocess
 import sys
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from types import SimpleNamespace
 
 import nbformat
 import pytest
 
 from tools import chapter
-from tools.run import dependencies
+from tools.run import dependencies, main
 from tools.table import table
 
 
 def make_run(source, target, *options, **environment):
-    command = ["tools.run", source, target, "--profile", "smoke", *options]
-    return subprocess.run(
-        [sys.executable, "-m", *command],
-        cwd=chapter.ROOT,
-        env=os.environ | environment,
-        capture_output=True,
-        text=True,
+    """Run a chapter as the command does, without its start; the kernel is as always."""
+    words = ["tools.run", str(source), str(target), "--profile", "smoke", *options]
+    before, code = dict(os.environ), 0
+    os.environ.update(environment)
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(StringIO()) as out,
+        redirect_stderr(StringIO()) as err,
+    ):
+        patch.setattr(sys, "argv", words)
+        patch.chdir(chapter.ROOT)
+        try:
+            main()
+        except SystemExit as end:
+            code = 1
+            print(end, file=err)
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+    return SimpleNamespace(
+        returncode=code, stdout=out.getvalue(), stderr=err.getvalue()
     )
 
 

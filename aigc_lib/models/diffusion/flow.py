@@ -89,9 +89,13 @@ class FlowMatching(Denoiser):
         """
         data, labels = self.parts(batch)
         noise = torch.randn_like(data)
-        t = torch.randn(len(data), device=data.device).sigmoid()
+        t = self.learned_times(len(data), data.device)
         guess = self.net(self.path.at(data, noise, t), t, labels)
         update("net", (guess - self.path.velocity(data, noise)).square().mean())
+
+    def learned_times(self, n: int, device: torch.device) -> Tensor:
+        """Draw the times (n,) of a training step."""
+        return torch.randn(n, device=device).sigmoid()
 
     def sample(
         self,

@@ -9,10 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from ...arguments import at_least
+from ...arguments import at_least, finite
 from ...codecs.tokenizers import UNKNOWN, Characters, Tokenizer, tokenizer_from
 from ..base import Batch, Seed
 from ..transformer.encoder_nets import Encoder
+from .draft import Drafted, TextDraft
 from .embedding import TimeAndLabel
 from .flow import FlowMatching
 from .unet import UNet
@@ -58,8 +59,13 @@ class TextFlow(FlowMatching):
     ``context`` tokens. Trains on pairs (pictures, tokens), tokens (B, ``context``) as
     ``read`` gives them. Wherever other flows take labels this one takes texts.
 
+    ``draft``, trained before, shows the net what it makes of the text, at every step.
+    The text decides most where x is nearly noise: ``early`` moves the times that are
+    learned from towards it, t = sigmoid(z - ``early``) for a standard normal z.
+
     Raises:
-        ValueError: as ``FlowMatching``; an alphabet without the unknown character.
+        ValueError: as ``FlowMatching``; an alphabet without the unknown character; a
+            draft of another shape, ``early`` not finite.
     """
 
     reads_text = True
@@ -75,10 +81,16 @@ class TextFlow(FlowMatching):
         context: int = 16,
         text_width: int = 128,
         patch: int = 2,
+        draft: TextDraft | None = None,
+        early: float = 0.0,
         label_dropout: float = 0.1,
         learning_rate: float = 2e-3,
     ):
         at_least(1, context=context, text_width=text_width)
+        finite("early", early)
+        shape = (channels, image_size, image_size)
+        if draft is not None and draft.sample_shape != shape:
+            raise ValueError(f"draft of {draft.sample_shape}: give one of {shape}")
         if isinstance(tokenizer, Mapping):
             tokenizer = tokenizer_from(dict(tokenizer))
         if isinstance(tokenizer, Characters) and UNKNOWN not in tokenizer.numbers:
@@ -87,7 +99,11 @@ class TextFlow(FlowMatching):
                 f"to it; put {UNKNOWN!r} into its alphabet"
             )
         reader = TimeAndText(4 * width, len(tokenizer), context, text_width)
-        net = UNet(image_size, channels, width, patch=patch, condition=reader)
+        options = {"patch": patch, "given": channels if draft else 0}
+        net = UNet(image_size, channels, width, condition=reader, **options)
+        if draft:
+            draft.adopt_average("net")
+            net = Drafted(net, draft.net)
         super().__init__(
             image_size,
             channels,
@@ -96,7 +112,29 @@ class TextFlow(FlowMatching):
             label_dropout=label_dropout,
             learning_rate=learning_rate,
         )
-        self.tokenizer, self.context = tokenizer, context
+        self.tokenizer, self.context, self.early = tokenizer, context, early
+
+    def drafted(self, draft: TextDraft, **options: Any) -> TextFlow:
+        """Return a flow that is also shown a draft; it begins as this one is.
+
+        ``options`` are arguments of the constructor that shall differ.
+
+        Raises:
+            ValueError: this flow has a draft; else as the constructor.
+        """
+        if isinstance(self.net, Drafted):
+            raise ValueError("draft: this flow has one already")
+        new = TextFlow(**(self.config | {"draft": draft} | options))
+        with self.for_sampling("net") as net:
+            state = net.state_dict()
+        wide = torch.zeros_like(new.net.unet.enter.weight)  # nothing of the draft
+        wide[:, : wide.shape[1] // 2] = state["enter.weight"]
+        new.net.unet.load_state_dict(state | {"enter.weight": wide})
+        return new
+
+    def learned_times(self, n: int, device: torch.device) -> Tensor:
+        """Draw the times (n,) of a training step."""
+        return (torch.randn(n, device=device) - self.early).sigmoid()
 
     def read(self, texts: str | Sequence[str]) -> Tensor:
         """Return the tokens of texts, (N, context) int64, filled up with -1.

@@ -29,6 +29,7 @@ class UNet(nn.Module):
     with ``width`` and 2 * ``width`` channels; for each doubling beyond 16 folded pixels
     one more, with up to 4 * ``width``.
 
+    ``given`` more channels of x are looked at and not answered: (B, C + given, S, S).
     With ``classes`` the net takes labels (B,) int64 in [0, classes]; the last one means
     "no label". ``condition`` may be a module of your own, which makes of times and
     labels, whatever these are, (B, 4 * ``width``).
@@ -47,12 +48,13 @@ class UNet(nn.Module):
         classes: int | None = None,
         *,
         patch: int = 2,
+        given: int = 0,
         condition: nn.Module | None = None,
     ):
         super().__init__()
         multiple_of(2 * patch, image_size=image_size)
         multiple_of(GROUPS, width=width)
-        embedding, inputs = 4 * width, patch**2 * channels
+        embedding, inputs = 4 * width, patch**2 * (channels + given)
         self.condition = condition or TimeAndLabel(embedding, classes)
         self.fold = nn.PixelUnshuffle(patch)
         self.enter = nn.Conv2d(inputs, width, 3, padding=1)
@@ -72,7 +74,7 @@ class UNet(nn.Module):
         self.leave = nn.Sequential(
             nn.GroupNorm(GROUPS, width),
             nn.SiLU(),
-            zeroed(nn.Conv2d(width, inputs, 3, padding=1)),
+            zeroed(nn.Conv2d(width, patch**2 * channels, 3, padding=1)),
             nn.PixelShuffle(patch),
         )
 
