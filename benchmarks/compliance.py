@@ -18,7 +18,7 @@ from aigc_lib.metrics.intervals import proportion_interval
 from aigc_lib.metrics.ledger import Ledger
 from aigc_lib.models import GPT
 from aigc_lib.simulators.funds import ALERT, FORMATS, alerts, funds, template
-from benchmarks.record import in_turns, record, seeds, summary
+from benchmarks.record import in_turns, record, seeds, summary, under
 
 STEPS, SEEDS = int(os.environ.get("STEPS", 300)), seeds(5)
 REPORTS, N, TRIES = 2_000, 200, 5
@@ -146,14 +146,7 @@ def main() -> None:
     rows = []
     for learns, results in runs.items():
         for way in WAYS[learns]:
-            own = [
-                {
-                    key.removeprefix(f"{way}: "): value
-                    for key, value in result.items()
-                    if key.startswith(f"{way}: ")
-                }
-                for result in results
-            ]
+            own = [under(way, result) for result in results]
             row = {"way": way} | summary(own)
             hits = round(sum(one["whole"] for one in own) * N)
             low, high = proportion_interval(hits, N * len(own))

@@ -155,6 +155,16 @@ def summary(runs: list[dict[str, float]]) -> dict[str, float]:
     return row
 
 
+def under(way: str, figures: dict[str, float]) -> dict[str, float]:
+    """Return the figures whose names begin with "``way``: ", named without it."""
+    start = f"{way}: "
+    return {
+        name.removeprefix(start): value
+        for name, value in figures.items()
+        if name.startswith(start)
+    }
+
+
 def hardware() -> str:
     """Name processor, cores, threads in use, and the GPU where there is one."""
     cores, threads = os.cpu_count(), torch.get_num_threads()

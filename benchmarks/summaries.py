@@ -24,7 +24,7 @@ from aigc_lib.metrics.text import rouge
 from aigc_lib.models import GPT
 from aigc_lib.models.extractive import by_graph, by_weight, extract, lead, sentences
 from aigc_lib.simulators.shops import SUMMARIES, Week, check_summary, weeks
-from benchmarks.record import in_turns, kept, record, seeds, summary
+from benchmarks.record import in_turns, kept, record, seeds, summary, under
 
 STEPS, SEEDS = int(os.environ.get("STEPS", 450)), seeds(5)
 REPORTS, N, ROOMS, TRIES = 3_000, 200, (45, 70), 5
@@ -165,14 +165,7 @@ def main() -> None:
     rows = []
     for results in runs.values():
         for way in dict.fromkeys(key.split(": ")[0] for key in results[0]):
-            own = [
-                {
-                    key.removeprefix(f"{way}: "): value
-                    for key, value in result.items()
-                    if key.startswith(f"{way}: ")
-                }
-                for result in results
-            ]
+            own = [under(way, result) for result in results]
             row = {"way": way} | summary(own)
             hits = round(sum(one["right"] for one in own) * N)
             low, high = proportion_interval(hits, N * len(own))

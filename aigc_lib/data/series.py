@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..codecs.demand import Panel
 from ..runtime import optional
 from .catalog import Card
 from .download import CorruptFile
@@ -57,10 +58,27 @@ class Series:
         role = f", standing in for {self.stands_for}" if self.is_standin else ""
         role += ", some left out: see .card" if self.card.left_out else ""
         first, last = (str(t).removesuffix("T00:00:00") for t in self.times[[0, -1]])
+        more = f" and {len(self.columns) - 6} more" if len(self.columns) > 8 else ""
+        shown = self.columns[:6] if more else self.columns
         return (
             f"{self.name}/{self.split}: {len(self):,} times from {first} to {last}, "
-            f"{', '.join(self.columns)}{role}"
+            f"{', '.join(shown)}{more}{role}"
         )
+
+
+def panel(*parts: Series, longest_gap: int = 7) -> Panel:
+    """Join splits of one set, the older first, to a panel of demand.
+
+    Raises:
+        ValueError: as ``codecs.demand.Panel.of``.
+    """
+    return Panel.of(
+        np.concatenate([part.times for part in parts]),
+        torch.cat([part.x for part in parts]).numpy(),
+        parts[0].columns,
+        known=parts[0].card.parameters.get("known"),
+        longest_gap=longest_gap,
+    )
 
 
 def ordered(

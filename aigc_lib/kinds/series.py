@@ -10,21 +10,24 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..codecs.demand import DemandCodec, Windows
 from ..codecs.series import SeriesCodec
 from ..data import Series
+from ..data.series import panel
 from ..metrics.series import crps, energy_score, stylised_facts
-from ..models import MODELS, GenerativeModel
+from ..models import MODELS, DeepAR, GenerativeModel
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PATHS = 100  # that follow each past in an evaluation
 SCORED = 500  # pasts at most
+LONGEST_GAP = 48  # steps of demand that may be missing: two days of hours
 
 
 def build(
     name: str, data: Series, options: dict[str, Any]
-) -> tuple[GenerativeModel, Tensor]:
+) -> tuple[GenerativeModel, Tensor | Windows]:
     """Make a model for these columns; it learns from all windows of its length.
 
     The card may name a ``transform``: a price that is once below 0 has no log returns.
@@ -32,6 +35,8 @@ def build(
     Raises:
         ValueError: a series shorter than a window, or one that the codec refuses.
     """
+    if name == "deep_ar":
+        return _build_demand(data, options)
     codec = SeriesCodec.train(
         data.x,
         data.columns,
@@ -40,6 +45,15 @@ def build(
     )
     model = MODELS[name](columns=len(data.columns), codec=codec, **options)
     return model, codec.windows(data.x, model.past + model.horizon)
+
+
+def _build_demand(data: Series, options: dict[str, Any]) -> tuple[DeepAR, Windows]:
+    """Columns are items, but for those that the card says are known ahead."""
+    told = panel(data, longest_gap=LONGEST_GAP)
+    past = int(options.get("past", 28))
+    codec = DemandCodec.train(told, past)
+    model = DeepAR(columns=len(told), codec=codec, **options)
+    return model, Windows(told, model.past + model.horizon)
 
 
 def draw(model: GenerativeModel, n: int, seed: int) -> pd.DataFrame:
@@ -63,6 +77,8 @@ def evaluate(model: GenerativeModel, data: Series, n: int, seed: int) -> dict[st
     Raises:
         ValueError: other columns than those of the training, or too short a series.
     """
+    if isinstance(model, DeepAR):
+        return _evaluate_demand(model, data, n, seed)
     if data.columns != model.codec.columns:
         raise ValueError(
             f"data={data.name!r} has the columns {', '.join(data.columns)}, the model "
@@ -92,6 +108,33 @@ def evaluate(model: GenerativeModel, data: Series, n: int, seed: int) -> dict[st
         figures |= _scores(model, known[::step], future[::step], seed)
     figures["seconds_sampling"] = round(time.perf_counter() - began, 2)
     return figures
+
+
+def _evaluate_demand(model: DeepAR, data: Series, n: int, seed: int) -> dict[str, Any]:
+    """Score forecasts from up to ``n`` starts, the horizons one after the other."""
+    told = panel(data, longest_gap=LONGEST_GAP)
+    starts = range(model.past, len(told.times) - model.horizon + 1, model.horizon)[:n]
+    if not starts:
+        raise ValueError(
+            f"data={data.name!r} has {len(told.times)} steps: the model needs "
+            f"{model.past + model.horizon}, past and horizon"
+        )
+    began = time.perf_counter()
+    paths = [model.forecast(told, t, paths=PATHS, seed=seed + t) for t in starts]
+    real = [told.demand[:, t : t + model.horizon] for t in starts]
+    made = np.stack(paths).swapaxes(2, 3).reshape(-1, PATHS)
+    real = np.stack(real).reshape(-1)
+    made, real = made[~np.isnan(real)], real[~np.isnan(real)]
+    low, high = np.quantile(made, [0.05, 0.95], axis=1)
+    return {
+        "scored_values": len(real),
+        "paths_each": PATHS,
+        "seed": seed,
+        "crps": float(crps(made, real).mean()),
+        "mean_demand": float(real.mean()),
+        "share_in_90_percent": float(((real >= low) & (real <= high)).mean()),
+        "seconds_sampling": round(time.perf_counter() - began, 2),
+    }
 
 
 def _facts(steps: np.ndarray, lags: int) -> dict[str, float]:

