@@ -99,7 +99,7 @@ def measure(seed: int) -> dict[str, dict]:
     seconds["GPT"] = time.process_time() - began
     for name, options in {
         "GPT": {},
-        "GPT, temperature 0.7": {"temperature": 0.7},
+        "GPT, colder": {"temperature": 0.7},
     }.items():
         written[name] = {
             level: [
