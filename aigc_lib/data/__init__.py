@@ -2,6 +2,7 @@
 
 from ..codecs.tokenizers import BytePairs, Characters
 from ..codecs.tokens import Windows, prompted
+from .answers import Answers
 from .catalog import CATALOG, Card, File
 from .dataset import Dataset, load
 from .download import CorruptFile, DataUnavailable
@@ -13,6 +14,7 @@ from .text import Texts
 
 __all__ = [
     "CATALOG",
+    "Answers",
     "BytePairs",
     "Card",
     "Characters",

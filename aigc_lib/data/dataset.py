@@ -12,6 +12,8 @@ from importlib import import_module
 from torch import Tensor
 
 from ..arguments import unknown
+from .answers import Answers
+from .answers import collect as collect_answers
 from .catalog import CATALOG, Card, lookup
 from .download import CorruptFile, DataUnavailable
 from .own import is_own, read_own
@@ -155,7 +157,9 @@ def standins(wanted: Card) -> list[str]:
     ]
 
 
-def _read(card: Card, split: str) -> Dataset | Texts | Table | Ratings | Series:
+def _read(
+    card: Card, split: str
+) -> Dataset | Texts | Table | Ratings | Series | Answers:
     """Read a split and check it against the card."""
     module, _, function = card.reader.partition(":")
     read = getattr(import_module(f"{__package__}.{module}"), function)
@@ -166,6 +170,8 @@ def _read(card: Card, split: str) -> Dataset | Texts | Table | Ratings | Series:
         return tabled(card, split, found)
     if card.kind == "ratings":
         return collect_ratings(card, split, found)
+    if card.kind == "answers":
+        return collect_answers(card, split, found)
     if card.kind == "series":
         return collect_series(card, split, found)
     x, y, *modes = found

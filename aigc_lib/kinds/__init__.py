@@ -31,6 +31,7 @@ ENDINGS = {
     "tables": ("csv", "tsv", "parquet"),
     "ratings": ("csv",),
     "series": ("csv",),
+    "answers": ("csv",),
 }
 ASKED = {  # what ``draw`` takes: of which kind, and what the commands call it
     "prompt": ("text", "--prompt"),

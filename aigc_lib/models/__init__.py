@@ -25,6 +25,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .ranking import EASE, ItemKNN, Lately, Popularity
     from .recogniser import SoundClassifier
     from .recurrent import DeepAR
+    from .tracing import KnowledgeTracer
     from .transformer.bert import load_bert
     from .transformer.composer import Composer
     from .transformer.encoder import MaskedLM, TextClassifier
@@ -80,6 +81,7 @@ _HOMES = {
     "Popularity": "ranking",
     "SoundClassifier": "recogniser",
     "DeepAR": "recurrent",
+    "KnowledgeTracer": "tracing",
     "load_bert": "transformer.bert",
     "load_gpt2": "transformer.gpt2",
     "WaveNet": "wavenet",
@@ -130,6 +132,7 @@ MODELS = Registry(
         "masked_lm": "MaskedLM",
         "text_classifier": "TextClassifier",
         "sasrec": "SASRec",
+        "knowledge_tracer": "KnowledgeTracer",
         "wavenet": "WaveNet",
     }
 )
@@ -158,6 +161,7 @@ __all__ = [
     "GrowingGAN",
     "InfoGAN",
     "ItemKNN",
+    "KnowledgeTracer",
     "Lately",
     "LatentFlow",
     "MapVAE",

@@ -73,6 +73,9 @@ OTHER = {
     "columns": 2,
     "horizon": 3,
     "past": 2,
+    "network": "attention",
+    "window": 9,
+    "counts": False,
 }
 NOT_TOGETHER = {  # options that exclude another, or are no plain value
     *("sample_shape", "encoder", "decoder", "net", "tokenizer", "bert", "vocab_size"),
@@ -129,6 +132,12 @@ def data_for(model):
         x = torch.randn(16, *model.sample_shape, generator=generator)
     elif model.modality in ("text", "ratings"):
         x = torch.randint(0, 3, (16, 9), generator=generator)
+    elif model.modality == "answers":
+        return (
+            torch.randint(0, 3, (16, 9), generator=generator),
+            torch.randint(0, 2, (16, 9), generator=generator),
+            torch.rand(16, 9, 7, generator=generator),
+        )
     elif model.modality == "tables":
         shape = (16, *model.sample_shape)
         return model.samples(torch.randint(0, 10, shape, generator=generator))
