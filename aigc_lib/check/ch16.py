@@ -9,7 +9,7 @@ from ..simulators.demand import Shop
 from ..simulators.freight import places
 from ._result import Unfinished, checker, choices, require
 
-COVER, FIRST, WEEKS, FLOOR = 9, 7 * 78, 26, 1.45
+COVER, FIRST, WEEKS, FLOOR = 9, 7 * 78, 26, 1.35
 
 
 @checker("三个水平都对，和逐个订货量试出来的一样")

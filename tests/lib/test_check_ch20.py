@@ -33,7 +33,7 @@ def false_claims(text, table, ties=True):
     return found
 
 
-def share_new(made, train, held_out, by="held_out"):
+def share_new(made, train, held_out, by="held_out", limit=None):
     def nearest(a, b):
         return np.sqrt(((a[:, None] - b[None]) ** 2).sum(-1))
 
@@ -44,7 +44,9 @@ def share_new(made, train, held_out, by="held_out"):
         if by == "others":
             np.fill_diagonal(apart, np.inf)
         limits = apart.min(1)
-    return float((nearest(made, train).min(1) > np.quantile(limits, 0.05)).mean())
+    if limit is None:
+        limit = np.quantile(limits, 0.05)
+    return float((nearest(made, train).min(1) > limit).mean())
 
 
 def drafts(m, p, spread=True):
@@ -110,6 +112,7 @@ test_hint, test_nothing_raises = make_tests(ch20, CASES)
         (lambda *x: share_new(*x, by="others"), 2, None),
         (lambda *x: share_new(*x, by="itself"), 2, "挪动"),
         (lambda *x: 0.0, 2, "九成五"),
+        (lambda *x: share_new(*x, limit=0.5), 2, "九成五"),
         (share_new, 3, "第 3 行没有错"),
         (share_new, None, "哪一行"),
     ],
