@@ -309,6 +309,10 @@ def tokenizer_from(state: dict[str, Any]) -> Tokenizer:
     Raises:
         ValueError: an unknown kind.
     """
+    if state.get("kind") == "atoms":  # its module imports this one
+        from .molecules import Atoms
+
+        return Atoms(state["alphabet"])
     if state.get("kind") not in KINDS:
         raise unknown("kind", state.get("kind"), KINDS)
     return KINDS[state["kind"]](**{k: v for k, v in state.items() if k != "kind"})

@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .vae.flow_prior import FlowPriorVAE
     from .vae.pictures import MapVAE
     from .vae.ranking import MultVAE
+    from .vae.strings import StringVAE
     from .vae.tabular import TVAE
     from .wavenet import WaveNet
 
@@ -56,6 +57,7 @@ _HOMES = {
     "ConditionalVAE": "vae.conditional",
     "FlowPriorVAE": "vae.flow_prior",
     "VAEGAN": "vae.adversarial",
+    "StringVAE": "vae.strings",
     "TVAE": "vae.tabular",
     "MultVAE": "vae.ranking",
     "DDPM": "diffusion",
@@ -169,6 +171,7 @@ __all__ = [
     "SASRec",
     "SeriesFlow",
     "SoundClassifier",
+    "StringVAE",
     "StyleGAN",
     "TableFlow",
     "TextClassifier",
