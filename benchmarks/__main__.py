@@ -61,6 +61,8 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "routes",
     "credit",
     "credit_bias",
+    "molecules",
+    "xrays",
     "generated_texts",
     "compliance",
     "summaries",

@@ -105,9 +105,7 @@ def shifts(x: Tensor, y: Tensor, generator: torch.Generator) -> tuple[Tensor, Te
     return augment.shifted(x, 2, generator), y
 
 
-def detector(
-    x: Tensor, kind: Tensor, change, seed: int
-) -> torch.nn.Module:
+def detector(x: Tensor, kind: Tensor, change, seed: int) -> torch.nn.Module:
     y = augment.soft((kind > 0).long(), 2)
     return taught(x, y, change, steps=STEPS, seed=seed)
 
@@ -179,7 +177,10 @@ def measure(name: str, seed: int, amounts: dict[str, float]) -> dict:
         if seed == 0:
             sheet(name, generator, real[0], made)
     everything = parts(name)["train"]
-    recipes["all of the training split"] = (everything.x, everything.kind), augment.moved
+    recipes["all of the training split"] = (
+        (everything.x, everything.kind),
+        augment.moved,
+    )
     figures = {}
     for recipe, ((x, kind), change) in recipes.items():
         p = chances(detector(x, kind, change, seed), test.x)
@@ -242,7 +243,10 @@ def main() -> None:
                 values = [run["figures"][recipe][figure] for run in runs]
                 if None not in values:
                     row[figure] = float(np.mean(values))
-                    row[f"{figure}_min"], row[f"{figure}_max"] = min(values), max(values)
+                    row[f"{figure}_min"], row[f"{figure}_max"] = (
+                        min(values),
+                        max(values),
+                    )
             rows.append(row)
         all_gains += gains(runs, name)
         for generator in GENERATORS:

@@ -86,7 +86,6 @@ class Atoms(Characters):
         return f"Atoms({len(self):,} tokens)"
 
 
-
 VALENCE = {
     **{"C": 4, "N": 3, "O": 2, "S": 6, "P": 5, "B": 3},
     **{"F": 1, "Cl": 1, "Br": 1, "I": 1, "[H]": 1},

@@ -1,4 +1,4 @@
-"""What a detector of lesions is worth: for all, for each group, and as a probability."""
+"""What a detector of lesions is worth: for all, for a group, and as a probability."""
 
 from __future__ import annotations
 

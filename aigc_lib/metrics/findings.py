@@ -18,8 +18,15 @@ from numpy.typing import ArrayLike
 
 from ..arguments import finite, unknown
 
-SIDES, ZONES, LOOKS = ("右肺", "左肺"), ("上野", "中野", "下野"), ("片状影", "积液", "结节")
-SEEN = ("{side}{zone}见{look}，约占该肺{share}%", "{side}{zone}有{look}，占该肺约{share}%")
+SIDES, ZONES, LOOKS = (
+    ("右肺", "左肺"),
+    ("上野", "中野", "下野"),
+    ("片状影", "积液", "结节"),
+)
+SEEN = (
+    "{side}{zone}见{look}，约占该肺{share}%",
+    "{side}{zone}有{look}，占该肺约{share}%",
+)
 CLEAR = ("{side}未见病灶", "{side}没有看到病灶")
 # What no finding can say: a disease, a cause, a course, an advice.
 BEYOND = re.compile(
@@ -85,7 +92,7 @@ def measured(mask: ArrayLike, lungs: ArrayLike, look: str) -> list[Finding]:
     lesion's centre; a share below 1% counts as 1.
 
     Raises:
-        ValueError: other shapes, an unknown look, or a half of the picture without lung.
+        ValueError: other shapes, an unknown look, or a half without a lung.
     """
     mask, lungs = np.asarray(mask, bool), np.asarray(lungs, bool)
     if mask.ndim != 2 or mask.shape != lungs.shape:
@@ -94,7 +101,9 @@ def measured(mask: ArrayLike, lungs: ArrayLike, look: str) -> list[Finding]:
     for side, half in zip(SIDES, (np.s_[:, :middle], np.s_[:, middle:]), strict=True):
         lung, lesion = lungs[half], mask[half] & lungs[half]
         if not lung.any():
-            raise ValueError(f"lungs has none on the side of {side}: is it one picture?")
+            raise ValueError(
+                f"lungs has none on the side of {side}: is it one picture?"
+            )
         if not lesion.any():
             continue
         rows = np.flatnonzero(lung.any(1))

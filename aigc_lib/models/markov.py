@@ -179,7 +179,10 @@ class MarkovText:
                     context = context[1:]
                 if context not in drawers:
                     counts = self.counts[context]
-                    drawers[context] = [*counts], [*itertools.accumulate(counts.values())]
+                    drawers[context] = (
+                        [*counts],
+                        [*itertools.accumulate(counts.values())],
+                    )
                 tokens, ends = drawers[context]
                 token = random.choices(tokens, cum_weights=ends)[0]
                 if token == self.end:

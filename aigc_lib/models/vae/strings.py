@@ -162,7 +162,7 @@ class StringVAE(GenerativeModel):
 
 
 class StringNet(nn.Module):
-    """Two GRUs: tokens (B, T) -> mean, log-variance; tokens and z -> logits (B, T, V)."""
+    """Tokens (B, T) -> mean and log-variance; with z -> logits (B, T, V): two GRUs."""
 
     def __init__(self, signs: int, latent_dim: int, width: int):
         super().__init__()
@@ -187,7 +187,9 @@ class StringNet(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         if hidden is not None:
             read = read.masked_fill(hidden, self.embed.num_embeddings - 1)
-        seen = torch.cat([self.embed(read), z[:, None].expand(-1, read.shape[1], -1)], 2)
+        seen = torch.cat(
+            [self.embed(read), z[:, None].expand(-1, read.shape[1], -1)], 2
+        )
         if state is None:
             state = self.start(z).tanh()[None]
         out, state = self.writer(seen, state.to(seen.dtype))
