@@ -9,6 +9,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
+from ..arguments import at_least
 from .tokenizers import Characters, check_several, check_text
 
 # An atom in brackets or of two letters is one sign, and so is a ring of two digits.
@@ -93,6 +94,11 @@ VALENCE = {
 ORDER = {"-": 1, "=": 2, "#": 3}
 
 
+def is_ring(sign: str) -> bool:
+    """Whether a sign opens or closes a ring."""
+    return sign.strip("%").isdigit()
+
+
 class Writing:
     """A molecule while it is written in Kekulé form: what may come next.
 
@@ -119,7 +125,7 @@ class Writing:
             lost = order if self.here in self.branches else 0
             way_on = self._goes_on(self.branches, rest - lost)
             return left >= order and rest >= 0 and way_on
-        if not begun or (self.order and not sign.strip("%").isdigit()):
+        if not begun or (self.order and not is_ring(sign)):
             return False
         if sign == END:
             return not (self.rings or self.branches or self.last == "(")
@@ -157,6 +163,10 @@ class Writing:
             return True
         return change + sum(self.left[i] for i in set(atoms)) > 0
 
+    def needs(self) -> int:
+        """Return how many signs suffice to close all that is open, and to end."""
+        return 4 * len(self.rings) + len(self.branches) + 4
+
     def add(self, sign: str) -> None:
         """Write ``sign``, which must be allowed."""
         if sign in VALENCE:
@@ -193,19 +203,21 @@ class Valences:
     """A constraint of ``GPT.generate``: only what a molecule can still be made of.
 
     For molecules in Kekulé form, without charges. No atom gets more bonds than its
-    valence, every branch and ring is closed, and nothing leads to where no sign is left
-    to write. Make a new one for every call; rows begin with a line break.
+    valence, and every branch and ring is closed: when no more than ``room`` signs fit,
+    those that are open are closed in time. Make a new one for every call; rows begin
+    with a line break.
 
     Raises:
         ValueError: signs of which no valence is known, such as aromatic or charged
-            atoms.
+            atoms, or ``room`` < 10.
     """
 
-    def __init__(self, tokenizer: Atoms):
-        self.signs = tokenizer.alphabet
+    def __init__(self, tokenizer: Atoms, room: int):
+        self.signs, self.room = tokenizer.alphabet, room
+        at_least(10, room=room)
         for sign in self.signs:
             known = sign in {END, "(", ")"} | ORDER.keys() | VALENCE.keys()
-            if not (known or sign.strip("%").isdigit()):
+            if not (known or is_ring(sign)):
                 raise ValueError(
                     f"tokenizer has {sign!r}, whose valence is not known: write the "
                     "molecules in Kekulé form, without charges"
@@ -219,13 +231,31 @@ class Valences:
             self.rows = [Writing() for _ in tokens]
         new = tokens[:, self.read :].tolist()
         self.read = tokens.shape[1]
-        allowed = torch.zeros(logits.shape, dtype=torch.bool)
-        for row, (molecule, written) in enumerate(zip(self.rows, new, strict=True)):
+        left = self.room + 1 - self.read
+        allowed = []
+        for molecule, written in zip(self.rows, new, strict=True):
             for token in written:
                 if molecule.last != END:
                     molecule.add(self.signs[token])
-            if molecule.last == END:
-                allowed[row] = True
-                continue
-            allowed[row] = torch.tensor([molecule.allows(sign) for sign in self.signs])
-        return logits.masked_fill(~allowed.to(logits.device), -torch.inf)
+            allowed.append(self._allowed(molecule, left))
+        forbidden = ~torch.tensor(allowed).to(logits.device)
+        return logits.masked_fill(forbidden, -torch.inf)
+
+    def _allowed(self, molecule: Writing, left: int) -> list[bool]:
+        """Return for each sign whether it may come, with room for ``left`` of them."""
+        if molecule.last == END:
+            return [sign == END for sign in self.signs]
+        found = [molecule.allows(sign) for sign in self.signs]
+        if left <= molecule.needs():
+            closing = [
+                good and (sign in (END, ")") or sign in molecule.rings)
+                for sign, good in zip(self.signs, found, strict=True)
+            ]
+            if any(closing):
+                return closing
+            # an atom with bonds to spare: the next sign can close something
+            return [
+                good and VALENCE.get(sign, 0) > 2
+                for sign, good in zip(self.signs, found, strict=True)
+            ]
+        return found
