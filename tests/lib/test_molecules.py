@@ -253,7 +253,7 @@ def test_the_vae_learns_a_few_strings_and_walks_between_them():
     texts = ["CCO", "c1ccccc1", "CCCCN", "CC(C)=O"] * 8
     torch.manual_seed(0)
     model = StringVAE(Atoms.train(texts), 12, 8, 48, hidden_share=0.0, beta=0.01)
-    aigc.fit(model, model.rows(texts), steps=150, batch_size=16, ema=0.9)
+    aigc.fit(model, model.rows(texts), steps=300, batch_size=16, ema=0.9)
     assert model.decode(model.encode(texts[:4]), temperature=0) == texts[:4]
     assert all(
         map(set(texts).__contains__, model.sample(3, seed=0, temperature=0))

@@ -29,7 +29,8 @@ class Phantoms(NamedTuple):
     """``x`` (N, 1, 28, 28) uint8; ``y`` (N,) int64: 1 with a lesion.
 
     ``kind`` (N,) numbers ``KINDS``, -1 without a lesion; ``large`` (N,) bool tells a
-    large body from a small one; ``mask`` (N, 28, 28) bool is where the lesion is.
+    large body from a small one; ``mask`` and ``lungs`` (N, 28, 28) bool are where the
+    lesion is, and the lungs.
     """
 
     x: Tensor
@@ -37,6 +38,7 @@ class Phantoms(NamedTuple):
     kind: Tensor
     large: Tensor
     mask: Tensor
+    lungs: Tensor
 
 
 def phantoms(
@@ -64,13 +66,13 @@ def phantoms(
         _chests(random, kinds[i : i + PART], large[i : i + PART])
         for i in range(0, n, PART)
     ]
-    pictures, masks = (np.concatenate(part) for part in zip(*parts, strict=True))
+    pictures, *masks = (np.concatenate(part) for part in zip(*parts, strict=True))
     return Phantoms(
         torch.from_numpy(pictures)[:, None],
         torch.from_numpy(sick.astype(np.int64)),
         torch.from_numpy(kinds.astype(np.int64)),
         torch.from_numpy(large),
-        torch.from_numpy(masks),
+        *map(torch.from_numpy, masks),
     )
 
 
@@ -86,8 +88,8 @@ def _blurred(pictures: Array, width: float) -> Array:
 
 def _chests(
     random: np.random.Generator, kinds: Array, large: Array
-) -> tuple[Array, Array]:
-    """Draw chests: pictures (N, 28, 28) uint8, and where their lesions are."""
+) -> tuple[Array, Array, Array]:
+    """Draw chests: pictures (N, 28, 28) uint8; where lesions are, and lungs."""
     n = len(kinds)
 
     def between(low: float, high: float) -> Array:
@@ -127,7 +129,7 @@ def _chests(
     picture = _blurred(picture, 0.5)
     picture += np.where(large, 0.035, 0.02) * spread()  # and lets fewer rays through
     picture = between(0.9, 1.1) * picture + between(-0.03, 0.03) + 0.08
-    return (255 * picture).clip(0, 255).astype(np.uint8), lesion > 0.04
+    return (255 * picture).clip(0, 255).astype(np.uint8), lesion > 0.04, air > 0.5
 
 
 # ---- lesions: how much harder for rays each place becomes, before the lung cuts them

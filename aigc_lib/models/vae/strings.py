@@ -93,16 +93,16 @@ class StringVAE(GenerativeModel):
 
     def training_step(self, batch: Tensor, update: Update) -> None:
         """The negative bound of the strings (B, T), KL term weighted."""
-        longest = int((batch != self.end).sum(1).max()) + 1
+        lengths = (batch != self.end).sum(1)  # and the end is there
+        longest = int(lengths.max()) + 1
         batch = batch[:, :longest]
-        mu, log_var = self.net.encode(batch)
+        mu, log_var = self.net.encode(batch, lengths)
         read = torch.cat([torch.full_like(batch[:, :1], self.end), batch[:, :-1]], 1)
         hidden = torch.rand(read.shape, device=read.device) < self.hidden_share
         logits, _ = self.net.decode(read, reparameterize(mu, log_var), hidden=hidden)
         nats = cross_entropy(logits.mT, batch, reduction="none")  # (B, T)
         # the first end counts, what fills up does not
-        counted = (batch != self.end).long().cumsum(1)
-        counted = torch.arange(longest, device=batch.device) <= counted[:, -1:]
+        counted = torch.arange(longest, device=batch.device) <= lengths[:, None]
         rate = kl_to_standard_normal(mu, log_var).mean()
         self.steps_done += 1
         weight = self.beta * (self.steps_done / self.warm_up).clamp(max=1)
@@ -115,7 +115,8 @@ class StringVAE(GenerativeModel):
             ValueError: as ``rows``.
         """
         with self.for_sampling("net") as net, torch.inference_mode():
-            return net.encode(self.rows(texts).to(self.device))[0]
+            rows = self.rows(texts).to(self.device)
+            return net.encode(rows, (rows != self.end).sum(1))[0]
 
     def decode(
         self, z: Tensor, *, temperature: float = 1.0, seed: int | None = None
@@ -173,9 +174,11 @@ class StringNet(nn.Module):
         self.writer = nn.GRU(READ + latent_dim, width, batch_first=True)
         self.leave = nn.Linear(width, signs)
 
-    def encode(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        _, state = self.reader(self.embed(tokens))
-        mu, log_var = self.code(state[0]).float().chunk(2, 1)
+    def encode(self, tokens: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Read rows as far as ``lengths`` (B,) go: what fills them up says nothing."""
+        states, _ = self.reader(self.embed(tokens))
+        last = states[torch.arange(len(tokens), device=tokens.device), lengths]
+        mu, log_var = self.code(last).float().chunk(2, 1)
         return mu, log_var.clamp(-12, 6)
 
     def decode(
