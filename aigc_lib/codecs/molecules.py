@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import at_least
-from .tokenizers import Characters, check_several, check_text
+from .tokenizers import KINDS, Characters, check_several, check_text
 
 # An atom in brackets or of two letters is one sign, and so is a ring of two digits.
 SIGN = re.compile(r"\[[^\[\]]+\]|Br|Cl|%\d\d|[BCNOSPFIbcnosp]|[-=#$:/\\().*~0-9]")
@@ -86,6 +86,8 @@ class Atoms(Characters):
     def __repr__(self) -> str:
         return f"Atoms({len(self):,} tokens)"
 
+
+KINDS["atoms"] = Atoms
 
 VALENCE = {
     **{"C": 4, "N": 3, "O": 2, "S": 6, "P": 5, "B": 3},
