@@ -1,9 +1,10 @@
 """Molecules as strings: what is valid, different, new, and like those learned from.
 
 A grammar that counts valences, Markov chains, a VAE of strings and a GPT, which learn
-from the same 150,000 molecules of MOSES, in Kekulé form. GPT and VAE learn for
-minutes of one thread: a number of steps, whose processor time is told. Each writes ``N`` strings, judged by RDKit. The GPT also writes
-under the rule that no valence is exceeded and no ring stays open. Three seeds.
+from the same 150,000 molecules of MOSES, in Kekulé form. GPT and VAE take a number of
+steps, whose processor time is told, on one thread. Each writes ``N`` strings, judged by
+RDKit. The GPT also writes under the rule that no valence is exceeded and no ring stays
+open. Three seeds.
 ``STEPS=20 N=100 LEARN=2000`` is a quick try.
 """
 

@@ -258,5 +258,9 @@ def drawn(
     legends = [*islice((*legends, *[""] * len(molecules)), len(molecules))]
     draw = _rdkit().parts[3]
     return draw.MolsToGridImage(
-        molecules, columns, size, legends=legends, returnPNG=False
+        molecules,
+        molsPerRow=columns,
+        subImgSize=size,
+        legends=legends,
+        returnPNG=False,  # by name: in a notebook RDKit puts another function here
     )
