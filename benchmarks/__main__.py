@@ -62,6 +62,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "credit",
     "credit_bias",
     "molecules",
+    "molecule_baselines",
     "xrays",
     "generated_texts",
     "compliance",
