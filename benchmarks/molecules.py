@@ -3,7 +3,7 @@
 A grammar that counts valences, and a GPT that learns from 150,000 molecules of MOSES in
 Kekulé form: a number of steps, whose processor time is told, on one thread. Each writes
 ``N`` strings, judged by RDKit. The GPT also writes under the rule that no valence is
-exceeded and no ring stays open. Three seeds; ``molecule_baselines`` has the other models.
+exceeded and no ring stays open. Three seeds. ``molecule_baselines`` has other models.
 ``STEPS=20 N=100 LEARN=2000`` is a quick try.
 """
 
