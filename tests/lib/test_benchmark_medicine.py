@@ -32,7 +32,7 @@ def test_balanced_repeats_and_joined_adds():
     x, kind = xrays.balanced(real)
     assert torch.bincount(kind).tolist() == [4, 4, 4]
     assert set(x.flatten().tolist()) == set(range(6))
-    x, kind = xrays.joined(real, torch.full((9, 1, 1, 1), -1.0), 0.5)
+    x, kind = xrays.joined(real, torch.full((3, 1, 1, 1), -1.0))
     assert x[6:].flatten().tolist() == [-1] * 3
     assert kind[6:].tolist() == [0, 1, 2]
 
