@@ -26,7 +26,7 @@ from benchmarks.molecules import (
 )
 from benchmarks.record import in_turns, record
 
-VAE_STEPS = max(1, STEPS * 2 // 5)  # each takes longer
+VAE_STEPS = max(1, STEPS * 3 // 10)  # each takes longer
 ORDERS = (3, 6, 9)
 CHAINS = {f"Markov chain of order {order}": order for order in ORDERS}
 

@@ -27,7 +27,7 @@ from aigc_lib.metrics.intervals import proportion_interval
 from aigc_lib.models import GPT
 from benchmarks.record import ROOT, in_turns, record, seeds, summary
 
-STEPS, N = int(os.environ.get("STEPS", 800)), int(os.environ.get("N", 10_000))
+STEPS, N = int(os.environ.get("STEPS", 1_100)), int(os.environ.get("N", 10_000))
 SEEDS, LOOKED_AT = seeds(3), 2_000
 LEARN = int(os.environ.get("LEARN", 150_000))
 ROOM = 58
