@@ -11,7 +11,7 @@ from ..metrics.detection import scaled
 from ._result import Unfinished, checker, choices, require
 
 STRINGS = ("C1CC1", "FC(F)(F)F", "c1cccc1", "CC(C)(C)(C)C", "C1CC2CC1", "N#N")
-LEARN, JUDGE, FLOOR = 400, 2_000, 0.865
+LEARN, JUDGE, FLOOR = 400, 2_000, 0.86
 
 
 @checker("六个都对，和 RDKit 读的一致")

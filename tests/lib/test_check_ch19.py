@@ -47,18 +47,20 @@ def auc(p, y, ties=0.5, turned=False):
     return 1 - found if turned else found
 
 
-def balanced(x, y, kind):
-    rows = [torch.arange(len(x))[kind == -1]]
-    for k in range(3):
-        own = (kind == k).nonzero()[:, 0]
-        rows.append(own.repeat(140 // len(own) + 1)[:140])
-    rows = torch.cat(rows)
-    labels = augment.soft(y[rows], 2)
-    nets = [
-        taught(x[rows], labels, augment.moved, steps=500, seed=seed)
-        for seed in range(3)
-    ]
-    return lambda z: torch.tensor(np.mean([chances(net, z) for net in nets], 0))
+def enough_steps(x, y, kind):
+    def change(pictures, labels, generator):
+        return augment.shifted(pictures, 1, generator), labels
+
+    net = taught(x, augment.soft(y, 2), change, steps=500)
+    moves = [(i, j) for i in (-1, 0, 1) for j in (-1, 0, 1)]
+    return lambda z: torch.tensor(
+        np.mean([chances(net, z.roll(move, (2, 3))) for move in moves], 0)
+    )
+
+
+def too_few_steps(x, y, kind):
+    net = taught(x, augment.soft(y, 2), augment.moved, steps=60)
+    return lambda z: torch.tensor(chances(net, z))
 
 
 def value(s, c, share):
@@ -85,7 +87,8 @@ CASES = [
     ("auc", auc, None),
     ("auc", lambda p, y: auc(p, y, ties=0), "并列"),
     ("auc", lambda p, y: auc(p, y, turned=True), "反了"),
-    ("detector", balanced, None),
+    ("detector", enough_steps, None),
+    ("detector", too_few_steps, "先看最低"),
     ("detector", lambda x, y, kind: lambda z: torch.zeros(len(z)), "底线"),
     ("detector", lambda x, y, kind: lambda z: torch.zeros(len(z), 2), "形状"),
     ("detector", lambda x, y, kind: 3, "返回一个函数"),
