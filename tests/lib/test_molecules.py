@@ -175,22 +175,20 @@ def test_no_molecule_is_forbidden(seed):
     [
         ("C", [")"]),
         ("C(", ["(", ")", END, "1"]),
-        ("F", ["C=", "(C"]),
         ("CC1", [END, "1", "F"]),
-        ("C1C", ["1", "F"]),
+        ("C1C", ["1", "F"]),  # a ring of two, and no way on
         ("O=C", ["#"]),
+        ("C1CC(F)(F)", [")"]),
     ],
 )
 def test_what_would_end_badly_is_forbidden_in_time(begun, forbidden):
-    for ending in forbidden:
-        molecule = Writing()
-        for sign in signs(begun):
-            molecule.add(sign)
-        first = END if ending == END else signs(ending)[0]
-        if ending in ("C=", "(C"):  # fluorine has one bond: nothing more than it
-            molecule.add("C")
-            continue
-        assert not molecule.allows(first), (begun, ending)
+    molecule = Writing()
+    for sign in signs(begun):
+        assert molecule.allows(sign)
+        molecule.add(sign)
+    for sign in forbidden:
+        assert not molecule.allows(sign), (begun, sign)
+    assert any(map(molecule.allows, ("C", END)))
 
 
 def test_kekule_is_the_same_molecule_without_small_letters():
@@ -255,9 +253,6 @@ def test_the_vae_learns_a_few_strings_and_walks_between_them():
     model = StringVAE(Atoms.train(texts), 12, 8, 48, hidden_share=0.0, beta=0.01)
     aigc.fit(model, model.rows(texts), steps=300, batch_size=16, ema=0.9)
     assert model.decode(model.encode(texts[:4]), temperature=0) == texts[:4]
-    assert all(
-        map(set(texts).__contains__, model.sample(3, seed=0, temperature=0))
-    ) or (chemistry.judge(model.sample(20, seed=0), [])["valid"] > 0)
     assert model.sample(5, seed=1) == model.sample(5, seed=1)
 
 
