@@ -6,6 +6,7 @@ import operator
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Self
 
@@ -301,6 +302,7 @@ def _single(tokens: Tensor, end: str) -> int:
 
 Tokenizer = Characters | BytePairs
 KINDS = {"characters": Characters, "byte_pairs": BytePairs}
+ELSEWHERE = {"atoms": "molecules"}  # kinds whose modules import this one
 
 
 def tokenizer_from(state: dict[str, Any]) -> Tokenizer:
@@ -309,6 +311,8 @@ def tokenizer_from(state: dict[str, Any]) -> Tokenizer:
     Raises:
         ValueError: an unknown kind.
     """
+    if state.get("kind") in ELSEWHERE:
+        import_module(f"{__package__}.{ELSEWHERE[state['kind']]}")  # adds itself
     if state.get("kind") not in KINDS:
         raise unknown("kind", state.get("kind"), KINDS)
     return KINDS[state["kind"]](**{k: v for k, v in state.items() if k != "kind"})

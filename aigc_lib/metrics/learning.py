@@ -13,15 +13,15 @@ from torch.optim.lr_scheduler import OneCycleLR
 from ..arguments import at_least
 
 
-def small_classifier() -> nn.Sequential:
-    """Pictures (N, 1, 28, 28) -> logits (N, 10), through two layers of stride 2."""
+def small_classifier(classes: int = 10) -> nn.Sequential:
+    """Pictures (N, 1, 28, 28) -> logits (N, classes), by two layers of stride 2."""
     return nn.Sequential(
         nn.Conv2d(1, 16, 5, stride=2, padding=2),
         nn.ReLU(),
         nn.Conv2d(16, 32, 3, stride=2, padding=1),  # (N, 32, 7, 7)
         nn.ReLU(),
         nn.Flatten(),
-        nn.Linear(32 * 7 * 7, 10),
+        nn.Linear(32 * 7 * 7, classes),
     )
 
 
@@ -33,7 +33,7 @@ def taught(
     steps: int = 300,
     seed: int = 0,
 ) -> nn.Module:
-    """Train a small classifier on pictures x (N, 1, 28, 28) and labels y (N, 10).
+    """Train a small classifier on pictures x (N, 1, 28, 28) and labels y (N, K).
 
     ``change(x, y, generator)`` alters every batch, as ``data.augment.moved`` does. The
     same steps and rates whatever it learns from, so that only the pictures differ.
@@ -48,12 +48,12 @@ def taught(
         raise ValueError(
             f"x is {tuple(x.shape)} {x.dtype}: give (N, 1, 28, 28), x / 127.5 - 1"
         )
-    if y.shape != (len(x), 10):
-        raise ValueError(f"y has shape {tuple(y.shape)}: give {(len(x), 10)}, one-hot")
+    if y.dim() != 2 or len(y) != len(x) or y.shape[1] < 2:
+        raise ValueError(f"y has shape {tuple(y.shape)}: give ({len(x)}, K), one-hot")
     source = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)
-        net = small_classifier()
+        net = small_classifier(y.shape[1])
     optimizer = AdamW(net.parameters(), weight_decay=0.05)
     schedule = OneCycleLR(optimizer, 5e-3, total_steps=steps)
     for _ in range(steps):

@@ -40,6 +40,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .vae.flow_prior import FlowPriorVAE
     from .vae.pictures import MapVAE
     from .vae.ranking import MultVAE
+    from .vae.strings import StringVAE
     from .vae.tabular import TVAE
     from .wavenet import WaveNet
 
@@ -57,6 +58,7 @@ _HOMES = {
     "ConditionalVAE": "vae.conditional",
     "FlowPriorVAE": "vae.flow_prior",
     "VAEGAN": "vae.adversarial",
+    "StringVAE": "vae.strings",
     "TVAE": "vae.tabular",
     "MultVAE": "vae.ranking",
     "DDPM": "diffusion",
@@ -173,6 +175,7 @@ __all__ = [
     "SASRec",
     "SeriesFlow",
     "SoundClassifier",
+    "StringVAE",
     "StyleGAN",
     "TableFlow",
     "TextClassifier",

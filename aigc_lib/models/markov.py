@@ -1,4 +1,4 @@
-"""A Markov chain of melodies: the next note by those just before it."""
+"""Markov chains: the next note, or the next token, by those just before it."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Hashable, Iterable, Sequence
+from random import Random
 from typing import NamedTuple
 
-from ..arguments import finite, whole
+from ..arguments import at_least, finite, whole
 from ..codecs.piece import METRES, Piece
 
 END = "end"
@@ -135,4 +136,57 @@ class MarkovMelody:
             steps.append(event.steps)
             pitches.append(event.pitch)
             place = (event.place + event.steps) % piece.bar_steps
+        return found
+
+
+class MarkovText:
+    """Tokens by the ``order`` before them: the longest context that was seen decides.
+
+    Texts begin and end with ``end``, a token. A context that no text had is cut from
+    its far end until one had it (Katz 1987, without his discounts): so nothing is drawn
+    that never followed.
+
+    Raises:
+        ValueError: ``order`` below 0, or no texts.
+    """
+
+    def __init__(self, texts: Iterable[Sequence[int]], *, order: int, end: int):
+        self.order, self.end = whole("order", order, 0), end
+        self.counts: dict[tuple[int, ...], Counter] = {}
+        for text in texts:
+            line = [end] * order + [*text, end]
+            for i in range(order, len(line)):
+                for k in range(order + 1):
+                    context = tuple(line[i - k : i])
+                    self.counts.setdefault(context, Counter())[line[i]] += 1
+        if not self.counts:
+            raise ValueError("texts is empty: give at least one")
+
+    def sample(self, n: int, *, seed: int = 0, longest: int = 100) -> list[list[int]]:
+        """Write ``n`` texts of at most ``longest`` tokens.
+
+        Raises:
+            ValueError: ``n`` or ``longest`` < 1, or a negative seed.
+        """
+        at_least(1, n=n, longest=longest)
+        random, found = Random(whole("seed", seed, 0)), []
+        drawers: dict[tuple[int, ...], tuple[list[int], list[int]]] = {}
+        for _ in range(n):
+            line = [self.end] * self.order
+            while len(line) < self.order + longest:
+                context = tuple(line[len(line) - self.order :])
+                while context not in self.counts:
+                    context = context[1:]
+                if context not in drawers:
+                    counts = self.counts[context]
+                    drawers[context] = (
+                        [*counts],
+                        [*itertools.accumulate(counts.values())],
+                    )
+                tokens, ends = drawers[context]
+                token = random.choices(tokens, cum_weights=ends)[0]
+                if token == self.end:
+                    break
+                line.append(token)
+            found.append(line[self.order :])
         return found

@@ -1,0 +1,80 @@
+"""Parts of the benchmarks of chapter 19: who learns from what."""
+
+import numpy as np
+import pytest
+import torch
+
+from benchmarks import molecules, xrays
+
+
+def test_a_tenth_is_one_of_each_kind_and_another_one_each_seed():
+    train = xrays.parts("phantoms")["train"]
+    x, kind = xrays.tenth("phantoms", 0)
+    for k in range(4):
+        assert (kind == k).sum() == round(0.1 * int((train.kind == k).sum()))
+    other, _ = xrays.tenth("phantoms", 1)
+    assert not torch.equal(x, other)
+    seen = {picture.numpy().tobytes() for picture in train.x}
+    assert all(picture.numpy().tobytes() in seen for picture in x)
+
+
+def test_splits_of_phantoms_share_no_picture():
+    parts = xrays.parts("phantoms")
+    seen = [{x.numpy().tobytes() for x in part.x} for part in parts.values()]
+    assert not seen[0] & seen[1]
+    assert not seen[0] & seen[2]
+    assert not seen[1] & seen[2]
+    assert set(parts["test"].group) == {"large body", "small body"}
+
+
+def test_balanced_repeats_and_joined_adds():
+    real = torch.arange(6.0).view(6, 1, 1, 1), torch.tensor([0, 0, 0, 0, 1, 2])
+    x, kind = xrays.balanced(real)
+    assert torch.bincount(kind).tolist() == [4, 4, 4]
+    assert set(x.flatten().tolist()) == set(range(6))
+    x, kind = xrays.joined(real, torch.full((3, 1, 1, 1), -1.0))
+    assert x[6:].flatten().tolist() == [-1] * 3
+    assert kind[6:].tolist() == [0, 1, 2]
+
+
+def test_gains_are_paired_by_seed():
+    ways = {
+        name: {"auc": 0.5}
+        for name in (
+            *("flow", "VAE", "flips and shifts", "rare ones more often", "as they are"),
+            *("shifts", "all of the training split"),
+        )
+    }
+    runs = [
+        {"figures": ways | {"flow": {"auc": 0.5 + gain}}} for gain in (0.1, 0.2, 0.3)
+    ]
+    found = xrays.gains(runs, "x")
+    flow = [g for g in found if (g["recipe"], g["against"]) == ("flow", "shifts")]
+    assert not flow
+    (flow,) = [g for g in found if g["recipe"] == "flow" and "flips" in g["against"]]
+    assert flow["gain"] == pytest.approx(0.2)
+    assert flow["from"] < 0.1
+    assert flow["to"] > 0.3
+
+
+def test_rows_of_molecules_keep_the_seeds_apart(monkeypatch):
+    monkeypatch.setattr(molecules, "N", 100)
+    runs = {"a": [{"b": {"valid": share}} for share in (0.9, 1.0, 0.95)]}
+    (row,) = molecules.summarised(runs)
+    assert (row["method"], row["valid"]) == ("b", 0.95)
+    assert (row["valid_min"], row["valid_max"]) == (0.9, 1.0)
+    assert row["valid_interval"][0] < 285 / 300 < row["valid_interval"][1]
+
+
+def test_what_is_judged_is_compared_with_held_out_ones(monkeypatch):
+    real = ["CCO", "c1ccccc1", "CCN"]
+    from aigc_lib.metrics import molecules as chemistry
+
+    facts = {"properties": chemistry.properties(real), "scaffolds": {"c1ccccc1"}}
+    monkeypatch.setattr(molecules, "references", lambda: facts)
+    monkeypatch.setattr(molecules, "known", lambda: frozenset(["CCO"]))
+    found = molecules.judged([*real, "C1CC1", "C(("], 1.0, 2.0)
+    assert found["valid"] == 0.8
+    assert found["new"] == 0.75
+    assert found["new_scaffolds"] == 0.5  # of two with a ring
+    assert np.isfinite(found["distance"])
