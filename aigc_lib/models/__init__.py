@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .gan.growing import GrowingGAN
     from .gan.style import StyleGAN
     from .gan.tabular import CTGAN
+    from .lips import LipSync
     from .ranking import EASE, ItemKNN, Lately, Popularity
     from .recogniser import SoundClassifier
     from .recurrent import DeepAR
@@ -30,6 +31,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .transformer.encoder import MaskedLM, TextClassifier
     from .transformer.gpt import GPT
     from .transformer.gpt2 import load_gpt2
+    from .transformer.levels import LevelWriter
     from .transformer.pairs import PairEncoder
     from .transformer.preference import DPO
     from .transformer.ranking import SASRec
@@ -80,6 +82,8 @@ _HOMES = {
     "Popularity": "ranking",
     "SoundClassifier": "recogniser",
     "DeepAR": "recurrent",
+    "LevelWriter": "transformer.levels",
+    "LipSync": "lips",
     "load_bert": "transformer.bert",
     "load_gpt2": "transformer.gpt2",
     "WaveNet": "wavenet",
@@ -160,6 +164,8 @@ __all__ = [
     "ItemKNN",
     "Lately",
     "LatentFlow",
+    "LevelWriter",
+    "LipSync",
     "MapVAE",
     "MaskedLM",
     "MultVAE",
