@@ -1,15 +1,28 @@
-"""A level of Sokoban that is played in the page: keyboard, buttons, undo, reset."""
+"""What can be played in a page: a level of Sokoban, a face that follows a sound.
+
+No script is loaded from elsewhere: pages work without a network.
+"""
 
 from __future__ import annotations
 
+import base64
 import html
+import io
 import json
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
+import torch
+from scipy.io import wavfile
+from torch import Tensor
+
+from .arguments import finite
 from .codecs.levels import SokobanLevel
+from .codecs.sound import SAMPLE_RATE
+from .codecs.spectrum import HOP
 from .simulators.sokoban import Sokoban
+from .simulators.speech import FRAME
 
 NUMBERS = count(1)
 STYLE = """
@@ -122,3 +135,79 @@ def playable(levels: Sequence[SokobanLevel], limit: int = 50_000) -> Any:
         f'<output aria-live="polite"></output>{buttons}</div></div>'
         f"<script>{SCRIPT % (json.dumps(name), data)}</script>"
     )
+
+
+FACE = (
+    '<svg viewBox="0 0 120 120" role="img" aria-label="{alt}">'
+    '<circle cx="60" cy="60" r="46" fill="#ffd8a8" stroke="#333" stroke-width="2"/>'
+    '<circle cx="44" cy="50" r="4"/><circle cx="76" cy="50" r="4"/>'
+    '<ellipse class="mouth" cx="60" cy="80" rx="{rx:.1f}" ry="{ry:.1f}" '
+    'fill="#862e2e"/>'
+    '<rect x="4" y="2" width="{wide}" height="18" rx="4" fill="#212529"/>'
+    '<text x="8" y="15" font-size="11" fill="#fff">{label}</text></svg>'
+)
+DISCLOSURE = "AI 生成"
+
+
+def lips(opening: float, spread: float) -> tuple[float, float]:
+    """Half the width and height of the mouth drawn for opening and spread, 0 to 1."""
+    return 8 + 12 * float(spread), 1 + 14 * float(opening)
+
+
+def face(opening: float, spread: float, label: str = DISCLOSURE) -> str:
+    """Draw a face as SVG; ``label`` in its corner says what made it.
+
+    Raises:
+        ValueError: an empty label, or a mouth that is not from 0 to 1.
+    """
+    if not label.strip():
+        raise ValueError("label is empty: a made face has to say so, give a text")
+    finite("opening", opening, least=0, most=1)
+    finite("spread", spread, least=0, most=1)
+    rx, ry = lips(opening, spread)
+    wide = 8 + sum(11 if ord(c) > 255 else 7 for c in label)
+    text = html.escape(label, quote=True)
+    return FACE.format(rx=rx, ry=ry, label=text, alt=f"一张脸，标着：{text}", wide=wide)
+
+
+def speaking(sound: Tensor, mouths: Tensor, label: str = DISCLOSURE) -> Any:
+    """Show a face whose mouth follows a sound: (T,) at 8 kHz, (F, 2) every 8 ms.
+
+    The mouth is where the player of the sound is; the label stays in the picture.
+
+    Raises:
+        ValueError: no sound and mouths of one length, or an empty label.
+    """
+    from IPython.display import HTML  # only notebooks show it
+
+    if sound.ndim != 1 or mouths.shape != (len(sound) // HOP + 1, 2):
+        raise ValueError(
+            f"sound {tuple(sound.shape)}, mouths {tuple(mouths.shape)}: give (T,) and "
+            f"(T // {HOP} + 1, 2)"
+        )
+    wav = io.BytesIO()
+    samples = (sound.clamp(-1, 1) * 32_767).round().to(torch.int16).cpu().numpy()
+    wavfile.write(wav, SAMPLE_RATE, samples)
+    data = base64.b64encode(wav.getvalue()).decode()
+    shapes = [[round(v, 1) for v in lips(*row)] for row in mouths.tolist()]
+    name = f"face-{next(NUMBERS)}"
+    script = FOLLOW % (json.dumps(name), json.dumps(shapes), FRAME)
+    return HTML(
+        f'<div id="{name}" style="max-width:12rem;margin:0 auto;text-align:center">'
+        f"{face(0.0, 0.5, label)}"
+        f'<audio controls style="width:100%" src="data:audio/wav;base64,{data}">'
+        f"</audio></div><script>{script}</script>"
+    )
+
+
+FOLLOW = """
+((root, shapes, frame) => {
+  const audio = root.querySelector("audio"), mouth = root.querySelector(".mouth");
+  const draw = () => {
+    const at = Math.min(shapes.length - 1, Math.round(audio.currentTime / frame));
+    mouth.setAttribute("rx", shapes[at][0]); mouth.setAttribute("ry", shapes[at][1]);
+    if (!audio.paused) requestAnimationFrame(draw);
+  };
+  audio.addEventListener("play", draw); audio.addEventListener("seeked", draw);
+})(document.getElementById(%s), %s, %s);
+"""

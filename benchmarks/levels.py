@@ -316,7 +316,7 @@ def main() -> None:
     for name in names:
         runs = [part[name] for part in parts]
         row = {"way": name} | summary(runs)
-        if name != "room, held":
+        if name != "room, held" and len(parts) > 1:
             base = [part["room, held"]["solved_new"] for part in parts]
             gain = student_gain(base, [run["solved_new"] for run in runs])
             row |= {"gain": gain.mean, "gain_interval": [gain.low, gain.high]}

@@ -234,8 +234,8 @@ def test_what_is_held_keeps_the_form_whatever_the_weights(order):
     assert sum(not sokoban_faults(rows) for rows in free) < 10
     if order == "room":
         for rows, well in zip(made, good, strict=True):
-            if well and "*" not in "".join(rows):
-                game = Sokoban(SokobanLevel(rows))
+            game = Sokoban(SokobanLevel(rows)) if well else None
+            if well and "*" not in "".join(rows) and not game.goals & ~game.floor:
                 assert game.bound(game.boxes) < FAR
     again = model.codec.decode(model.sample(40, seed=2, temperature=2.0))
     assert again == made
