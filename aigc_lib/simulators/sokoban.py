@@ -106,6 +106,33 @@ class Room:
         at = {int(goal): squares[box] for box, goal in zip(rows, columns, strict=True)}
         return int(cost[rows, columns].sum()), tuple(at[k] for k in sorted(at))
 
+    def starts(self, goal: int) -> dict[int, int]:
+        """Return from where a lone box comes to the square ``goal``, and with whom.
+
+        By the square of the box: the squares of the player from which it can be done,
+        found by pulling. Other boxes can only be in the way, so that a level in which
+        some box has no goal of its own with the player there has no solution.
+        """
+        found, todo = {goal: self.floor & ~(1 << goal)}, []
+        left = found[goal]
+        while left:  # whoever pushes it there stands on one of its sides
+            region = self.reach(lowest(left), 1 << goal)
+            left &= ~region
+            todo.append((goal, region))
+        seen = {(goal, lowest(region)) for _, region in todo}
+        while todo:
+            square, region = todo.pop()
+            for step in self.steps.values():
+                before, stand = square - step, square - 2 * step
+                if not region >> before & 1 or not self.floor >> stand & 1:
+                    continue
+                there = self.reach(1 << stand, 1 << before)
+                if (before, lowest(there)) not in seen:
+                    seen.add((before, lowest(there)))
+                    found[before] = found.get(before, 0) | there
+                    todo.append((before, there))
+        return found
+
     def bound(self, boxes: int) -> int:
         """Return a lower bound of the pushes; ``FAR`` or more where there is no way."""
         cost = self.distances[list(bits(boxes))]

@@ -14,7 +14,7 @@ from torch import Tensor
 from ...arguments import whole
 from ...codecs.level_tokens import LevelCodec
 from ...codecs.levels import SokobanLevel, turned
-from ...simulators.sokoban import FAR, Room, Sokoban, bits, lowest
+from ...simulators.sokoban import Room, Sokoban, bits, lowest
 from .gpt import GPT
 
 
@@ -142,9 +142,10 @@ class Held:
 
     While the room is written it counts: no more goals (and boxes and players, in the
     order "rows") than a level has, and so many that the rest still has place. In the
-    order "room" the box of a goal stands on a square from which it can be pushed to
-    that goal on the empty floor, not frozen beside those already there, and the player
-    on floor from where some box can be pushed.
+    order "room" the box of a goal stands where it could be brought to that goal if it
+    were the only box, by a player who can do so for all boxes before it, and not frozen
+    beside these; the player stands in such a place, from where some box can be pushed.
+    Each of these is necessary for a solution, none searches for one.
     """
 
     def __init__(self, codec: LevelCodec):
@@ -153,7 +154,7 @@ class Held:
         self.wanted = torch.tensor(list(wanted.values()))
         counts = np.stack([(codec.tiles == tile).sum(1) for tile in wanted], 1)
         self.counts = torch.from_numpy(counts)  # (places, kinds)
-        self.rooms: list[Room] = []
+        self.plans: list[Plan] = []
 
     def __call__(self, tokens: Tensor, logits: Tensor) -> Tensor:
         """Forbid what breaks the form: tokens (B, T), logits (B, V)."""
@@ -165,61 +166,74 @@ class Held:
             room = codec.pack * (codec.packs - done - 1)
             fits = (left >= 0).all(-1) & (left.sum(-1) <= room)
             allowed[:, : codec.places] = fits.to(allowed.device)
+            return logits.masked_fill(~allowed, -math.inf)
+        if done == codec.packs:
+            self.plans = [Plan(codec, inner) for inner in codec.squares(tokens)]
         else:
-            if done == codec.packs:
-                self.rooms = [room_of(codec, row) for row in codec.squares(tokens)]
-            for k, row in enumerate(tokens.tolist()):
-                placed = [t - codec.places for t in row[1 + codec.packs :]]
-                for square in self.squares(self.rooms[k], placed):
-                    allowed[k, codec.places + square] = True
-            hopeless = ~allowed.any(1)  # then anything: the filter will see it
-            allowed[hopeless, codec.places : codec.first] = True
+            for plan, token in zip(self.plans, tokens[:, -1].tolist(), strict=True):
+                plan.place(token - codec.places)
+        for k, plan in enumerate(self.plans):
+            for place in plan.choices():
+                allowed[k, codec.places + place] = True
         return logits.masked_fill(~allowed, -math.inf)
 
-    def squares(self, room: Room, placed: list[int]) -> list[int]:
-        """The inner squares where the next box, or at last the player, may stand."""
-        codec, size = self.codec, self.codec.size
-        outer = [(p // codec.inner + 1) * size + p % codec.inner + 1 for p in placed]
-        boxes = sum(1 << p for p in set(outer))
-        part = room.floor if not outer else part_of(room, outer[0])
-        free = part & ~boxes
-        goal = len(placed)
-        if goal < codec.boxes:
-            free &= ~room.goals  # as in the levels that were learned
-            near = room.distances[:, goal] < FAR
+
+class Plan:
+    """One room with the boxes placed so far, as inner squares of a codec."""
+
+    def __init__(self, codec: LevelCodec, inner: np.ndarray):
+        grid = np.zeros((codec.size, codec.size), dtype=np.int64)
+        grid[1:-1, 1:-1] = inner.reshape(codec.inner, codec.inner)
+        walls, goals = (
+            sum(1 << int(k) for k in np.flatnonzero(grid.ravel() == tile))
+            for tile in (0, 2)
+        )
+        self.codec, self.boxes = codec, 0
+        self.room = Room(walls, goals, codec.size, codec.size)
+        self.players = self.room.floor  # from where all boxes so far can be brought
+        self.starts = [self.room.starts(goal) for goal in bits(goals)]
+
+    def place(self, place: int) -> None:
+        """Put the next box on an inner square."""
+        y, x = divmod(place, self.codec.inner)
+        square = (y + 1) * self.codec.size + x + 1
+        self.players &= self.starts[self.boxes.bit_count()].get(square, 0)
+        self.boxes |= 1 << square
+
+    def choices(self) -> list[int]:
+        """The inner squares for the next box, or at last for the player.
+
+        Where no square keeps the rules, any free floor; where there is none, all.
+        """
+        room, boxes, count = self.room, self.boxes, self.boxes.bit_count()
+        free = room.floor & ~boxes & ~room.goals  # as in the levels that were learned
+        if count < self.codec.boxes:
             found = [
-                p
-                for p in bits(free)
-                if near[p] and not room.stuck(1 << p, boxes | 1 << p)
+                square
+                for square, players in self.starts[count].items()
+                if free >> square & 1
+                and players & self.players & ~boxes
+                and not room.stuck(1 << square, boxes | 1 << square)
             ]
         else:
-            useful = pushing(room, free, boxes)
-            found = [p for p in bits(free & ~room.goals) if useful >> p & 1]
-        return [(p // size - 1) * codec.inner + p % size - 1 for p in found]
-
-
-def room_of(codec: LevelCodec, inner: np.ndarray) -> Room:
-    """The room of inner squares (inner ** 2,), with the border around them."""
-    grid = np.zeros((codec.size, codec.size), dtype=np.int64)
-    grid[1:-1, 1:-1] = inner.reshape(codec.inner, codec.inner)
-    walls, goals = (
-        sum(1 << int(k) for k in np.flatnonzero(grid.ravel() == tile))
-        for tile in (0, 2)
-    )
-    return Room(walls, goals, codec.size, codec.size)
+            found = list(bits(pushing(room, free & self.players, boxes)))
+        size, inner = self.codec.size, self.codec.inner
+        found = found or list(bits(free)) or list(bits(~room.walls & inside(size)))
+        return [(k // size - 1) * inner + k % size - 1 for k in found]
 
 
 def pushing(room: Room, free: int, boxes: int) -> int:
     """The squares of ``free`` from where a walk leads to a push that is not dead."""
-    found = 0
-    while free:
-        region = room.reach(lowest(free), boxes)
+    found, left = 0, free
+    while left:
+        region = room.reach(lowest(left), boxes)
         if any(room.pushable(region, boxes, step) for step in room.steps.values()):
-            found |= region
-        free &= ~region
+            found |= region & free
+        left &= ~region
     return found
 
 
-def part_of(room: Room, square: int) -> int:
-    """The squares that hang together with ``square``."""
-    return room.reach(1 << square, 0)
+def inside(size: int) -> int:
+    """The squares within the border of ``size`` x ``size``."""
+    row = (1 << size - 2) - 1 << 1
+    return sum(row << size * y for y in range(1, size - 1))
