@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -14,7 +14,7 @@ LEFT_AND_ABOVE = ((0, -1), (-1, 0), (-1, -1))
 
 
 class MarkovTiles:
-    """Tiles of grids (N, H, W), row by row, each by its ``neighbours`` (dy, dx).
+    """Tiles of grids, each (H, W), row by row, each by its ``neighbours`` (dy, dx).
 
     They lie before it in reading order, the most telling first. A combination that was
     never seen is shortened from its end until it was (Snodgrass & Ontañón 2014).
@@ -25,12 +25,14 @@ class MarkovTiles:
 
     def __init__(
         self,
-        grids: np.ndarray,
+        grids: Iterable[np.ndarray],
         neighbours: Sequence[tuple[int, int]] = LEFT_AND_ABOVE,
     ):
-        grids = np.asarray(grids)
-        if grids.ndim != 3 or not grids.size:
-            raise ValueError(f"grids has shape {grids.shape}: give some, (N, H, W)")
+        grids = [np.asarray(grid) for grid in grids]
+        if not grids:
+            raise ValueError("grids is empty: give at least one")
+        if bad := [grid.shape for grid in grids if grid.ndim != 2]:
+            raise ValueError(f"grids hold one of shape {bad[0]}: give (H, W)")
         if late := [n for n in neighbours if not n < (0, 0)]:
             raise ValueError(f"neighbour {late[0]}: give those above or to the left")
         self.neighbours = tuple(neighbours)

@@ -1,4 +1,4 @@
-"""Sokoban levels by playing backwards: what was pulled away can be pushed back."""
+"""Made-up levels: Sokoban by playing backwards, and platforms that can be crossed."""
 
 from __future__ import annotations
 
@@ -68,6 +68,34 @@ def _room(rng: np.random.Generator) -> np.ndarray:
             dy, dx = STEPS[rng.integers(4)]
         y, x = (min(max(k, 1), SIZE - 2) for k in (y + dy, x + dx))
     return floor
+
+
+def platforms(n: int, seed: int, columns: int = 120) -> list[str]:
+    """Make ``n`` platform levels of 14 rows: hills, pits up to four columns, a coin.
+
+    A pit is narrower than a jump, and no step is higher: all can be crossed.
+    """
+    rng, found = np.random.default_rng(seed), []
+    for _ in range(n):
+        grid = np.full((14, columns), "-")
+        height, x = 2, 0
+        while x < columns:
+            wide = int(rng.integers(3, 9))
+            grid[14 - height :, x : x + wide] = "X"
+            if rng.random() < 0.3:
+                grid[9 - height, x : x + 2] = "o"
+            x += wide + (int(rng.integers(1, 5)) if rng.random() < 0.4 else 0)
+            height = int(np.clip(height + rng.integers(-2, 3), 1, 5))
+        grid[-2:, -4:] = "X"
+        found.append("\n".join("".join(row) for row in grid))
+    return found
+
+
+def read_platforms(card: Card, split: str, paths: list[Path]) -> Iterator[Record]:
+    """Make the platform levels of a split; the seed is its place on the card."""
+    levels = platforms(card.splits[split], list(card.splits).index(split))
+    for number, level in enumerate(levels):
+        yield Record(level, None, {"name": f"made-{number}"})
 
 
 def read_backwards(card: Card, split: str, paths: list[Path]) -> Iterator[Record]:
