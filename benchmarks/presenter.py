@@ -25,7 +25,7 @@ from aigc_lib.simulators.speech import FRAME, Speech, speeches
 from benchmarks.record import kept, record, seeds, summary
 
 SEEDS, N, TESTED = seeds(5), int(os.environ.get("N", 120)), 40
-WAITS, STEPS, NOISE = (0, 2, 4, 8, 12), (200, 400, 800), 0.02
+WAITS, STEPS, NOISE = (0, 2, 4, 8, 12), (200, 400), 0.02
 SMOOTH, ENTRIES = (1, 5, 9, 13, 17), (32, 128)
 
 
