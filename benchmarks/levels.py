@@ -259,7 +259,7 @@ def asked_and_reached(model: LevelWriter, seed: int, **told: float) -> dict:
 
 def chosen(model: LevelWriter) -> dict:
     """The setting by the share solved and new of drafts that are not judged."""
-    least, found = FLOOR * spread(grids("valid")), {}
+    least, found = FLOOR * spread(grids("validation")), {}
     for room, things in SETTINGS[model.order]:
         drafts = written(model, 3 * N // 4, 7, temperature=room, placing=things)
         told = judged(drafts)

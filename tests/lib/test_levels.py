@@ -365,7 +365,7 @@ def test_a_level_without_start_or_exit_or_of_another_game_is_refused():
 def test_real_levels_of_the_corpora_can_be_played():
     try:
         real = aigc.data.load("vglc", split="test")
-        boxes = aigc.data.load("boxoban", split="valid")
+        boxes = aigc.data.load("boxoban", split="validation")
     except aigc.data.DataUnavailable:
         pytest.skip("boxoban or vglc is not at hand")
     assert len(real) == 3
