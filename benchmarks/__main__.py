@@ -73,9 +73,12 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "designs",
     "design_steps",
     "metric_floor",
+    "levels",
+    "presenter",
     "clothing",  # these read the models that `make models` has trained
     "edits",
     "emoji",
+    "stickers",
     "mark",
     "desk_intents",
     "desk_retrieval",

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .gan.growing import GrowingGAN
     from .gan.style import StyleGAN
     from .gan.tabular import CTGAN
+    from .lips import LipSync
     from .ranking import EASE, ItemKNN, Lately, Popularity
     from .recogniser import SoundClassifier
     from .recurrent import DeepAR
@@ -31,6 +32,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .transformer.encoder import MaskedLM, TextClassifier
     from .transformer.gpt import GPT
     from .transformer.gpt2 import load_gpt2
+    from .transformer.levels import LevelWriter
     from .transformer.pairs import PairEncoder
     from .transformer.preference import DPO
     from .transformer.ranking import SASRec
@@ -84,6 +86,8 @@ _HOMES = {
     "SoundClassifier": "recogniser",
     "DeepAR": "recurrent",
     "KnowledgeTracer": "tracing",
+    "LevelWriter": "transformer.levels",
+    "LipSync": "lips",
     "load_bert": "transformer.bert",
     "load_gpt2": "transformer.gpt2",
     "WaveNet": "wavenet",
@@ -166,6 +170,8 @@ __all__ = [
     "KnowledgeTracer",
     "Lately",
     "LatentFlow",
+    "LevelWriter",
+    "LipSync",
     "MapVAE",
     "MaskedLM",
     "MultVAE",

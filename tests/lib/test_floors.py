@@ -17,7 +17,17 @@ FLOORS = [
     ("data", "simulators"),
     ("models", "decisions"),
     ("train",),
-    ("plots", "show", "check", "export", "kinds", "options", "pipeline", "doctor"),
+    (
+        "plots",
+        "show",
+        "playable",
+        "check",
+        "export",
+        "kinds",
+        "options",
+        "pipeline",
+        "doctor",
+    ),
     ("apps", "__main__"),
 ]
 

@@ -1,0 +1,88 @@
+"""A character who speaks: a state machine whose lines are filled from facts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+Facts = Mapping[str, Callable[[], str]]
+
+
+class Answer(NamedTuple):
+    """When one of ``words`` is heard: the state to go to, and the line to say.
+
+    No words: whatever else is heard. ``{name}`` in a line is filled by a fact.
+    """
+
+    words: tuple[str, ...]
+    to: str
+    line: str
+
+
+@dataclass
+class Character:
+    """Begins in ``start``, ends in ``end``; ``answers`` lists those of each state.
+
+    Raises:
+        ValueError: a state that is not there, cannot be reached or left for ``end``,
+            one that has no answer for everything else, or a line with an unknown fact.
+    """
+
+    answers: Mapping[str, tuple[Answer, ...]]
+    start: str
+    end: str
+    facts: Facts = field(default_factory=dict)
+    state: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        faults = list(self._faults())
+        if faults:
+            raise ValueError("; ".join(faults))
+        self.state = self.start
+
+    def hear(self, text: str) -> str:
+        """Go on by what is heard, and return what is said.
+
+        Raises:
+            ValueError: nothing is heard, or the talk is over.
+        """
+        if not text.strip():
+            raise ValueError("text is empty: say something, or wait")
+        if self.state == self.end:
+            raise ValueError(f"the talk ended in {self.end!r}: begin with a new one")
+        for answer in self.answers[self.state]:
+            if not answer.words or any(word in text for word in answer.words):
+                self.state = answer.to
+                found = {
+                    name: fact
+                    for name, fact in self.facts.items()
+                    if f"{{{name}}}" in answer.line
+                }
+                return answer.line.format(**{k: fact() for k, fact in found.items()})
+        raise AssertionError("every state answers everything")
+
+    def _faults(self):
+        """Tell all that is wrong with the machine."""
+        known = {*self.answers, self.end}
+        for name in (self.start, *(a.to for row in self.answers.values() for a in row)):
+            if name not in known:
+                yield f"state {name!r} is not there: give its answers"
+        reached, leaving = {self.start}, {self.end}
+        for _ in known:
+            for name, row in self.answers.items():
+                targets = {a.to for a in row}
+                reached |= targets if name in reached else set()
+                leaving |= {name} if targets & leaving else set()
+        for name, row in self.answers.items():
+            if name not in reached:
+                yield f"state {name!r} is never reached: lead to it or drop it"
+            if name not in leaving:
+                yield f"state {name!r} never leads to {self.end!r}: give a way out"
+            if not row or row[-1].words:
+                yield f"state {name!r}: end with an answer for everything else"
+            for answer in row:
+                try:
+                    answer.line.format(**dict.fromkeys(self.facts, ""))
+                except (KeyError, IndexError, ValueError):
+                    yield f"line {answer.line!r} asks for a fact that is not given"
