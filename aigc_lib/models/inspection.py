@@ -10,13 +10,20 @@ import numpy as np
 import torch
 from scipy.ndimage import gaussian_filter
 from sklearn.decomposition import PCA
-from torch import Tensor
-from torch.nn.functional import avg_pool2d, interpolate
+from torch import Tensor, nn
+from torch.nn.functional import (
+    avg_pool2d,
+    binary_cross_entropy_with_logits,
+    interpolate,
+    silu,
+    unfold,
+)
+from torch.optim import Adam, Optimizer
 
-from ..arguments import finite, whole
+from ..arguments import at_least, finite, multiple_of, unknown, whole
 from ..metrics.feature_net import pretrained
 from ..metrics.series import finite_array
-from .base import in_parts
+from .base import Trainable, Update, in_parts
 from .diffusion import FlowMatching
 from .vae import VAE
 
@@ -94,20 +101,43 @@ class PixelPCA:
 
 
 @torch.no_grad()
-def patch_features(x: Tensor) -> Tensor:
+def garment_features(x: Tensor) -> Tensor:
     """Describe each place by its surroundings: (N, 1, S, S) -> (N, 48, S/2, S/2).
 
-    ``x`` in [-1, 1]. The first two levels of the network that judges garments
-    (``metrics.feature_net``), which has seen neither these pictures nor any defect;
-    each place takes the mean of itself and its eight neighbours.
+    ``x`` in [-1, 1], brought to one brightness and contrast first. The first two levels
+    of the network that judges garments (``metrics.feature_net``), which has seen
+    neither these pictures nor any defect; each place takes the mean of itself and its
+    eight neighbours.
 
     Source: PatchCore (Roth et al. 2022), section 3.1, with a network of our own.
     """
+    spread = x.std((1, 2, 3), keepdim=True).clamp_min(1e-3)
+    x = (x - x.mean((1, 2, 3), keepdim=True)) / (2 * spread)
     body = pretrained(x.device).body
     fine = body[0](x)
     coarse = interpolate(body[1](fine), size=fine.shape[2:], mode="bilinear")
     both = torch.cat([fine, coarse], 1)
     return avg_pool2d(both, 3, stride=1, padding=1, count_include_pad=False)
+
+
+@torch.no_grad()
+def pixel_features(x: Tensor) -> Tensor:
+    """Describe each place by its 5 x 5 pixels: (N, 1, S, S) -> (N, 25, S/2, S/2).
+
+    ``x`` in [-1, 1]; of the pixels what exceeds the mean around, in units of the
+    deviation around (Gaussian windows of 3 pixels), so that light and shade are gone.
+    """
+
+    def around(values: Tensor) -> Tensor:
+        return torch.from_numpy(gaussian_filter(values.numpy(), (0, 0, 3, 3)))
+
+    high = x - around(x)
+    high = high / (around(high.square()).sqrt() + 0.02)
+    patches = unfold(high, 5, padding=2).view(len(x), 25, *x.shape[2:])
+    return avg_pool2d(patches, 1, stride=2)
+
+
+DESCRIPTORS = {"garments": garment_features, "pixels": pixel_features}
 
 
 def spread_out(rows: Tensor, n: int, *, seed: int = 0) -> Tensor:
@@ -134,17 +164,29 @@ def spread_out(rows: Tensor, n: int, *, seed: int = 0) -> Tensor:
 class PatchMemory:
     """How far each patch is from the nearest patch of a normal picture.
 
-    ``size`` patches are kept, chosen by ``spread_out`` from up to 20,000 random ones;
+    ``descriptor`` says what a patch is described by, one of ``DESCRIPTORS``. ``size``
+    patches are kept, chosen by ``spread_out`` from up to 20,000 random ones;
     features are divided by their standard deviation over the normals, but by no less
     than a tenth of the mean one.
 
     Source: PatchCore (Roth et al. 2022), without the weight of neighbours.
 
     Raises:
-        ValueError: no normals, more than one channel, others than uint8, ``size`` < 1.
+        ValueError: no normals, more than one channel, others than uint8, ``size`` < 1,
+            an unknown ``descriptor``.
     """
 
-    def __init__(self, normals: Tensor, size: int = 1_000, *, seed: int = 0):
+    def __init__(
+        self,
+        normals: Tensor,
+        size: int = 1_000,
+        *,
+        descriptor: str = "garments",
+        seed: int = 0,
+    ):
+        if descriptor not in DESCRIPTORS:
+            raise unknown("descriptor", descriptor, DESCRIPTORS)
+        self.describe = DESCRIPTORS[descriptor]
         x = as_floats(normals)
         if x.shape[1] != 1:
             raise ValueError(
@@ -152,7 +194,7 @@ class PatchMemory:
                 "(data.surfaces.grey)"
             )
         self.shape = tuple(normals.shape[1:])
-        found = in_parts(patch_features, x).movedim(1, 3).flatten(0, 2)
+        found = in_parts(self.describe, x).movedim(1, 3).flatten(0, 2)
         spread = found.std(0)
         self.scale = spread.clamp_min(0.1 * spread.mean())  # or a dead unit would shout
         generator = torch.Generator().manual_seed(seed)
@@ -167,7 +209,7 @@ class PatchMemory:
         return in_parts(self._near, x)[:, 0].numpy()
 
     def _near(self, x: Tensor) -> Tensor:
-        found = patch_features(x).movedim(1, 3) / self.scale
+        found = self.describe(x).movedim(1, 3) / self.scale
         # exact, for the shortcut by products rounds small distances up
         mode = "donot_use_mm_for_euclid_dist"
         far = torch.cat(
@@ -178,6 +220,76 @@ class PatchMemory:
         )
         far = far.view(len(x), 1, *found.shape[1:3])
         return interpolate(far, size=x.shape[2:], mode="bilinear")
+
+
+class DefectMarker(Trainable):
+    """Marks the pixels of pasted defects, in the hope that real ones look as foreign.
+
+    Trained on pairs (pictures, masks), such as ``paste_defects`` makes of normal
+    pictures; pixels of defects count ``weight`` times. No real defect is needed.
+
+    Source: pasted defects as in CutPaste (Li et al. 2021); a mark for each pixel as in
+    DRAEM (Zavrtanik et al. 2021), without its reconstruction.
+
+    Raises:
+        ValueError: ``image_size`` no multiple of 2, a size below 1, a ``weight`` or
+            ``learning_rate`` of 0 or less.
+    """
+
+    def __init__(
+        self,
+        image_size: int = 32,
+        channels: int = 1,
+        width: int = 32,
+        *,
+        weight: float = 5.0,
+        learning_rate: float = 2e-3,
+    ):
+        multiple_of(2, image_size=image_size)
+        at_least(1, channels=channels, width=width)
+        finite("weight", weight, above=0)
+        finite("learning_rate", learning_rate, above=0)
+        super().__init__()
+        self.sample_shape = (channels, image_size, image_size)
+        self.enter = nn.Sequential(
+            nn.PixelUnshuffle(2), nn.Conv2d(4 * channels, width, 3, padding=1)
+        )
+        self.layers = nn.ModuleList(
+            nn.Conv2d(width, width, 3, padding=reach, dilation=reach)
+            for reach in (1, 2, 4, 1)
+        )
+        self.leave = nn.Sequential(nn.Conv2d(width, 4, 1), nn.PixelShuffle(2))
+        self.weight, self.learning_rate = weight, learning_rate
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One Adam."""
+        return {"marks": Adam(self.parameters(), self.learning_rate)}
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Pictures (B, C, S, S) in [-1, 1] -> logits of their pixels (B, S, S)."""
+        h = self.enter(x)
+        for layer in self.layers:
+            h = h + silu(layer(silu(h)))
+        return self.leave(h)[:, 0].float()
+
+    def training_step(self, batch: tuple[Tensor, Tensor], update: Update) -> None:
+        """One step of weighted binary cross-entropy."""
+        x, masks = batch
+        weight = torch.tensor(self.weight, device=x.device)
+        loss = binary_cross_entropy_with_logits(
+            self(x), masks.float(), pos_weight=weight
+        )
+        update("marks", loss)
+
+    @torch.no_grad()
+    def maps(self, x: Tensor) -> np.ndarray:
+        """Return how foreign a pixel is, a logit: (N, C, S, S) uint8 -> (N, S, S).
+
+        Raises:
+            ValueError: as ``as_floats``.
+        """
+        x = as_floats(x, self.sample_shape).to(self.device)
+        return in_parts(self, x).cpu().numpy()
 
 
 @torch.no_grad()

@@ -11,6 +11,7 @@ from sklearn.metrics import roc_auc_score, roc_curve
 import aigc_lib as aigc
 from aigc_lib.data.made.textures import DEFECTS, KINDS, MATERIALS, make, paste_defects
 from aigc_lib.data.readers.surfaces import place_of
+from aigc_lib.data.samples import Images
 from aigc_lib.data.store import find
 from aigc_lib.data.surfaces import folds, grey, surfaces
 from aigc_lib.metrics.inspection import aupro, false_alarms, image_auroc
@@ -234,6 +235,40 @@ def test_the_memory_knows_its_own_patches():
     assert maps.shape == (40, 32, 32)
     scores = detect.picture_scores(detect.smoothed(maps))
     assert image_auroc(scores, (judged.y > 0).numpy()) > 0.8
+
+
+@pytest.mark.parametrize("name", detect.DESCRIPTORS)
+def test_a_descriptor_does_not_see_the_light(name):
+    """Twice as bright and contrasty a picture is described alike; another is not."""
+    describe = detect.DESCRIPTORS[name]
+    x = detect.as_floats(normals[:1]) * 0.4
+    found = describe(x)
+    assert found.shape[2:] == (16, 16)
+    apart = (describe(detect.as_floats(normals[1:2]) * 0.4) - found).abs().mean()
+    assert (describe(1.5 * x + 0.1) - found).abs().mean() < 0.15 * apart
+    with pytest.raises(ValueError, match="descriptor='edges'"):
+        detect.PatchMemory(normals, descriptor="edges")
+
+
+def test_a_marker_learns_from_pasted_defects_to_find_others():
+    aigc.start(seed=0)
+    learned = make(100, seed=8).x
+    pasted, masks = paste_defects(learned, seed=0)
+    marker = detect.DefectMarker(width=16)
+    clean = torch.zeros(100, 32, 32, dtype=torch.bool)
+    data = Images(torch.cat([learned, pasted]), torch.cat([clean, masks]))
+
+    def found():
+        scores = detect.picture_scores(marker.maps(judged.x))
+        return image_auroc(scores, (judged.y > 0).numpy())
+
+    aigc.fit(marker, data, steps=60)
+    assert found() > 0.65
+    assert aupro(marker.maps(judged.x), judged.masks.numpy()) > 0.4  # chance is 0.15
+    with pytest.raises(ValueError, match="has learned"):
+        marker.maps(make(2, size=40, seed=0).x)
+    with pytest.raises(ValueError, match="weight=0"):
+        detect.DefectMarker(weight=0)
 
 
 def test_spread_out_takes_the_farthest():
