@@ -37,7 +37,7 @@ from aigc_lib.models.gan.inspection import GANEncoder, search
 from benchmarks.record import kept, record, seeds
 
 STEPS = int(os.environ.get("STEPS", 250))  # of the GAN; the others in proportion
-SEARCH, FEW, MADE = 60, 10, 400
+SEARCH, FEW, MADE = 50, 10, 400
 SHARES, STARTS = (0.9, 0.95, 0.99, 0.999), (0.3, 0.5, 0.7)
 SIMPLE, PCA, MEMORY = "brightness and contrast", "PCA of pixels", "kNN of patches"
 ANOGAN, FAST, AUTO, FLOW = "AnoGAN", "f-AnoGAN", "VAE", "flow"
@@ -117,9 +117,9 @@ def detectors(parts: dict, seed: int):
         picked["share"] = best(SHARES, lambda share: detect.PixelPCA(x, share).maps)
         return detect.PixelPCA(x, picked["share"]).maps
 
-    def trained(model, steps):
+    def trained(model, steps, batch_size=32):
         aigc.start(seed=seed)
-        aigc.fit(model, x, steps=scaled(steps), seed=seed)
+        aigc.fit(model, x, steps=scaled(steps), seed=seed, batch_size=batch_size)
         return model
 
     def memory():
@@ -138,7 +138,7 @@ def detectors(parts: dict, seed: int):
         )
         aigc.start(seed=seed)
         model = detect.DefectMarker()
-        aigc.fit(model, data, steps=scaled(250), seed=seed)
+        aigc.fit(model, data, steps=scaled(400), seed=seed, batch_size=32)
         return model.maps
 
     def vae():
@@ -160,8 +160,8 @@ def detectors(parts: dict, seed: int):
         picked["start"] = best(STARTS, maps_of)
         return maps_of(picked["start"])
 
-    gan = timed("GAN", lambda: trained(DCGAN(image_size=32, latent_dim=64), 250))
-    encoder = timed(FAST, lambda: trained(GANEncoder(gan), 120))
+    gan = timed("GAN", lambda: trained(DCGAN(image_size=32, latent_dim=64), 250, 64))
+    encoder = timed(FAST, lambda: trained(GANEncoder(gan), 150))
     maps = {
         PCA: timed(PCA, pca),
         MEMORY: timed(MEMORY, memory),
@@ -360,7 +360,15 @@ def main() -> None:
         metric="auroc of pictures, aupro of pixels up to 30% false positives, share "
         "of normals stopped at 95% recall; gains: paired over 5 seeds or groups of "
         "places, Student's t, 95%",
-        steps={"gan": STEPS, "search": SEARCH, "encoder": 120, "vae": 300, "flow": 200},
+        steps={
+            "gan": STEPS,
+            "search": SEARCH,
+            "encoder": 150,
+            "vae": 300,
+            "flow": 200,
+            "marker": 400,
+            "classifier": 150,
+        },
     )
 
 

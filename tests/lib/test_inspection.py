@@ -397,7 +397,7 @@ def test_the_search_changes_no_network():
     search(model, x, steps=3)
     assert all(torch.equal(v, before[k]) for k, v in model.state_dict().items())
     assert model.training
-    residual, features = distances(model, x, x)
+    residual, features = distances(model.eval(), x, x)
     assert not residual.any()
     assert not features.any()
 
