@@ -37,7 +37,7 @@ from aigc_lib.models.gan.inspection import GANEncoder, search
 from benchmarks.record import kept, record, seeds
 
 STEPS = int(os.environ.get("STEPS", 250))  # of the GAN; the others in proportion
-SEARCH, FEW, MADE = 50, 10, 400
+SEARCH, FEW, MADE = 40, 10, 400
 SHARES, STARTS = (0.9, 0.95, 0.99, 0.999), (0.3, 0.5, 0.7)
 SIMPLE, PCA, MEMORY = "brightness and contrast", "PCA of pixels", "kNN of patches"
 ANOGAN, FAST, AUTO, FLOW = "AnoGAN", "f-AnoGAN", "VAE", "flow"
@@ -138,27 +138,27 @@ def detectors(parts: dict, seed: int):
         )
         aigc.start(seed=seed)
         model = detect.DefectMarker()
-        aigc.fit(model, data, steps=scaled(400), seed=seed, batch_size=32)
+        aigc.fit(model, data, steps=scaled(250), seed=seed, batch_size=32)
         return model.maps
 
     def vae():
-        model = trained(VAE(image_size=32, latent_dim=32, hidden=256), 300)
+        model = trained(VAE(image_size=32, latent_dim=32, hidden=256), 250)
         return lambda new: detect.difference(
             detect.as_floats(new),
             detect.rebuilt_by_vae(model, detect.as_floats(new)),
         )
 
     def flow():
-        model = trained(FlowMatching(image_size=32, width=16), 200)
+        model = trained(FlowMatching(image_size=32, width=16), 120)
 
-        def maps_of(start):
+        def maps_of(start, draws=1):
+            back = partial(detect.rebuilt_by_flow, model, start=start, draws=draws)
             return lambda new: detect.difference(
-                detect.as_floats(new),
-                detect.rebuilt_by_flow(model, detect.as_floats(new), start=start),
+                detect.as_floats(new), back(detect.as_floats(new))
             )
 
         picked["start"] = best(STARTS, maps_of)
-        return maps_of(picked["start"])
+        return maps_of(picked["start"], draws=3)
 
     gan = timed("GAN", lambda: trained(DCGAN(image_size=32, latent_dim=64), 250, 64))
     encoder = timed(FAST, lambda: trained(GANEncoder(gan), 150))
@@ -252,7 +252,7 @@ def classifier(
     aigc.fit(
         model,
         Images(torch.cat(flips), labels.repeat(4)),
-        steps=scaled(150),
+        steps=scaled(120),
         seed=seed,
     )
     return model
@@ -271,7 +271,7 @@ def augmented(number: int) -> dict:
     repeated = real.repeat(len(normals) // FEW, 1, 1, 1)
     both = torch.cat([normals, repeated])
     labels = (torch.arange(len(both)) >= len(normals)).long()
-    aigc.fit(vae, Images(both, labels), steps=scaled(400), seed=number)
+    aigc.fit(vae, Images(both, labels), steps=scaled(200), seed=number)
     drawn = ((vae.sample(MADE, seed=number, labels=1) + 1) * 127.5).round()
     drawn = drawn.clamp(0, 255).to(torch.uint8)
     copies = (drawn.float().flatten(1)[:, None] - real.float().flatten(1)).square()
@@ -364,10 +364,10 @@ def main() -> None:
             "gan": STEPS,
             "search": SEARCH,
             "encoder": 150,
-            "vae": 300,
-            "flow": 200,
-            "marker": 400,
-            "classifier": 150,
+            "vae": 250,
+            "flow": 120,
+            "marker": 250,
+            "classifier": 120,
         },
     )
 
