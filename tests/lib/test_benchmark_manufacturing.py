@@ -20,7 +20,7 @@ def test_every_detector_is_judged_on_cloth(hurried, monkeypatch):
     assert not set(map(bytes, whole["train"].numpy())) & set(
         map(bytes, whole["test"].numpy())
     )
-    small = {key: whole[key][:60] for key in whole}
+    small = {key: whole[key][:70] for key in whole}
     monkeypatch.setitem(inspection.SETS, "cloth", lambda seed: small)
     found = inspection.inspect("cloth", 0)
     assert set(found["ways"]) == set(inspection.WAYS)

@@ -406,13 +406,26 @@ def test_the_encoder_learns_to_guess_z():
     model = gan()
     x = Line()(torch.randn(256, 4, generator=torch.Generator().manual_seed(0)))
     encoder = GANEncoder(model, hidden=64)
-    frozen = {k: v.clone() for k, v in encoder.judge[0].state_dict().items()}
+    frozen = {k: v.clone() for k, v in encoder.gan.state_dict().items()}
     before = encoder.find(x).residual.mean()
     aigc.fit(encoder, x, steps=150)
     after = encoder.find(x).residual.mean()
     assert after < 0.4 * before
-    new = encoder.judge[0].state_dict()
+    new = encoder.gan.state_dict()
     assert all(torch.equal(v, new[k]) for k, v in frozen.items())
+
+
+def test_what_learns_is_saved_and_loaded(tmp_path):
+    judge = DCGAN(image_size=8, latent_dim=4, width=4)
+    x = torch.zeros(2, 1, 8, 8)
+    aigc.fit(judge, torch.zeros(8, 1, 8, 8), steps=2, batch_size=4)
+    encoder = GANEncoder(judge, hidden=16)
+    again = aigc.models.load(encoder.save(tmp_path / "e"))
+    for one, other in zip(again.find(x), encoder.find(x), strict=True):
+        assert torch.equal(one, other)
+    marker = detect.DefectMarker(width=4)
+    loaded = aigc.models.load(marker.save(tmp_path / "m"))
+    assert (loaded.maps(normals[:2]) == marker.maps(normals[:2])).all()
 
 
 def test_pictures_that_the_gan_cannot_draw_are_refused():

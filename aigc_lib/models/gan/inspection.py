@@ -127,8 +127,8 @@ class GANEncoder(Trainable):
         super().__init__()
         self.sample_shape = gan.sample_shape
         self.encoder = conv_encoder(gan.sample_shape, hidden, gan.latent_dim)
-        judge = copy.deepcopy(gan).eval().requires_grad_(False)
-        self.judge = [judge]  # in a list: its weights are not ours to learn or to save
+        self.gan = copy.deepcopy(gan).requires_grad_(False)
+        self.gan.adopt_average("generator")
         self.weight, self.learning_rate = weight, learning_rate
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -137,12 +137,11 @@ class GANEncoder(Trainable):
 
     def training_step(self, x: Tensor, update: Update) -> None:
         """One step towards G(E(x)) = x."""
-        gan = self.judge[0].to(x.device)
-        with gan.averaged():
-            pictures = gan.generator(self.encoder(x))
-            pixels = (x - pictures).square().mean()
-            real, made = (gan.discriminator.features(i) for i in (x, pictures))
-            update("encoder", pixels + self.weight * (real - made).square().mean())
+        gan = self.gan.eval()
+        pictures = gan.generator(self.encoder(x))
+        pixels = (x - pictures).square().mean()
+        real, made = (gan.discriminator.features(i) for i in (x, pictures))
+        update("encoder", pixels + self.weight * (real - made).square().mean())
 
     def find(self, x: Tensor) -> Found:
         """Return what the generator draws at E(x), x (N, C, S, S) in [-1, 1].
@@ -150,11 +149,10 @@ class GANEncoder(Trainable):
         Raises:
             ValueError: a shape that the GAN does not draw, values outside [-1, 1].
         """
-        gan = self.judge[0].to(self.device)
-        checked(gan, x)
+        checked(self.gan, x)
         with self.for_sampling("encoder") as encoder:
             z = in_parts(encoder, x.to(self.device))
-        return found_at(gan, x.to(self.device), z)
+        return found_at(self.gan.eval(), x.to(self.device), z)
 
 
 def checked(gan: GAN, x: Tensor) -> None:
