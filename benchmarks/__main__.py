@@ -59,6 +59,8 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "life",
     "synthetic",
     "bandit",
+    "inspection",
+    "jobshop",
     "demand",
     "stock",
     "routes",

@@ -20,9 +20,11 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .gan import DCGAN, GAN, MLPGAN
     from .gan.conditional import ConditionalGAN, InfoGAN
     from .gan.growing import GrowingGAN
+    from .gan.inspection import GANEncoder
     from .gan.style import StyleGAN
     from .gan.tabular import CTGAN
     from .lips import LipSync
+    from .inspection import DefectMarker
     from .ranking import EASE, ItemKNN, Lately, Popularity
     from .recogniser import SoundClassifier
     from .recurrent import DeepAR
@@ -55,6 +57,7 @@ _HOMES = {
     "GrowingGAN": "gan.growing",
     "StyleGAN": "gan.style",
     "CTGAN": "gan.tabular",
+    "GANEncoder": "gan.inspection",
     "VAE": "vae",
     "BetaVAE": "vae",
     "ConditionalVAE": "vae.conditional",
@@ -68,6 +71,7 @@ _HOMES = {
     "LatentFlow": "diffusion.latent",
     "MapVAE": "vae.pictures",
     "PictureClassifier": "classifier",
+    "DefectMarker": "inspection",
     "TableFlow": "diffusion.tabular",
     "TextDraft": "diffusion.draft",
     "TextFlow": "diffusion.text",
@@ -161,8 +165,10 @@ __all__ = [
     "ConditionalGAN",
     "ConditionalVAE",
     "DeepAR",
+    "DefectMarker",
     "FlowMatching",
     "FlowPriorVAE",
+    "GANEncoder",
     "GenerativeModel",
     "GrowingGAN",
     "InfoGAN",

@@ -1,0 +1,85 @@
+"""What the benchmarks of inspection and job shops compute themselves."""
+
+import numpy as np
+import pytest
+import torch
+
+from aigc_lib.data.store import find
+from benchmarks import inspection, jobshop
+
+
+@pytest.fixture
+def hurried(monkeypatch):
+    monkeypatch.setattr(inspection, "STEPS", 4)
+    monkeypatch.setattr(inspection, "SEARCH", 2)
+    monkeypatch.setattr(inspection, "STARTS", (0.5,))
+
+
+def test_every_detector_is_judged_on_cloth(hurried, monkeypatch):
+    whole = inspection.cloth(0)
+    assert not set(map(bytes, whole["train"].numpy())) & set(
+        map(bytes, whole["test"].numpy())
+    )
+    small = {key: whole[key][:70] for key in whole}
+    monkeypatch.setitem(inspection.SETS, "cloth", lambda seed: small)
+    found = inspection.inspect("cloth", 0)
+    assert set(found["ways"]) == set(inspection.WAYS)
+    for way, row in found["ways"].items():
+        assert 0 <= row["auroc"] <= 1
+        assert ("aupro" in row) == (way != inspection.SIMPLE)
+        assert {"scratch", "hole", "stain", "slip"} < set(row)
+    assert found["picked"]["share"] in inspection.SHARES
+    assert found["picked"]["descriptor"] in ("garments", "pixels")
+
+
+@pytest.mark.skipif(find("bsdata") is None, reason="bsdata is not here")
+def test_no_place_is_learned_and_judged():
+    data = inspection.patches()
+    judged = 0
+    for number in range(5):
+        parts = inspection.bsdata(number)
+        kept = [set(map(bytes, parts[k].numpy())) for k in ("train", "validation")]
+        test = set(map(bytes, parts["test"].numpy()))
+        assert not test & (kept[0] | kept[1])
+        assert not kept[0] & kept[1]
+        ill = set(map(bytes, data.x[data.defect].numpy()))
+        assert not ill & (kept[0] | kept[1])  # nothing but normals is learned
+        judged += len(parts["test"])
+    assert judged == len(data.x)
+
+
+def test_brightness_and_contrast_are_two_numbers():
+    normals = torch.randint(90, 110, (200, 1, 8, 8), dtype=torch.uint8)
+    usual, bright = normals[:1], normals[:1] + 60
+    low, high = inspection.simple(normals, torch.cat([usual, bright]))
+    assert high > 100 * max(low, 1)
+    shuffled = usual.flatten()[torch.randperm(64)].view(1, 1, 8, 8)
+    assert inspection.simple(normals, shuffled) == pytest.approx(low)
+
+
+def test_a_week_is_planned_and_broken(monkeypatch):
+    pytest.importorskip("ortools")
+    generator = np.random.default_rng(0)
+
+    def week(number):
+        machines = np.stack([generator.permutation(3) for _ in range(4)])
+        shop = jobshop.jobshop.JobShop(machines, generator.integers(5, 30, (4, 3)))
+        drawn = generator.gamma(6, 1 / 6, (3, 40, 4))
+        lots = [jobshop.jobshop.lots(shop, q, np.ones(4)) for q in drawn]
+        sources = dict(zip((jobshop.PAST, jobshop.OURS, "real"), lots, strict=True))
+        return {"shop": shop.with_due(1.5), **sources, jobshop.TRUTH: lots[2]}
+
+    monkeypatch.setattr(jobshop, "week", week)
+    monkeypatch.setattr(jobshop, "EFFORT", 0.1)
+    monkeypatch.setattr(jobshop, "TRIALS", 2)
+    jobshop.best_rule.cache_clear()
+    found = jobshop.planned(0)
+    ways = (jobshop.PLAIN, jobshop.PAST, jobshop.OURS, jobshop.TRUTH)
+    # chosen by the very weeks that it is judged on, the truth is never late more
+    assert found[jobshop.TRUTH]["late"] == min(found[way]["late"] for way in ways)
+    for way in (*ways, jobshop.RULE, jobshop.RULES):
+        assert found[way]["tail"] >= found[way]["late"]
+    down = jobshop.broken(0)
+    jobshop.best_rule.cache_clear()
+    assert down["before"]["late"] <= down[jobshop.KEPT]["late"]
+    assert down[jobshop.ANEW]["late"] <= down[jobshop.KEPT]["late"] + 1e-9
