@@ -23,8 +23,8 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .gan.inspection import GANEncoder
     from .gan.style import StyleGAN
     from .gan.tabular import CTGAN
-    from .lips import LipSync
     from .inspection import DefectMarker
+    from .lips import LipSync
     from .ranking import EASE, ItemKNN, Lately, Popularity
     from .recogniser import SoundClassifier
     from .recurrent import DeepAR
