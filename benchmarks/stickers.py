@@ -1,8 +1,8 @@
 """Stickers drawn by name: how varied, how near to existing ones, what a filter misses.
 
-The emoji model of the image platform draws, two pictures a name, emoji that it did not
-learn: held-out names, and those of a policy that says what a children's app does not
-show. Two filters, fixed on learned emoji alone: words in the name that is asked for,
+The emoji model of the image platform draws, two pictures a name: names that it did not
+learn, and those of a policy that says what a children's app does not show, most of
+which it learned. Two filters, fixed on learned emoji alone: words in the name that is asked for,
 and the nearest learned emoji of the picture. False negatives and alarms are counted by
 name, with the bootstrap over names.
 """

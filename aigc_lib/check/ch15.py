@@ -16,7 +16,7 @@ from ..simulators.sokoban import Sokoban, bits, solve
 from ..simulators.speech import FRAME, speeches
 from ._result import Unfinished, checker, choices, require
 
-THREE = {
+FOUR = {
     "甲": "######\n#@$ .#\n######",
     "乙": "######\n#@  .#\n#$   #\n######",
     "丙": "#######\n#.$@$.#\n#######",
@@ -28,15 +28,15 @@ FLOOR, LIMIT, APART, ASKED = 12, 20_000, 10, 20
 
 @checker("四关都和求解器一致")
 def four_levels(answer):
-    """`{"甲": "有解" or "无解", …}` for levels of ``THREE``; the solver judges."""
-    choices(answer, dict.fromkeys(THREE, WORDS))
+    """`{"甲": "有解" or "无解", …}` for levels of ``FOUR``; the solver judges."""
+    choices(answer, dict.fromkeys(FOUR, WORDS))
     hints = {
         "甲": "人在箱子后面，前面是空地。",
         "乙": "箱子要到右上角：它现在贴着哪面墙？离得开吗？",
         "丙": "人夹在两个箱子中间，只会推，不会拉。推左边那个试试。",
         "丁": "两个箱子都贴着上面的墙，离不开第一行。第一行有几个目标？",
     }
-    for name, text in THREE.items():
+    for name, text in FOUR.items():
         right = WORDS[0] if solve(SokobanLevel.read(text)).solved else WORDS[1]
         require(answer[name] == right, f"{name}不是{answer[name]}。{hints[name]}")
 
@@ -44,7 +44,7 @@ def four_levels(answer):
 @checker("每一关的死格都一致")
 def dead_squares(answer):
     """`answer(level)`: floor squares, (row, column), whence no box gets to a goal."""
-    for text in (THREE["乙"], "#######\n#@ $ .#\n#  #  #\n#######", *backwards(2, 1)):
+    for text in (FOUR["乙"], "#######\n#@ $ .#\n#  #  #\n#######", *backwards(2, 1)):
         level = SokobanLevel.read(text)
         game = Sokoban(level)
         right = {divmod(k, level.width) for k in bits(game.floor & ~game.alive)}
@@ -96,7 +96,7 @@ def widest_gap(answer):
 
 def gave_up_levels():
     """Levels and a limit at which the solver answers in all three ways."""
-    texts = [*backwards(6, 3), THREE["乙"], "######\n#$ @.#\n######"]
+    texts = [*backwards(6, 3), FOUR["乙"], "######\n#$ @.#\n######"]
     return [SokobanLevel.read(text) for text in texts], 15
 
 

@@ -14,7 +14,7 @@ from aigc_lib.simulators.sokoban import Sokoban, bits, solve
 FOUR = {"甲": "有解", "乙": "无解", "丙": "有解", "丁": "无解"}
 FOUR = {
     name: "有解" if solve(SokobanLevel.read(text)).solved else "无解"
-    for name, text in ch15.THREE.items()
+    for name, text in ch15.FOUR.items()
 }
 
 
@@ -86,8 +86,8 @@ CASES = [
     ("late_lips", {"晚": 40}, "键是"),
     ("hard_level", hardest, None),
     ("hard_level", lambda seed: hardest(0), "几乎一样"),
-    ("hard_level", lambda seed: ch15.THREE["甲"], "几乎一样"),
-    ("hard_level", lambda seed: ch15.THREE["乙"], "无解"),
+    ("hard_level", lambda seed: ch15.FOUR["甲"], "几乎一样"),
+    ("hard_level", lambda seed: ch15.FOUR["乙"], "无解"),
     ("hard_level", lambda seed: "#####\n#@ .#\n#####", "不合形式"),
     ("hard_level", lambda seed: seed, "一关的文字"),
     ("hard_level", lambda seed: hardest(seed, 21), "问了求解器 21 次"),
