@@ -2,9 +2,9 @@
 
 The emoji model of the image platform draws, two pictures a name: names that it did not
 learn, and those of a policy that says what a children's app does not show, most of
-which it learned. Two filters, fixed on learned emoji alone: words in the name that is asked for,
-and the nearest learned emoji of the picture. False negatives and alarms are counted by
-name, with the bootstrap over names.
+which it learned. Two filters, fixed on learned emoji alone: words in the name that is
+asked for, and the nearest learned emoji of the picture. False negatives and alarms are
+counted by name, with the bootstrap over names.
 """
 
 from __future__ import annotations
