@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from ..arguments import finite, unknown
 from ..runtime import optional
+from .cpsat import solved
 from .jobshop import (
     RULES,
     Breakdown,
@@ -101,14 +102,9 @@ def solve(
         for over, end, due in zip(late, ends, shop.due, strict=True):
             model.add(over >= end - round(due))
         model.minimize(sum(late))
-    solver = cp.CpSolver()
-    solver.parameters.num_workers, solver.parameters.random_seed = 1, seed
-    solver.parameters.max_deterministic_time = effort
-    status = solver.solve(model)
-    if status not in (cp.OPTIMAL, cp.FEASIBLE):
-        raise ValueError(
-            f"no schedule in effort={effort} ({solver.status_name(status)}): give more"
-        )
+    solver, failure = solved(model, effort, seed)
+    if failure:
+        raise ValueError(f"no schedule in effort={effort} ({failure}): give more")
     found = np.array(
         [[solver.value(starts[j, k]) for k in range(count)] for j in range(jobs)], float
     )

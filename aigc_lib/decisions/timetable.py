@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ..arguments import whole
 from ..runtime import optional
+from .cpsat import solved
 
 
 class Shipment(NamedTuple):
@@ -89,14 +90,11 @@ def timetable(
             model.add_implication(t, used)
         paid.append(d.fixed * used + d.unit * total)
     model.minimize(sum(paid))
-    solver = cp.CpSolver()
-    solver.parameters.num_workers, solver.parameters.random_seed = 1, seed
-    solver.parameters.max_deterministic_time = effort
-    status = solver.solve(model)
-    if status not in (cp.OPTIMAL, cp.FEASIBLE):
+    solver, failure = solved(model, effort, seed)
+    if failure:
         raise ValueError(
             f"no timetable for these {len(shipments)} shipments with docks={docks} "
-            f"({solver.status_name(status)}): add departures, capacity, docks or effort"
+            f"({failure}): add departures, capacity, docks or effort"
         )
     chosen = [0] * len(shipments)
     for (i, j), t in takes.items():

@@ -168,7 +168,6 @@ def read_clothing(card: Card, split: str, paths: list[Path]) -> tuple[Tensor, Te
         CorruptFile: no whole zip, no labels.csv, or a member that is no JPEG of
             ``card.shape``.
     """
-    _, height, width = card.shape
     pixels, labels = [], []
     try:
         with zipfile.ZipFile(paths[0]) as archive:
@@ -176,18 +175,27 @@ def read_clothing(card: Card, split: str, paths: list[Path]) -> tuple[Tensor, Te
             for row in csv.DictReader(io.StringIO(text)):
                 if row["split"] != split:
                     continue
-                data = io.BytesIO(archive.read(row["file"]))
-                with Image.open(data, formats=["JPEG"]) as image:
-                    if image.size != (width, height):
-                        raise CorruptFile(
-                            f"{paths[0]}: {row['file']} has {image.size} pixels, "
-                            f"expected {(width, height)}"
-                        )
-                    pixels.append(torch.from_numpy(np.array(image.convert("RGB"))))
+                pixels.append(member(archive, row["file"], card.shape))
                 labels.append(card.classes.index(row["class"]))
     except (zipfile.BadZipFile, KeyError, UnidentifiedImageError, zlib.error) as error:
         raise CorruptFile(f"{paths[0]} is not the archive expected: {error}") from None
     return torch.stack(pixels).movedim(3, 1).contiguous(), torch.tensor(labels)
+
+
+def member(archive: zipfile.ZipFile, name: str, shape: tuple[int, ...]) -> Tensor:
+    """Read a JPEG of a zip as (height, width, 3) uint8; ``shape`` begins with channels.
+
+    Raises:
+        CorruptFile: it is of another size.
+    """
+    _, height, width = shape
+    with Image.open(io.BytesIO(archive.read(name)), formats=["JPEG"]) as image:
+        if image.size != (width, height):
+            raise CorruptFile(
+                f"{archive.filename}: {name} has {image.size} pixels, "
+                f"expected {(width, height)}"
+            )
+        return torch.from_numpy(np.array(image.convert("RGB")))
 
 
 PEOPLE = ["person", "people", "man", "men", "woman", "women", "boy", "girl", "mx"]

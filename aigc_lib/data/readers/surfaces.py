@@ -7,13 +7,13 @@ import io
 import zipfile
 from pathlib import Path
 
-import numpy as np
 import torch
-from PIL import Image, UnidentifiedImageError
+from PIL import UnidentifiedImageError
 from torch import Tensor
 
 from ..catalog import Card
 from ..download import CorruptFile
+from .images import member
 
 
 def place_of(source: str) -> str:
@@ -52,20 +52,12 @@ def read_surfaces(card: Card, split: str, paths: list[Path]) -> tuple[Tensor, Te
     Raises:
         CorruptFile: no such archive, or a member that is no JPEG of ``card.shape``.
     """
-    _, height, width = card.shape
     pixels, labels = [], []
     rows = rows_of(card, split, paths)
     with zipfile.ZipFile(paths[0]) as archive:
         for row in rows:
             try:
-                data = io.BytesIO(archive.read(row["file"]))
-                with Image.open(data, formats=["JPEG"]) as image:
-                    if image.size != (width, height):
-                        raise CorruptFile(
-                            f"{paths[0]}: {row['file']} has {image.size} pixels, "
-                            f"expected {(width, height)}"
-                        )
-                    pixels.append(torch.from_numpy(np.array(image.convert("RGB"))))
+                pixels.append(member(archive, row["file"], card.shape))
                 labels.append(card.classes.index(row["label"]))
             except (KeyError, UnidentifiedImageError, zipfile.BadZipFile) as error:
                 raise CorruptFile(f"{paths[0]}: {row['file']}: {error}") from None
