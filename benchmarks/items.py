@@ -3,8 +3,8 @@
 The GPT and the Markov chain learn the same ``LEARNED`` lines of templates, then write
 ``N`` lines for each level asked. The solver says whether a line can be read, is right,
 is of the level asked, and is none of those learned. "Solver's answer": the question is
-kept, the solver writes the answer. Shares have 95% intervals by Wilson over the first
-seed's lines; each is the mean over seeds. ``STEPS=20`` is a quick try.
+kept, the solver writes the answer. Every share is the mean over seeds; its interval is
+Student's over the seeds' shares. ``STEPS=20`` is a quick try.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import aigc_lib as aigc
 from aigc_lib.data import Characters, prompted
 from aigc_lib.data.made import items
-from aigc_lib.metrics.intervals import proportion_interval, student_gain
+from aigc_lib.metrics.intervals import student_gain
 from aigc_lib.models import GPT
 from benchmarks.record import kept, record, seeds
 
@@ -75,8 +75,11 @@ def figures(written: dict[int, list[str]], known: set[str]) -> dict[str, float]:
         row[name] = float(np.mean([getattr(v, name) for _, v in verdicts]))
     row["good"] = float(np.mean([v.good for _, v in verdicts]))
     for level in written:
-        own = [v.right for (_, v), a in zip(verdicts, asked, strict=True) if a == level]
-        row[f"right_{level}"] = float(np.mean(own))
+        own = [v for (_, v), a in zip(verdicts, asked, strict=True) if a == level]
+        row[f"right_{level}"] = float(np.mean([v.right for v in own]))
+        unseen = [v.right for v in own if v.new and v.levelled]
+        row[f"new_{level}"] = len(unseen) / len(own)
+        row[f"right_{level}_of_new"] = float(np.mean(unseen)) if unseen else None
     fixed = {
         items.question_of(line)
         for line, v in verdicts
@@ -132,18 +135,18 @@ def main() -> None:
     for writer in runs[0]:
         row = {"writer": writer}
         for key in runs[0][writer]:
-            row[key] = float(np.mean([run[writer][key] for run in runs]))
-        for key in ("right", "good", "good_by_solver"):
-            hits = round(runs[0][writer][key] * runs[0][writer]["lines"])
-            low_high = proportion_interval(hits, round(runs[0][writer]["lines"]))
-            row[f"{key}_interval"] = list(low_high)
-            if writer != "templates" and len(runs) > 1:
-                gain = student_gain(
-                    [run[writer][key] for run in runs],
-                    [run["templates"][key] for run in runs],
-                )
-                row[f"{key}_minus_templates"] = gain.mean
-                row[f"{key}_minus_templates_interval"] = [gain.low, gain.high]
+            found = [run[writer][key] for run in runs]
+            there = [share for share in found if share is not None]
+            row[key] = float(np.mean(there)) if there else None
+        if len(runs) > 1:
+            for key in ("right", "good", "good_by_solver"):
+                own = [run[writer][key] for run in runs]
+                share = student_gain(own, [0.0] * len(own))
+                row[f"{key}_interval"] = [share.low, share.high]
+                if writer != "templates":
+                    gain = student_gain(own, [run["templates"][key] for run in runs])
+                    row[f"{key}_minus_templates"] = gain.mean
+                    row[f"{key}_minus_templates_interval"] = [gain.low, gain.high]
         rows.append(row)
     record(
         "items",
