@@ -27,7 +27,7 @@ from .new import UNWRITTEN
 
 MAX_LINES, MAX_COLUMNS, MAX_MEDIAN = 25, 88, 10
 ENDING = ["文档勘误", "练习", "小结", "参考文献"]
-EXERCISES, FEWEST_KINDS = 7, 4  # chapter 00 has three and may have one kind
+EXERCISES, FEWEST_KINDS = 7, 4
 KINDS = ("预测", "实现", "诊断", "推导", "开放")
 TITLE = re.compile(rf"(?P<stars>★{{1,3}}) (?P<kind>{'|'.join(KINDS)})：\S.*")
 # What fetches from the network or installs; aigc.data is the one that may.
@@ -320,9 +320,8 @@ def has_exercises_with_solutions(it: Chapter) -> Iterator[str]:
 
 @rule
 def has_exercises_of_several_kinds(it: Chapter) -> Iterator[str]:
-    least = 3 if it.number == "00" else EXERCISES
-    if len(it.exercises) < least:
-        yield f"{len(it.exercises)} exercises; at least {least}"
+    if len(it.exercises) < EXERCISES:
+        yield f"{len(it.exercises)} exercises; at least {EXERCISES}"
     titles = {e.label: TITLE.fullmatch(e.title) for e in it.exercises}
     for exercise in it.exercises:
         if not titles[exercise.label]:
@@ -331,8 +330,6 @@ def has_exercises_of_several_kinds(it: Chapter) -> Iterator[str]:
                 f"and a kind: ★★ 诊断：…（{'、'.join(KINDS)}）"
             )
     marked = [title for title in titles.values() if title]
-    if it.number == "00":
-        return
     kinds = {title["kind"] for title in marked}
     if len(kinds) < FEWEST_KINDS:
         yield f"exercises of {len(kinds)} kinds; at least {FEWEST_KINDS}"

@@ -136,7 +136,63 @@ def test_late_seed(answer, line, hint):
     assert hint == "fork_rng" or torch.equal(before, torch.random.get_rng_state())
 
 
-FUNCTIONS = [ch00.order_free_sum, ch00.same_bits, ch00.label, ch00.spacing]
+def kahan(values):
+    total = lost = values[0] - values[0]
+    for value in values:
+        whole = value - lost
+        new = total + whole
+        lost, total = (new - total) - whole, new
+    return total
+
+
+def by_pairs(values):
+    while len(values) > 1:
+        values = [sum(values[i : i + 2]) for i in range(0, len(values), 2)]
+    return values[0]
+
+
+@pytest.mark.parametrize(
+    ("answer", "hint"),
+    [
+        (kahan, None),
+        (neumaier, None),  # with 0.0 to begin with: five a number
+        (sum, "底线"),
+        (lambda values: sum(sorted(values)), "底线"),
+        (by_pairs, "底线"),
+        (lambda values: sum([*values, *[0] * 2_001], kahan(values)), "至多 5 次"),
+        (lambda values: math.fsum(values), "TypeError"),
+        (lambda values: 1.0, "加减出来"),
+    ],
+)
+def test_careful_sum(answer, hint):
+    result = ch00.careful_sum(answer)
+    assert bool(result) is (hint is None), result
+    assert hint is None or re.search(hint, result.message), result.message
+
+
+def test_careful_sum_tells_the_score_of_the_book():
+    """The score that stands in the message is what the book's solution reaches."""
+    mine, book = re.search(
+        r"得分 ([\d.]+) .*书里的解 ([\d.]+)", ch00.careful_sum(kahan).message
+    ).groups()
+    assert mine == book
+
+
+def test_a_single_rounds_as_float32_does():
+    asked = []
+    one, tiny = ch00.Single(1, asked), ch00.Single(2**-25, asked)
+    assert repr(one + tiny) == repr(one)
+    assert repr(one - tiny) == repr(one)
+    assert repr(2**24 + one - 2**24) == "0"
+    assert len(asked) == 4
+    assert -one < tiny <= tiny < abs(-one)
+    assert len(asked) == 4
+
+
+FUNCTIONS = [
+    *(ch00.order_free_sum, ch00.same_bits, ch00.label, ch00.spacing),
+    ch00.careful_sum,
+]
 
 
 @pytest.mark.parametrize("check", [*FUNCTIONS, ch00.late_seed, ch00.stuck_at])
