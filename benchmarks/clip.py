@@ -1,6 +1,6 @@
-"""CLIP on emoji and their Chinese texts, and on scenes whose sentences are twisted.
+"""CLIP on emoji and their Chinese texts, against opponents in closed form.
 
-Emoji: a text is a name with all its keywords. Which of the held-out emoji does it
+A text is a name with all its keywords. Which of the held-out emoji does it
 belong to, and which text to an emoji? Stems, which variants such as a man and a woman
 running share, are on one side of the split, and intervals draw stems. Opponents get
 the same emoji and texts to learn from: the pictures that look like those of the learned
@@ -8,10 +8,6 @@ emoji with the most similar texts; and ridge regression, in closed form, from co
 and edges to a bag of characters. How many neighbours, how stiff a ridge, was chosen on
 the validation part with the learning part alone, as was the recipe of CLIP; then all
 learn from both and are tested once.
-
-Scenes: which of two sentences fits the picture, the right one or the same with colours,
-or sides, exchanged? A bag cannot know. Batches "with twins" hold, beside each scene,
-the scene that its twisted sentence describes.
 """
 
 from __future__ import annotations
@@ -27,20 +23,10 @@ from torch import Tensor
 import aigc_lib as aigc
 from aigc_lib.codecs.tokenizers import UNKNOWN, Characters
 from aigc_lib.data.augment import reframed, relit
-from aigc_lib.data.captions import Captioned, Twinned, words_of_emoji
-from aigc_lib.data.made.scenes import (
-    COLOURS,
-    WORDINGS,
-    Thing,
-    describe,
-    draw,
-    scenes,
-)
-from aigc_lib.data.samples import Images
+from aigc_lib.data.captions import Captioned, words_of_emoji
 from aigc_lib.metrics.intervals import paired_gain
 from aigc_lib.metrics.pictures import looks
 from aigc_lib.metrics.retrieval import (
-    mean_over,
     mean_reciprocal_rank,
     places,
     recall_at,
@@ -247,18 +233,17 @@ def fooled(seed: int, other: int, size: float = 4 / 255, n: int = 100) -> dict:
         scores = model.score(texts, x)  # (texts, pictures)
         return (scores.roll(-1, 0).diag() > scores.diag()).double().mean().item()
 
-    noise = torch.randn(x.shape, generator=torch.Generator().manual_seed(seed))
-    changed = {
-        "nothing": x,
-        "noise": (x + 2 * size * noise.sign()).clamp(-1, 1),
-        "attack": attacked(models["own"], x, texts[1:] + texts[:1], 2 * size),
-    }
+    source = torch.Generator().manual_seed(seed)
+    noise = 2 * size * torch.randn(x.shape, generator=source).sign()
+    changed = attacked(models["own"], x, texts[1:] + texts[:1], 2 * size)
     return {
-        f"{change}, {name}": preferred(model, pictures)
-        for change, pictures in changed.items()
-        for name, model in models.items()
-        if name == "own" or change == "attack"
-    } | {"pictures": len(x), "size": size}
+        "clean": preferred(models["own"], x),
+        "noise": preferred(models["own"], (x + noise).clamp(-1, 1)),
+        "attack": preferred(models["own"], changed),
+        "transfer": preferred(models["other"], changed),
+        "pictures": len(x),
+        "size": size,
+    }
 
 
 def attacked(
@@ -278,112 +263,6 @@ def attacked(
             changed = x + (step - x).clamp(-size, size)
             changed = changed.clamp(-1, 1)
     return changed
-
-
-# ---- scenes --------------------------------------------------------------------------
-
-SCENES = {
-    "bag": ({"depth": 0}, False),
-    "Transformer": ({}, False),
-    "bag, with twins": ({"depth": 0}, True),
-    "Transformer, with twins": ({}, True),
-}
-SCENE_STEPS = int(os.environ.get("SCENE_STEPS", 200))
-LONGEST = 64  # characters of a sentence
-TWISTS = ("colours exchanged", "sides exchanged", "another colour")
-
-
-def twisted(things: tuple[Thing, Thing], how: str) -> tuple[Thing, Thing]:
-    """Exchange the colours or the places of two things, or repaint the first."""
-    a, b = things
-    if how == "colours exchanged":
-        return a._replace(colour=b.colour), b._replace(colour=a.colour)
-    if how == "sides exchanged":
-        return a._replace(place=b.place), b._replace(place=a.place)
-    free = [colour for colour in COLOURS if colour not in (a.colour, b.colour)]
-    return a._replace(colour=free[0]), b
-
-
-def told(things: list[tuple[Thing, Thing]], model: CLIP, seed: int) -> Images:
-    """Draw scenes, each with a sentence in one of all wordings."""
-    x = torch.stack([draw(pair, seed=seed + k) for k, pair in enumerate(things)])
-    lot = torch.randint(
-        WORDINGS, (len(things),), generator=torch.Generator().manual_seed(seed)
-    )
-    texts = [describe(p, k) for p, k in zip(things, lot.tolist(), strict=True)]
-    return Images(x, pad(model.encode(texts), LONGEST))
-
-
-def pad(tokens: Tensor, length: int) -> Tensor:
-    return torch.nn.functional.pad(tokens, (0, length - tokens.shape[1]), value=-1)
-
-
-def several(n: int, seed: int) -> list[tuple[Thing, Thing]]:
-    """Draw the things of ``n`` scenes of two things that differ in colour and shape."""
-    found, more = [], 0
-    while len(found) < n:
-        for things in scenes(2 * n, 1_000 * seed + more).things:
-            a, *b = things
-            if b and a.colour != b[0].colour and a.shape != b[0].shape:
-                found.append(things)
-        more += 1
-    return found[:n]
-
-
-@cache
-def alphabet_of_scenes() -> str:
-    """All characters of all sentences."""
-    return "".join(sorted(set("".join(scenes(2_000, 0).texts))))
-
-
-def reader_of_scenes(way: str, seed: int) -> CLIP:
-    options, twins = SCENES[way]
-    torch.manual_seed(seed)
-    model = CLIP(Characters(alphabet_of_scenes()), width=16, size=128, **options)
-    things = several(3_000, 100 + seed)
-    data = told(things, model, seed)
-    if twins:
-        others = [[twisted(t, how) for t in things] for how in TWISTS[:2]]
-        data = Twinned(data, *(told(each, model, seed) for each in others))
-    file = checkpoint(f"scenes {way}, seed {seed}")
-    aigc.fit(model, data, steps=SCENE_STEPS, seed=seed, ema=0.98, checkpoint=file)
-    return model
-
-
-def told_apart(way: str, seed: int, n: int = 500) -> dict:
-    """How often the right sentence scores higher than each twisted one, 0 or 1 each."""
-    begun = time.process_time()
-    model = reader_of_scenes(way, seed)
-    seconds, things = time.process_time() - begun, several(n, 9)
-    x = torch.stack([draw(t, seed=k) for k, t in enumerate(things)])
-    points = model.encode_images(x)
-
-    def scores(texts: list[str]) -> Tensor:
-        return (model.encode_texts(texts) * points).sum(1)
-
-    wordings = [k % WORDINGS for k in range(n)]
-    right = scores(list(map(describe, things, wordings)))
-    answers: dict = {"seconds": seconds}
-    for how in TWISTS:
-        wrong = scores(
-            [
-                describe(twisted(t, how), w)
-                for t, w in zip(things, wordings, strict=True)
-            ]
-        )
-        equal = (right - wrong).abs() < 1e-5  # the same characters in another order
-        answers[how] = torch.where(equal, 0.5, (right > wrong).float()).tolist()
-    return answers
-
-
-def scene_row(way: str, answers: list[dict]) -> dict:
-    made = {"way": way, "seeds": len(answers)}
-    made["seconds"] = sum(a["seconds"] for a in answers) / len(answers)
-    for how in TWISTS:
-        hits, name = torch.tensor([answer[how] for answer in answers]), how.split()[0]
-        made[name], made[f"{name}_from"], made[f"{name}_to"] = mean_over(hits)
-        made[f"{name}_by_seed"] = hits.mean(1).tolist()
-    return made
 
 
 # ---- all together --------------------------------------------------------------------
@@ -409,13 +288,10 @@ def main() -> None:
             print(way, seed, hit.double().mean().item(), flush=True)
     rows = [row(way, found) for way, found in answers.items()]
     chance = [min(1.0, k / len(asked)) for k in (1, 10)]
-    scenes_found = {
-        way: [parts(f"scenes {way} {s}", partial(told_apart, way, s)) for s in SEEDS]
-        for way in SCENES
-    }
     attacks = [
         parts(f"attack {s}", partial(fooled, s, (s + 1) % len(SEEDS))) for s in SEEDS
     ]
+    mean = {key: sum(a[key] for a in attacks) / len(attacks) for key in attacks[0]}
     record(
         "clip",
         rows,
@@ -427,18 +303,13 @@ def main() -> None:
             if other != "CLIP"
         },
         choices=choices,
-        attacks=[
-            *attacks,
-            {k: sum(a[k] for a in attacks) / len(attacks) for k in attacks[0]}
-            | {"mean": True},
-        ],
-        scenes=[scene_row(way, found) for way, found in scenes_found.items()],
-        data="openmoji, names and keywords in Chinese; made scenes of two things",
+        attacks={"mean": mean, "by_seed": attacks},
+        data="openmoji, names and keywords in Chinese",
         split=f"{len(learned)} emoji to learn from, {len(part()['validation'])} "
         f"of them to choose by; {len(asked)} held out, stem by stem",
-        n=f"{len(asked)} texts and emoji; 500 scenes",
+        n=f"{len(asked)} texts and emoji",
         metric="recall@k among the held-out, 95% interval of the bootstrap over stems",
-        steps={"emoji": STEPS, "scenes": SCENE_STEPS},
+        steps=STEPS,
         seeds=list(SEEDS),
         gpu="not measured yet",
     )
