@@ -11,7 +11,12 @@ from PIL import Image
 
 from aigc_lib.data import CATALOG, load
 from aigc_lib.data.augment import Varied, flipped, reframed, relit
-from aigc_lib.data.captions import Captioned, Twinned
+from aigc_lib.data.captions import (
+    Captioned,
+    Twinned,
+    kinds_of_emoji,
+    words_of_emoji,
+)
 from aigc_lib.data.catalog import Card
 from aigc_lib.data.download import CorruptFile
 from aigc_lib.data.readers import images
@@ -171,6 +176,15 @@ def test_no_stem_of_emoji_is_on_both_sides():
         rows = load("openmoji", split=split).y.tolist()
         stems[split] = {images.stem(english[k]) for k in rows}
     assert not stems["train"] & stems["test"]
+
+
+@pytest.mark.skipif(find("openmoji") is None, reason="openmoji is not here")
+def test_every_emoji_has_words_and_a_kind():
+    kinds, words = kinds_of_emoji(), words_of_emoji()
+    assert set(kinds) == set(words) == set(CATALOG["openmoji"].classes)
+    assert kinds["旗: 中国"] == "flags"
+    assert "animals-nature" in {kinds["熊猫"], kinds["狗"]}
+    assert all(each and all(each) for each in words.values())
 
 
 def test_a_text_belongs_to_its_picture():
