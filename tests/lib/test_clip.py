@@ -17,7 +17,7 @@ COLOURS = {
     "蓝": (-1, -1, 1),
     "黑": (-1, -1, -1),
 }
-SMALL = {"image_size": 8, "width": 4, "size": 16, "heads": 2, "depth": 1}
+SMALL = {"image_size": 8, "width": 4, "size": 16, "hidden": 8, "heads": 2, "depth": 1}
 
 
 def clip(**options):
@@ -147,7 +147,7 @@ def test_what_is_longer_than_the_context_is_cut():
         ({"runs": 3}, "runs=3"),
         ({"runs": 0, "depth": 0}, "runs=0, depth=0"),
         ({"image_size": 12}, "image_size=12"),
-        ({"size": 6, "heads": 2}, "width=6, heads=2"),
+        ({"hidden": 6, "heads": 2}, "width=6, heads=2"),
         ({"dropout": 1.0}, "dropout"),
         ({"learning_rate": 0}, "learning_rate"),
         ({"weight_decay": -1}, "weight_decay"),

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import normalize
+from torch.nn.functional import embedding_bag, normalize
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim import AdamW, Optimizer
 
@@ -31,8 +31,8 @@ class TextTower(nn.Module):
     The sum of two readings. A bag adds up a direction for each token, and with ``runs``
     of 2 for each pair of neighbours; it knows what is said. A Transformer describes
     each token in the light of all others, and the mean of that is projected; it knows
-    what is said of what. It adds nothing at first. Without ``depth`` there is only the
-    bag, with ``runs`` of 0 only the Transformer.
+    what is said of what. It has the width ``hidden`` and adds nothing at first. Without
+    ``depth`` there is only the bag, with ``runs`` of 0 only the Transformer.
     """
 
     def __init__(
@@ -41,6 +41,7 @@ class TextTower(nn.Module):
         context: int,
         size: int,
         *,
+        hidden: int,
         depth: int,
         heads: int,
         runs: int,
@@ -52,11 +53,12 @@ class TextTower(nn.Module):
         if runs:
             self.directions = nn.Embedding(vocab_size + (runs > 1) * PAIRS, size)
             self.weight = nn.Parameter(torch.ones(len(self.directions.weight)))
-            nn.init.normal_(self.directions.weight, std=size**-0.5)
+            # what training never meets is to weigh little beside what it does
+            nn.init.normal_(self.directions.weight, std=0.1 * size**-0.5)
         if depth:
-            sizes = {"depth": depth, "heads": heads, "width": size}
+            sizes = {"depth": depth, "heads": heads, "width": hidden}
             self.encoder = Encoder(vocab_size, context, **sizes, dropout=dropout)
-            self.project = nn.Linear(size, size, bias=False)
+            self.project = nn.Linear(hidden, size, bias=False)
             if runs:
                 nn.init.zeros_(self.project.weight)
 
@@ -64,7 +66,7 @@ class TextTower(nn.Module):
         seen = tokens >= 0
         x = self.bag(tokens, seen) if self.runs else 0
         if hasattr(self, "encoder"):
-            read = self.encoder(tokens) * seen[..., None]  # (B, T, size)
+            read = self.encoder(tokens) * seen[..., None]  # (B, T, hidden)
             x = x + self.project(read.sum(1) / seen.sum(1, keepdim=True))
         return normalize(x, dim=1)
 
@@ -78,7 +80,9 @@ class TextTower(nn.Module):
         weights = self.weight[parts] * there
         if self.training and self.dropout:
             weights = weights * (torch.rand_like(weights) >= self.dropout)
-        x = (self.directions(parts) * weights[..., None]).sum(1)
+        x = embedding_bag(
+            parts, self.directions.weight, mode="sum", per_sample_weights=weights
+        )
         return normalize(x, dim=1)
 
 
@@ -122,6 +126,7 @@ class CLIP(Trainable):
         width: int = 32,
         *,
         size: int = 256,
+        hidden: int = 64,
         context: int = 64,
         depth: int = 2,
         heads: int = 4,
@@ -131,6 +136,7 @@ class CLIP(Trainable):
         weight_decay: float = 0.05,
     ):
         at_least(1, channels=channels, width=width, size=size, context=context)
+        at_least(1, hidden=hidden)
         at_least(0, depth=depth)
         if runs not in (0, 1, 2):
             raise ValueError(f"runs={runs}: give 2 for pairs of tokens too, 1 or 0")
@@ -145,8 +151,16 @@ class CLIP(Trainable):
         self.tokenizer, self.context = tokenizer, context
         self.sample_shape = (channels, image_size, image_size)
         self.learning_rate, self.weight_decay = learning_rate, weight_decay
-        reading = {"depth": depth, "heads": heads, "runs": runs, "dropout": dropout}
-        self.texts = TextTower(len(tokenizer), context, size, **reading)
+        self.texts = TextTower(
+            len(tokenizer),
+            context,
+            size,
+            hidden=hidden,
+            depth=depth,
+            heads=heads,
+            runs=runs,
+            dropout=dropout,
+        )
         self.pictures = PictureTower(image_size, channels, width, size)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
