@@ -111,7 +111,7 @@ def test_it_learns_and_names_colours_that_it_was_never_told_together():
         painted(names), names, [()] * len(names), model.encode, change=lambda x: x * 0.9
     )
     before = model.classify(painted("红绿蓝黑"), list("红绿蓝黑"))
-    aigc.fit(model, data, steps=40, batch_size=32, ema=0.8)
+    aigc.fit(model, data, steps=30, batch_size=16, ema=0.8)
     assert before.tolist() != [0, 1, 2, 3]
     found = model.classify(
         painted("黑蓝绿红", 0.1), ["黑 甲", "蓝 甲", "绿 甲", "红 甲"]

@@ -49,10 +49,10 @@ def test_alike_queries_make_the_interval_wider():
 def test_the_interval_covers_the_truth_as_often_as_it_says():
     source = torch.Generator().manual_seed(1)
     covered = 0
-    for _ in range(60):
+    for _ in range(20):
         low, high = mean_over((torch.rand(80, generator=source) < 0.4).double())[1:]
         covered += low <= 0.4 <= high
-    assert covered >= 51
+    assert covered >= 16
 
 
 @pytest.mark.parametrize(
