@@ -28,9 +28,9 @@ import aigc_lib as aigc
 from aigc_lib.codecs.tokenizers import UNKNOWN, Characters
 from aigc_lib.data.augment import reframed, relit
 from aigc_lib.data.captions import Captioned, words_of_emoji
-from aigc_lib.metrics.intervals import paired_gain
 from aigc_lib.metrics.pictures import looks
 from aigc_lib.metrics.retrieval import (
+    mean_over,
     mean_reciprocal_rank,
     places,
     recall_at,
@@ -206,17 +206,13 @@ def row(name: str, answers: list[dict]) -> dict:
 
 
 def gain(new: list[dict], old: list[dict]) -> dict:
-    """What one way finds more than another among the first ten, paired by stem."""
-    groups = stems()[part()["test"]].unique(return_inverse=True)[1]
-    means = []
+    """How much more often one way has the right picture among the first ten."""
+    shares = []
     for answers in (new, old):
         place = torch.tensor([answer[DIRECTIONS[0]] for answer in answers])
-        hit = (place <= 10).double().mean(0)
-        total = torch.zeros(int(groups.max()) + 1, dtype=torch.float64)
-        count = total.clone().index_add_(0, groups, torch.ones_like(hit))
-        means.append(total.index_add_(0, groups, hit) / count)
-    difference = paired_gain(*means)
-    return {"gain": difference.mean, "from": difference.low, "to": difference.high}
+        shares.append((place <= 10).double().mean(0))
+    found = mean_over(shares[0] - shares[1], stems()[part()["test"]])
+    return {"gain": found.mean, "from": found.low, "to": found.high}
 
 
 def fooled(seed: int, other: int, size: float = 4 / 255, n: int = 100) -> dict:
