@@ -30,6 +30,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .recurrent import DeepAR
     from .tracing import KnowledgeTracer
     from .transformer.bert import load_bert
+    from .transformer.clip import CLIP
     from .transformer.composer import Composer
     from .transformer.encoder import MaskedLM, TextClassifier
     from .transformer.gpt import GPT
@@ -77,6 +78,7 @@ _HOMES = {
     "TextFlow": "diffusion.text",
     "SeriesFlow": "diffusion.series",
     "GPT": "transformer.gpt",
+    "CLIP": "transformer.clip",
     "Composer": "transformer.composer",
     "DPO": "transformer.preference",
     "PairEncoder": "transformer.pairs",
@@ -148,6 +150,7 @@ MODELS = Registry(
 )
 
 __all__ = [
+    "CLIP",
     "CTGAN",
     "DCGAN",
     "DDPM",

@@ -23,7 +23,7 @@ def test_a_card_says_all_that_a_reader_must_know(card):
     for fact in (card.summary, card.licence, card.source, card.citation, card.biases):
         assert fact
     assert {"train", "test"} <= set(card.splits)
-    assert set(card.splits) <= {"train", "validation", "test", "scaffolds"}
+    assert set(card.splits) <= {"train", "validation", "test", "scaffolds", "novel"}
     assert all(re.fullmatch(r"[0-9a-f]{64}", file.sha256) for file in card.files)
     assert all(file.bytes > 0 for file in card.files)
     assert all(re.fullmatch(r"https?://.+/", mirror) for mirror in card.mirrors)

@@ -11,10 +11,16 @@ from PIL import Image
 
 from aigc_lib.data import CATALOG, load
 from aigc_lib.data.augment import Varied, flipped, reframed, relit
-from aigc_lib.data.captions import Captioned
+from aigc_lib.data.captions import (
+    Captioned,
+    Twinned,
+    kinds_of_emoji,
+    words_of_emoji,
+)
 from aigc_lib.data.catalog import Card
 from aigc_lib.data.download import CorruptFile
 from aigc_lib.data.readers import images
+from aigc_lib.data.samples import Samples
 from aigc_lib.data.store import find
 
 
@@ -172,6 +178,15 @@ def test_no_stem_of_emoji_is_on_both_sides():
     assert not stems["train"] & stems["test"]
 
 
+@pytest.mark.skipif(find("openmoji") is None, reason="openmoji is not here")
+def test_every_emoji_has_words_and_a_kind():
+    kinds, words = kinds_of_emoji(), words_of_emoji()
+    assert set(kinds) == set(words) == set(CATALOG["openmoji"].classes)
+    assert kinds["旗: 中国"] == "flags"
+    assert "animals-nature" in {kinds["熊猫"], kinds["狗"]}
+    assert all(each and all(each) for each in words.values())
+
+
 def test_a_text_belongs_to_its_picture():
     x = torch.arange(4, dtype=torch.uint8)[:, None, None, None].expand(4, 3, 2, 2)
     names, words = (
@@ -264,3 +279,39 @@ def test_the_frame_moves_by_no_more_than_is_allowed():
 def test_changes_that_make_no_sense_are_refused(wrong, says):
     with pytest.raises(ValueError, match=says):
         wrong(torch.zeros(2, 3, 8, 8))
+
+
+def test_pictures_are_changed_and_groups_come_along():
+    x = torch.full((3, 3, 2, 2), 255, dtype=torch.uint8)
+    data = Captioned(
+        x,
+        list("甲乙丙"),
+        [()] * 3,
+        lambda texts: torch.zeros(len(texts), 1),
+        change=lambda pictures: -pictures,
+        groups=torch.tensor([7, 8, 7]),
+    )
+    pictures, _, groups = data[torch.tensor([2, 1])]
+    assert (pictures == -1).all()
+    assert groups.tolist() == [7, 8]
+    with pytest.raises(ValueError, match="groups of as many"):
+        Captioned(x, list("甲乙丙"), [()] * 3, len, groups=torch.zeros(2))
+
+
+def test_half_of_a_batch_are_twins_of_the_other_half():
+    plain, numbers = torch.arange(10.0), torch.arange(10)
+    kinds = [Samples(100 * k + plain, numbers) for k in range(3)]
+    data = Twinned(*kinds)
+    assert len(data) == 10
+    torch.manual_seed(0)
+    seen = set()
+    for _ in range(20):
+        x, rows = data[torch.tensor([4, 2, 9, 0, 1])]
+        assert rows[:3].tolist() == rows[3:].tolist()
+        assert sorted(rows[:3].tolist()) == [2, 4, 9]
+        assert torch.equal(x[:3], rows[:3].float())
+        assert torch.equal(x[3:] % 100, x[:3])
+        seen |= set((x[3:] // 100).tolist())
+    assert seen == {1.0, 2.0}
+    with pytest.raises(ValueError, match="give one twin of each"):
+        Twinned(kinds[0], Samples(torch.zeros(3)))

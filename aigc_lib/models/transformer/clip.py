@@ -1,0 +1,248 @@
+"""Texts and pictures as points of one space: what belongs together lies close."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding_bag, normalize
+from torch.nn.utils.rnn import pad_sequence
+from torch.optim import AdamW, Optimizer
+
+from ...arguments import at_least, finite
+from ...codecs.tokenizers import Tokenizer, check_several, tokenizer_from
+from ..base import Trainable, Update, in_parts
+from ..classifier import PictureNet
+from .encoder import without_empty_columns
+from .encoder_nets import Encoder
+from .pairs import contrast
+
+EMPTY = -1  # a place without a token
+PAIRS, PRIME = 8_192, 31_337  # places for pairs of tokens, by their remainder
+SHARPEST = 100  # as in Radford et al. 2021, section 2.5
+
+
+class TextTower(nn.Module):
+    """Tokens (B, T), -1 where there are none -> points (B, ``size``) of length 1.
+
+    The sum of two readings. A bag adds up a direction for each token, and with ``runs``
+    of 2 for each pair of neighbours; it knows what is said. A Transformer describes
+    each token in the light of all others, and the mean of that is projected; it knows
+    what is said of what. It has the width ``hidden`` and adds nothing at first. Without
+    ``depth`` there is only the bag, with ``runs`` of 0 only the Transformer.
+    """
+
+    def __init__(
+        self,
+        vocab_size: int,
+        context: int,
+        size: int,
+        *,
+        hidden: int,
+        depth: int,
+        heads: int,
+        runs: int,
+        dropout: float,
+    ):
+        super().__init__()
+        self.vocab_size, self.runs = vocab_size, runs
+        self.dropout = dropout
+        if runs:
+            self.directions = nn.Embedding(vocab_size + (runs > 1) * PAIRS, size)
+            self.weight = nn.Parameter(torch.ones(len(self.directions.weight)))
+            # what training never meets is to weigh little beside what it does
+            nn.init.normal_(self.directions.weight, std=0.1 * size**-0.5)
+        if depth:
+            sizes = {"depth": depth, "heads": heads, "width": hidden}
+            self.encoder = Encoder(vocab_size, context, **sizes, dropout=dropout)
+            self.project = nn.Linear(hidden, size, bias=False)
+            if runs:
+                nn.init.zeros_(self.project.weight)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        seen = tokens >= 0
+        x = self.bag(tokens, seen) if self.runs else 0
+        if hasattr(self, "encoder"):
+            read = self.encoder(tokens) * seen[..., None]  # (B, T, hidden)
+            x = x + self.project(read.sum(1) / seen.sum(1, keepdim=True))
+        return normalize(x, dim=1)
+
+    def bag(self, tokens: Tensor, seen: Tensor) -> Tensor:
+        """Add up the directions of tokens and pairs: (B, T) -> (B, ``size``)."""
+        parts, there = tokens.clamp_min(0), seen
+        if self.runs > 1:
+            pairs = (parts[:, :-1] * PRIME + parts[:, 1:]) % PAIRS + self.vocab_size
+            parts = torch.cat([parts, pairs], 1)  # (B, 2 T - 1)
+            there = torch.cat([seen, seen[:, :-1] & seen[:, 1:]], 1)
+        weights = self.weight[parts] * there
+        if self.training and self.dropout:
+            weights = weights * (torch.rand_like(weights) >= self.dropout)
+        x = embedding_bag(
+            parts, self.directions.weight, mode="sum", per_sample_weights=weights
+        )
+        return normalize(x, dim=1)
+
+
+class PictureTower(nn.Module):
+    """Pictures (B, C, S, S) in [-1, 1] -> points (B, ``size``) of length 1."""
+
+    def __init__(self, image_size: int, channels: int, width: int, size: int):
+        super().__init__()
+        self.look = PictureNet(image_size, channels, width)
+        self.project = nn.Linear(4 * width, size, bias=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return normalize(self.project(self.look(x)), dim=1)
+
+
+class CLIP(Trainable):
+    """Places texts and pictures so that a text lies close to what it describes.
+
+    Trains on batches of pictures (B, C, S, S) and tokens (B, T) of their texts, as
+    ``aigc_lib.data.captions.Captioned`` gives them, by ``contrast``: find the text of
+    each picture in the batch, and the picture of each text. Equal texts, and where a
+    third part numbers groups (B,) pairs of one group, are no wrong answers to each
+    other. How sharply points are compared, at most 100 times their cosine, is learned.
+
+    Source: Radford et al. 2021 (its pictures' tower is a ResNet or a ViT; here the
+    small residual net of ``PictureClassifier``).
+
+    Raises:
+        ValueError: sizes below 1, or that do not fit together; ``runs`` not 0, 1 or 2;
+            neither ``runs`` nor ``depth``.
+    """
+
+    sampled = ("texts", "pictures")
+    recipe: ClassVar[dict[str, Any]] = {"batch_size": 256, "cooldown": 0.5}
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer | Mapping[str, Any],
+        image_size: int = 32,
+        channels: int = 3,
+        width: int = 32,
+        *,
+        size: int = 256,
+        hidden: int = 64,
+        context: int = 64,
+        depth: int = 2,
+        heads: int = 4,
+        runs: int = 2,
+        dropout: float = 0.1,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 0.05,
+    ):
+        at_least(1, channels=channels, width=width, size=size, context=context)
+        at_least(1, hidden=hidden)
+        at_least(0, depth=depth)
+        if runs not in (0, 1, 2):
+            raise ValueError(f"runs={runs}: give 2 for pairs of tokens too, 1 or 0")
+        if not runs and not depth:
+            raise ValueError("runs=0, depth=0: one of them must read the text")
+        finite("dropout", dropout, least=0, below=1)
+        finite("learning_rate", learning_rate, above=0)
+        finite("weight_decay", weight_decay, least=0)
+        if isinstance(tokenizer, Mapping):  # from a file
+            tokenizer = tokenizer_from(dict(tokenizer))
+        super().__init__()
+        self.tokenizer, self.context = tokenizer, context
+        self.sample_shape = (channels, image_size, image_size)
+        self.learning_rate, self.weight_decay = learning_rate, weight_decay
+        self.texts = TextTower(
+            len(tokenizer),
+            context,
+            size,
+            hidden=hidden,
+            depth=depth,
+            heads=heads,
+            runs=runs,
+            dropout=dropout,
+        )
+        self.pictures = PictureTower(image_size, channels, width, size)
+        self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    def optimizers(self) -> dict[str, Optimizer]:
+        """One AdamW. Matrices decay; biases, norms and the scale do not."""
+        learned = list(self.parameters())
+        groups = [
+            {
+                "params": [p for p in learned if p.dim() >= 2],
+                "weight_decay": self.weight_decay,
+            },
+            {"params": [p for p in learned if p.dim() < 2], "weight_decay": 0.0},
+        ]
+        return {"net": AdamW(groups, self.learning_rate)}
+
+    def training_step(self, batch: tuple[Tensor, ...], update: Update) -> None:
+        """Bring pairs together: pictures, tokens (B, T), perhaps groups (B,)."""
+        x, tokens, *groups = batch
+        logits = self.logits(without_empty_columns(tokens), x)
+        for labels in (tokens.unique(dim=0, return_inverse=True)[1], *groups):
+            same = labels[:, None] == labels[None]
+            logits = logits.masked_fill(same.fill_diagonal_(False), -torch.inf)
+        update("net", contrast(logits))
+
+    def logits(self, tokens: Tensor, x: Tensor) -> Tensor:
+        """Compare all with all: tokens (B, T), pictures (N, C, S, S) -> (B, N)."""
+        scale = self.log_scale.exp().clamp(max=SHARPEST)
+        return scale * self.texts(tokens) @ self.pictures(x).T
+
+    def encode(self, texts: Iterable[str]) -> Tensor:
+        """Return texts as tokens (N, T), -1 behind their ends, cut at the context.
+
+        Raises:
+            ValueError: no texts, an empty one, or one string instead of several.
+        """
+        check_several(texts)
+        rows = [self.tokenizer.encode(text)[: self.context] for text in texts]
+        if not rows or not all(len(row) for row in rows):
+            raise ValueError(
+                f"texts: {len(rows)} of them, {sum(not len(row) for row in rows)} "
+                "empty; give at least one, and none without a token"
+            )
+        return pad_sequence(rows, True, EMPTY)
+
+    def encode_texts(self, texts: Iterable[str]) -> Tensor:
+        """Place texts: (N, ``size``) of length 1.
+
+        Raises:
+            ValueError: as ``encode``.
+        """
+        tokens = self.encode(texts).to(self.device)
+        with self.for_sampling("texts") as net:
+            return in_parts(net, tokens)
+
+    def encode_images(self, x: Tensor) -> Tensor:
+        """Place pictures, uint8 or in [-1, 1]: (N, C, S, S) -> (N, ``size``).
+
+        Raises:
+            ValueError: pictures of another shape.
+        """
+        if x.shape[1:] != self.sample_shape or not len(x):
+            shape = ", ".join(map(str, self.sample_shape))
+            raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {shape}), N >= 1")
+        if x.dtype == torch.uint8:
+            x = x.float() / 127.5 - 1
+        with self.for_sampling("pictures") as net:
+            return in_parts(net, x.to(self.device))
+
+    def score(self, texts: Iterable[str], x: Tensor) -> Tensor:
+        """How well each text fits each picture: cosines (texts, pictures) in [-1, 1].
+
+        Raises:
+            ValueError: as ``encode`` and ``encode_images``.
+        """
+        return self.encode_texts(texts) @ self.encode_images(x).T
+
+    def classify(self, x: Tensor, labels: Iterable[str]) -> Tensor:
+        """Return the number of the label that fits each picture best, (N,) int64.
+
+        No picture of these classes has to be learned ("zero-shot"): labels are texts.
+
+        Raises:
+            ValueError: as ``score``.
+        """
+        return self.score(labels, x).argmax(0)
