@@ -187,9 +187,8 @@ def measured(way: str, seed: int) -> dict:
         drawn = ways[best](asked.texts, 100 + seed)
         took = (time.perf_counter() - began) / len(drawn)
         verdict = judge(drawn, asked.things)
-        near = copying(
-            *(signed(v).flatten(1) for v in (train_x(), asked.x)), drawn.flatten(1)
-        )
+        learned, real = (signed(v.x).flatten(1) for v in (scenes("train"), asked))
+        near = copying(learned, real, drawn.flatten(1))
         found[split] = shares(verdict) | {
             "hits": verdict.everything.int().tolist(),
             "seconds_a_picture": took,
@@ -200,10 +199,6 @@ def measured(way: str, seed: int) -> dict:
     print(way, seed, {k: found[k] for k in ("training", "tried")}, flush=True)
     print({s: {k: v for k, v in found[s].items() if k != "hits"} for s in SPLITS})
     return found
-
-
-def train_x() -> Tensor:
-    return scenes("train").x
 
 
 def write(name: str, drawn: Tensor) -> None:

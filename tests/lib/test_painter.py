@@ -39,7 +39,7 @@ def test_only_the_picture_is_learned(painter):
     painter.text_dropout = 0.0
     rows = painter.prepare(torch.rand(5, 3, 16, 16), ["红圆"] * 5)
     losses = []
-    painter.training_step(rows, lambda name, loss: losses.append(loss))
+    painter.training_step(rows, lambda name, loss: losses.append(loss.item()))
     logits = painter.net(readable(rows[:, :-1]))[:, 3:]
     assert losses[0] == pytest.approx(next_token_loss(logits, rows[:, 4:]).item())
 
