@@ -52,6 +52,46 @@ def residual(answer):
     require(one[0].shape == (200, 1), "只有一本码本时，词号的形状应是 (N, 1)")
 
 
+def runs_by_gradient():
+    """Return the evidence of four training steps, four numbers each.
+
+    Norms of the gradients of the error at the encoder, of the commitment at the encoder
+    and at the codes; and how much the error changes when all codes are moved.
+    """
+    source = torch.Generator().manual_seed(0)
+    x = torch.randn(64, 2, generator=source)
+    turn = torch.tensor([[0.9, 0.3], [-0.2, 0.8]])
+    codes = torch.tensor([[-0.6, -0.6], [-0.6, 0.6], [0.6, -0.6], [0.6, 0.6]])
+
+    def losses(cause, encoder, codes):
+        z = x @ encoder
+        chosen = codes[nearest(z, codes)]
+        seen = {
+            "no straight-through": chosen.detach(),
+            "codes replaced after the decoder": z,
+        }.get(cause, z + (chosen - z).detach())
+        one, other = z, chosen.detach()
+        if cause == "commitment moves the codes":
+            one, other = chosen, z.detach()
+        return (seen - x).square().mean(), (one - other).square().mean()
+
+    def slope(loss, at):
+        if not loss.requires_grad:
+            return 0.0
+        (found,) = torch.autograd.grad(loss, at, retain_graph=True, allow_unused=True)
+        return 0.0 if found is None else found.norm().item()
+
+    rows = {}
+    for run, cause in GRADIENTS.items():
+        encoder = turn.clone().requires_grad_()
+        book = codes.clone().requires_grad_()
+        error, commitment = losses(cause, encoder, book)
+        change = (losses(cause, encoder, codes + 0.01)[0] - error).abs().item()
+        found = slope(error, encoder), slope(commitment, encoder)
+        rows[run] = (*found, slope(commitment, book), change)
+    return rows
+
+
 @checker("四次训练都认对了")
 def gradients(answer):
     """`answer`: a cause for each of the four runs by what their gradients are."""

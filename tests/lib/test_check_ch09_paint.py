@@ -90,3 +90,13 @@ test_hint, test_nothing_raises = make_tests(ch09, CASES)
 
 def test_an_unfinished_choice_is_told_so():
     assert not ch09.gradients(RIGHT | {"A": ...}).finished
+
+
+def test_the_evidence_tells_the_four_runs_apart():
+    there = {k: [v > 1e-6 for v in row] for k, row in ch09.runs_by_gradient().items()}
+    assert there == {
+        "A": [False, True, False, True],
+        "B": [True, True, False, True],
+        "C": [True, False, True, True],
+        "D": [True, True, False, False],
+    }
