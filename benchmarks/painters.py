@@ -236,7 +236,7 @@ def table(runs: dict[str, list[dict]]) -> list[dict]:
             hits = np.array([part[split]["hits"] for part in parts])
             low, high = proportion_interval(int(hits.sum()), hits.size)
             row = {"way": way, "split": split} | summary(own)
-            row |= {"right": float(hits.mean()), "interval": [low, high]}
+            row |= {"right": float(hits.mean()), "low": low, "high": high}
             if way != WAYS[0]:
                 # by sentence, over the seeds of both
                 first = np.array([part[split]["hits"] for part in runs[WAYS[0]]])

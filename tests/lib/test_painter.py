@@ -93,7 +93,7 @@ def test_it_learns_what_a_word_asks_for():
     small = VQVAE(16, 1, 4, 8)
     aigc.fit(small, x, steps=40, batch_size=16)
     model = Painter(Characters("暗亮"), small, room=2, depth=1, heads=2, width=32)
-    aigc.fit(model, model.prepare(x, words), steps=40, batch_size=32)
+    aigc.fit(model, model.prepare(x, words), steps=120, batch_size=32)
     drawn = model.sample(40, texts=["暗", "亮"] * 20, seed=0).mean((1, 2, 3))
     assert (drawn[::2] < 0).float().mean() >= 0.95
     assert (drawn[1::2] > 0).float().mean() >= 0.95

@@ -114,7 +114,7 @@ class VQVAE(Trainable):
         *,
         code_dim: int = 16,
         commitment: float = 0.25,
-        learning_rate: float = 1e-3,
+        learning_rate: float = 3e-3,
     ):
         multiple_of(FACTOR, image_size=image_size)
         at_least(1, channels=channels)
