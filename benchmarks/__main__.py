@@ -77,6 +77,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "metric_floor",
     "levels",
     "presenter",
+    "painters",
     "clothing",  # these read the models that `make models` has trained
     "edits",
     "emoji",

@@ -7,7 +7,7 @@ prompts and padding are marked, with no second tensor to carry along.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -88,3 +88,21 @@ def prompted(
     if not rows:
         raise ValueError("pairs is empty: give at least one (prompt, answer)")
     return torch.stack(rows)
+
+
+def told(texts: str | Sequence[str], tokenizer: Tokenizer, length: int) -> Tensor:
+    """Encode texts that say what to make, (N, ``length``) int64.
+
+    Longer ones are cut, shorter ones filled up with -1, which is no token.
+
+    Raises:
+        ValueError: a text that is empty.
+    """
+    texts = [texts] if isinstance(texts, str) else list(texts)
+    found = torch.full((len(texts), length), -1)
+    for row, text in zip(found, texts, strict=True):
+        if not text.strip():
+            raise ValueError(f"text={text!r}: say what to draw")
+        tokens = tokenizer.encode(text.strip())[:length]
+        row[: len(tokens)] = tokens
+    return found

@@ -13,7 +13,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .classifier import PictureClassifier
     from .diffusion import DDPM, FlowMatching
     from .diffusion.draft import TextDraft
-    from .diffusion.latent import LatentFlow
+    from .diffusion.latent import LatentFlow, LatentTextFlow
     from .diffusion.series import SeriesFlow
     from .diffusion.tabular import TableFlow
     from .diffusion.text import TextFlow
@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .transformer.gpt import GPT
     from .transformer.gpt2 import load_gpt2
     from .transformer.levels import LevelWriter
+    from .transformer.painter import Painter
     from .transformer.pairs import PairEncoder
     from .transformer.preference import DPO
     from .transformer.ranking import SASRec
@@ -44,6 +45,7 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .vae.conditional import ConditionalVAE
     from .vae.flow_prior import FlowPriorVAE
     from .vae.pictures import MapVAE
+    from .vae.quantised import VQVAE
     from .vae.ranking import MultVAE
     from .vae.strings import StringVAE
     from .vae.tabular import TVAE
@@ -70,7 +72,10 @@ _HOMES = {
     "DDPM": "diffusion",
     "FlowMatching": "diffusion",
     "LatentFlow": "diffusion.latent",
+    "LatentTextFlow": "diffusion.latent",
     "MapVAE": "vae.pictures",
+    "VQVAE": "vae.quantised",
+    "Painter": "transformer.painter",
     "PictureClassifier": "classifier",
     "DefectMarker": "inspection",
     "TableFlow": "diffusion.tabular",
@@ -163,6 +168,7 @@ __all__ = [
     "TVAE",
     "VAE",
     "VAEGAN",
+    "VQVAE",
     "BetaVAE",
     "Composer",
     "ConditionalGAN",
@@ -179,11 +185,13 @@ __all__ = [
     "KnowledgeTracer",
     "Lately",
     "LatentFlow",
+    "LatentTextFlow",
     "LevelWriter",
     "LipSync",
     "MapVAE",
     "MaskedLM",
     "MultVAE",
+    "Painter",
     "PairEncoder",
     "PictureClassifier",
     "Popularity",

@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from torch import Tensor
 from torch.nn.functional import max_pool2d
 
+from ...codecs.tokenizers import Tokenizer
 from ..base import noise_source
 from ..vae.pictures import FACTOR, MapVAE
 from .denoiser import masked
 from .flow import FlowMatching
+from .text import TextFlow
 
 REFINED = 0.3  # share of the way that a painted picture goes back to be smoothed
 
 
-class LatentFlow(FlowMatching):
-    """Flow matching over the maps of a ``MapVAE`` (Rombach et al. 2022, section 3).
+class OverCodes:
+    """What makes a flow one over the maps of an autoencoder; goes before ``Denoiser``.
 
     The autoencoder is learned first and then stays as it is; the flow trains on what
     ``prepare`` makes of the pictures. Everything else takes and gives pictures in
     [-1, 1].
-
-    Raises:
-        ValueError: as ``FlowMatching``.
     """
 
     rough_steps = True
 
-    def __init__(
-        self,
-        autoencoder: MapVAE,
-        width: int = 128,
-        *,
-        net: str = "unet",
-        classes: int | None = None,
-        label_dropout: float = 0.1,
-        learning_rate: float = 2e-3,
-    ):
-        super().__init__(
-            width=width,
-            sample_shape=autoencoder.code_shape,
-            net=net,
-            classes=classes,
-            label_dropout=label_dropout,
-            learning_rate=learning_rate,
-        )
+    def adopt(self, autoencoder: MapVAE) -> None:
+        """Keep a trained autoencoder, with its averaged weights."""
         self.modality = "points"  # codes are not bounded
         for name in autoencoder.sampled:
             autoencoder.adopt_average(name)
@@ -118,3 +104,71 @@ class LatentFlow(FlowMatching):
         smooth = self.follow(noised, t, 1.0, steps=few, **options)
         z = torch.where(inside, smooth, z)
         return torch.where(known, x, self.pictured(z))
+
+
+class LatentFlow(OverCodes, FlowMatching):
+    """Flow matching over the maps of a ``MapVAE`` (Rombach et al. 2022, section 3).
+
+    See ``OverCodes`` for what it trains on.
+
+    Raises:
+        ValueError: as ``FlowMatching``.
+    """
+
+    def __init__(
+        self,
+        autoencoder: MapVAE,
+        width: int = 128,
+        *,
+        net: str = "unet",
+        classes: int | None = None,
+        label_dropout: float = 0.1,
+        learning_rate: float = 2e-3,
+    ):
+        super().__init__(
+            width=width,
+            sample_shape=autoencoder.code_shape,
+            net=net,
+            classes=classes,
+            label_dropout=label_dropout,
+            learning_rate=learning_rate,
+        )
+        self.adopt(autoencoder)
+
+
+class LatentTextFlow(OverCodes, TextFlow):
+    """A flow over the maps of a ``MapVAE`` that is told in words what to draw.
+
+    Trains on pairs (``prepare(x)``, ``read(texts)``): see ``OverCodes``, ``TextFlow``.
+    Source: Rombach et al. 2022, sections 3 and 4.3.
+
+    Raises:
+        ValueError: as ``TextFlow``.
+    """
+
+    def __init__(
+        self,
+        tokenizer: Tokenizer | Mapping[str, Any],
+        autoencoder: MapVAE,
+        width: int = 64,
+        *,
+        context: int = 24,
+        text_width: int = 128,
+        early: float = 0.0,
+        label_dropout: float = 0.1,
+        learning_rate: float = 2e-3,
+    ):
+        channels, side, _ = autoencoder.code_shape
+        super().__init__(
+            tokenizer,
+            side,
+            channels,
+            width,
+            context=context,
+            text_width=text_width,
+            patch=1,
+            early=early,
+            label_dropout=label_dropout,
+            learning_rate=learning_rate,
+        )
+        self.adopt(autoencoder)

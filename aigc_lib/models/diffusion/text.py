@@ -11,6 +11,7 @@ from torch.nn.functional import silu
 
 from ...arguments import at_least, finite
 from ...codecs.tokenizers import UNKNOWN, Characters, Tokenizer, tokenizer_from
+from ...codecs.tokens import told
 from ..base import Batch, Seed
 from ..transformer.encoder_nets import Encoder
 from .draft import Drafted, TextDraft
@@ -142,14 +143,7 @@ class TextFlow(FlowMatching):
         Raises:
             ValueError: a text that is empty.
         """
-        texts = [texts] if isinstance(texts, str) else list(texts)
-        found = torch.full((len(texts), self.context), EMPTY)
-        for row, text in zip(found, texts, strict=True):
-            if not text.strip():
-                raise ValueError(f"text={text!r}: say what to draw")
-            tokens = self.tokenizer.encode(text.strip())[: self.context]
-            row[: len(tokens)] = tokens
-        return found
+        return told(texts, self.tokenizer, self.context)
 
     def parts(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
         """Split a batch into pictures and tokens, some of them dropped."""
