@@ -56,7 +56,7 @@ def two_futures(answer):
 
 @checker("平移、变暗、加噪声，都量对了")
 def displacement(answer):
-    """`answer(a, b)`: how far b (S, S) is from a, whole pixels (right, down), cyclic."""
+    """`answer(a, b)`: how far b (S, S) went from a, (right, down), cyclic."""
     source = torch.Generator().manual_seed(0)
     size = 24
     ground = torch.rand(size, size, generator=source)

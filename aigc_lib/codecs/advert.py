@@ -81,6 +81,11 @@ class Storyboard:
         whole("sway", self.sway, 0)
         if not self.price.strip():
             raise ValueError(f"price={self.price!r}: say what it costs")
+        if unknown := [sign for sign in self.price if _missing(sign)]:
+            raise ValueError(
+                f"price={self.price!r}: the font lacks {unknown[0]!r}, use ¥, Latin "
+                "letters and digits"
+            )
 
     @property
     def seconds(self) -> float:
@@ -185,11 +190,24 @@ def advert_faults(frames: Tensor, product: Tensor, board: Storyboard) -> list[st
 
 def _letters(text: str, size: int) -> np.ndarray:
     """Draw Latin letters and digits, (h, w) bool."""
-    font = ImageFont.load_default(size)
-    left, top, right, down = font.getbbox(text)
+    font, plain = ImageFont.load_default(size), text.replace("¥", "Y")
+    left, top, right, down = font.getbbox(plain)
     picture = Image.new("L", (math.ceil(right - left), math.ceil(down - top)))
-    ImageDraw.Draw(picture).text((-left, -top), text, fill=255, font=font)
+    draw = ImageDraw.Draw(picture)
+    draw.text((-left, -top), plain, fill=255, font=font)
+    for i in (i for i, sign in enumerate(text) if sign == "¥"):  # not in the font
+        start, end = (round(font.getlength(plain[:k])) for k in (i, i + 1))
+        for share in (0.5, 0.72):
+            row = round(share * picture.height)
+            draw.line((start + 1 - left, row, end - 2 - left, row), fill=255)
     return np.array(picture) > 127
+
+
+def _missing(sign: str) -> bool:
+    """Whether the font draws for a sign what it draws for one that nobody has."""
+    font = ImageFont.load_default(16)
+    shapes = [bytes(font.getmask(s)) for s in (sign, "\ufffe")]
+    return sign != "¥" and shapes[0] == shapes[1]
 
 
 def _label() -> np.ndarray:

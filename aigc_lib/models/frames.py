@@ -78,7 +78,7 @@ def linear_motion(known: Tensor, frames: int, *, walls: bool = False) -> Tensor:
     made = []
     for k in range(1, frames + 1):
         now = start + k * velocity
-        now = _reflected(now, low, high) if walls else now
+        now = reflected(now, low, high) if walls else now
         each = last.flatten(0, 1)[:, None]  # a channel moves by itself
         moved = shifted(each, (now - start).flatten(0, 1))
         made.append(moved.view(len(known), -1, size, size))
@@ -98,7 +98,7 @@ def _room(last: Tensor) -> tuple[Tensor, Tensor]:
     return back, ahead
 
 
-def _reflected(place: Tensor, low: Tensor, high: Tensor) -> Tensor:
+def reflected(place: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Fold places back between two walls, as often as they pass them."""
     room = (high - low).clamp_min(1e-3)
     turn = (place - low) % (2 * room)

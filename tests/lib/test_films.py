@@ -483,3 +483,12 @@ def test_an_advert_that_does_not_fit_is_refused():
         assembled(torch.zeros(3, 190, 190, dtype=torch.uint8), background(board), board)
     with pytest.raises(ValueError, match="price="):
         Storyboard(price=" ")
+    with pytest.raises(ValueError, match="the font lacks '元'"):
+        Storyboard(price="199元")
+
+
+def test_the_sign_of_the_price_is_drawn():
+    with_sign, without = (Storyboard(price=p).texts["price"][2] for p in ("¥1", "Y1"))
+    assert with_sign.shape == without.shape
+    rows = (with_sign != without).any(0).any(1).nonzero()
+    assert len(rows) == 2  # two bars

@@ -18,6 +18,15 @@ from .unet import UNet
 EARLY = 1.0  # logits by which learned times lie nearer to the noise
 
 
+def towards(x: Tensor, clean: Tensor, t: float, after: float) -> Tensor:
+    """Step from time ``t`` to ``after`` on the straight line to the clean frames.
+
+    At time 1 the line is there: the last step of a walk lands on the guess.
+    """
+    velocity = (clean - x) / (1 - t)
+    return x + (after - t) * velocity
+
+
 class FilmFlow(Denoiser):
     """Flow matching over all frames that follow ``known`` ones (Ho et al. 2022).
 
@@ -102,7 +111,7 @@ class FilmFlow(Denoiser):
         with self.for_sampling("net") as net:
             for t, after in pairwise(uniform_times(steps).tolist()):
                 clean = self.guess(net, x, past, x.new_full((n,), t))
-                x = x + (after - t) / (1 - t) * (clean - x)  # v = (clean - x) / (1 - t)
+                x = towards(x, clean, t, after)
         return x.clamp(-1, 1).unflatten(1, (self.made, self.channels)).cpu()
 
     def predict(
