@@ -101,7 +101,7 @@ def next_frames(answer):
 
     Score: mean squared error over that of copying the last frame.
     """
-    floor, films = 0.6, moving_shapes(200, things=2, seed=909)
+    floor, films = 0.3, moving_shapes(200, things=2, seed=909)
     x = films.x.float() / 127.5 - 1
     known, true = x[:, :4], x[:, 4:]
 

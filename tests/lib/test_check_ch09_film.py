@@ -36,6 +36,7 @@ CASES = [
     ("displacement", lambda a, b: (0, 0), "真的是"),
     ("next_frames", lambda x: linear_motion(x, 12, walls=True), None),
     ("next_frames", lambda x: copy_last(x, 12), "底线"),
+    ("next_frames", lambda x: linear_motion(x, 12), "墙"),
     ("next_frames", lambda x: copy_last(x, 11), "形状"),
     ("next_frames", lambda x: copy_last(x, 12) * torch.nan, "nan"),
     ("next_frames", lambda x: copy_last(x, 12) * 3, "[−1, 1]"),
@@ -46,5 +47,5 @@ test_hint, test_nothing_raises = make_tests(ch09, CASES)
 
 def test_an_open_answer_is_told_both_scores():
     message = ch09.next_frames(lambda x: linear_motion(x, 12, walls=True)).message
-    assert "底线 0.6" in message
+    assert "底线 0.3" in message
     assert "书里的解 0." in message
