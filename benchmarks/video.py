@@ -38,9 +38,9 @@ STEPS = {
     "predictor": int(os.environ.get("STEPS", 300)),
     "flow": int(os.environ.get("STEPS", 300)),
 }
-N, LEARNED = int(os.environ.get("N", 256)), 4_000  # films to judge and to learn from
-KNOWN, AHEAD, DRAWN = 4, 12, 8
-WIDTHS = {"predictor": 32, "flow": 48}
+N, LEARNED = int(os.environ.get("N", 128)), 4_000  # films to judge and to learn from
+KNOWN, AHEAD, DRAWN = 4, 12, 4
+WIDTHS = {"predictor": 32, "flow": 32}
 BATCH = 32
 WORLDS = {
     "one shape": {"things": 1},
@@ -249,6 +249,7 @@ def main() -> None:
         "pixels; same: kind recognised by matching; likeness: normalised "
         "cross-correlation; flicker: second difference of the mean light",
         steps=STEPS,
+        judged=N,
         seeds=list(SEEDS),
         interval="95%, bootstrap over films, each the mean of the seeds",
     )

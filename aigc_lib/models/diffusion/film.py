@@ -51,7 +51,7 @@ class FilmFlow(Denoiser):
         channels: int = 3,
         frames: int = 16,
         known: int = 4,
-        width: int = 48,
+        width: int = 32,
         *,
         learning_rate: float = 2e-3,
     ):
