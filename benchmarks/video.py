@@ -34,14 +34,11 @@ from benchmarks.record import ROOT, kept, record, seeds, summary
 
 SEEDS = seeds(3)
 # Steps of training that take one processor about the same time.
-STEPS = {
-    "predictor": int(os.environ.get("STEPS", 300)),
-    "flow": int(os.environ.get("STEPS", 300)),
-}
+STEPS = {"predictor": 450, "flow": 280}
 N, LEARNED = int(os.environ.get("N", 128)), 4_000  # films to judge and to learn from
 KNOWN, AHEAD, DRAWN = 4, 12, 4
 WIDTHS = {"predictor": 32, "flow": 32}
-BATCH = 32
+BATCH = 16
 WORLDS = {
     "one shape": {"things": 1},
     "two shapes": {"things": 2},
