@@ -163,8 +163,8 @@ def measured(world: str, seed: int) -> dict:
 
 def strips(runs: dict[str, list[dict]]) -> None:
     """Draw one film of each world as the ways see it, with the first seed's models."""
-    fig, axes = plots.figure(len(WORLDS), width=8.6, height=2.3, squeeze=False)
-    for ax, world in zip(axes[:, 0], WORLDS, strict=True):
+    fig, axes = plots.figure(2, 2, width=4.6, height=3.2)
+    for ax, world in zip(axes.flat, WORLDS, strict=True):
         raw = base64.b64decode(runs[world][0]["training"].pop("strip"))
         pictures = torch.frombuffer(bytearray(raw), dtype=torch.uint8)
         pictures = pictures.view(-1, films(world, "test").x.shape[2], 24, 24)
@@ -177,7 +177,7 @@ def strips(runs: dict[str, list[dict]]) -> None:
 
 def curves(runs: dict[str, list[dict]]) -> None:
     """Draw the error of each frame, mean of the seeds."""
-    fig, axes = plots.figure(1, len(WORLDS), height=2.4)
+    fig, axes = plots.figure(1, len(WORLDS), width=2.3, height=2.6)
     for ax, (world, own) in zip(axes, runs.items(), strict=True):
         for way, color in zip(SHOWN, plots.COLORS, strict=False):
             mean = np.mean([run[way]["frames"] for run in own], 0)
