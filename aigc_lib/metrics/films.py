@@ -16,7 +16,7 @@ def light(films: Tensor) -> Tensor:
     """Return films as light from 0 to 1, in float32.
 
     Raises:
-        ValueError: other than five dimensions, two frames, uint8 or [-1, 1].
+        ValueError: other than five dimensions, or than uint8 or [-1, 1].
     """
     if films.dim() != 5 or films.shape[1] < 1 or not films.numel():
         raise ValueError(f"films has shape {tuple(films.shape)}: give (N, T, C, H, W)")

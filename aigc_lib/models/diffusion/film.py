@@ -37,7 +37,7 @@ class FilmFlow(Denoiser):
 
     The net guesses the clean frames, as their difference from the last known one; the
     velocity follows from that. Most of a film is black: a net that guesses the velocity
-    spends its strength on telling noise from nothing.
+    would have to name the noise at every pixel where this one says "nothing here".
 
     Raises:
         ValueError: no frame to draw, sizes below 1, or what ``Denoiser`` refuses.
