@@ -1,4 +1,4 @@
-"""What can be played in a page: a level of Sokoban, a face that follows a sound.
+"""What can be played in a page: a level of Sokoban, a face with a sound, a film.
 
 No script is loaded from elsewhere: pages work without a network.
 """
@@ -18,6 +18,7 @@ from scipy.io import wavfile
 from torch import Tensor
 
 from .arguments import finite
+from .codecs.film import film_bytes
 from .codecs.levels import SokobanLevel
 from .codecs.sound import SAMPLE_RATE
 from .codecs.spectrum import HOP
@@ -257,3 +258,38 @@ FOLLOW = """
   audio.addEventListener("play", draw); audio.addEventListener("seeked", draw);
 })(document.getElementById(%s), %s, %s);
 """
+
+
+def film(frames: Tensor, label: str, *, fps: float = 10, ending: str = ".mp4") -> Any:
+    """Show a film (T, C, H, W) uint8 that the reader starts and stops; it repeats.
+
+    ``label`` says what is to be seen, for those who cannot see it. ".mp4" is a player;
+    ".gif" is a picture that moves, in a frame that can be shut. Where the program that
+    writes MP4 is missing, it is a GIF too.
+
+    Raises:
+        ValueError: an empty label, or what ``write_film`` refuses.
+    """
+    from IPython.display import HTML  # only notebooks show it
+
+    if not label.strip():
+        raise ValueError(f"label={label!r}: say in a few words what is to be seen")
+    try:
+        data = base64.b64encode(film_bytes(frames, ending, fps=fps)).decode()
+    except ModuleNotFoundError:
+        ending = ".gif"
+        data = base64.b64encode(film_bytes(frames, ending, fps=fps)).decode()
+    told, style = (
+        html.escape(label, quote=True),
+        "max-width:100%;image-rendering:pixelated",
+    )
+    if ending == ".mp4":
+        return HTML(
+            f'<video controls loop muted playsinline style="{style}" '
+            f'width="{max(240, frames.shape[-1])}" aria-label="{told}" '
+            f'src="data:video/mp4;base64,{data}"></video>'
+        )
+    return HTML(
+        f'<details open><summary>播放 / 收起</summary><img alt="{told}" '
+        f'style="{style}" src="data:image/gif;base64,{data}"></details>'
+    )

@@ -76,6 +76,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "design_steps",
     "metric_floor",
     "levels",
+    "video",
     "presenter",
     "painters",
     "clothing",  # these read the models that `make models` has trained

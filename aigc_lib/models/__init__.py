@@ -14,9 +14,12 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .diffusion import DDPM, FlowMatching
     from .diffusion.draft import TextDraft
     from .diffusion.latent import LatentFlow, LatentTextFlow
+    from .diffusion.film import FilmFlow
+    from .diffusion.latent import LatentFlow
     from .diffusion.series import SeriesFlow
     from .diffusion.tabular import TableFlow
     from .diffusion.text import TextFlow
+    from .frames import FramePredictor
     from .gan import DCGAN, GAN, MLPGAN
     from .gan.conditional import ConditionalGAN, InfoGAN
     from .gan.growing import GrowingGAN
@@ -99,6 +102,8 @@ _HOMES = {
     "KnowledgeTracer": "tracing",
     "LevelWriter": "transformer.levels",
     "LipSync": "lips",
+    "FilmFlow": "diffusion.film",
+    "FramePredictor": "frames",
     "load_bert": "transformer.bert",
     "load_gpt2": "transformer.gpt2",
     "WaveNet": "wavenet",
@@ -175,8 +180,10 @@ __all__ = [
     "ConditionalVAE",
     "DeepAR",
     "DefectMarker",
+    "FilmFlow",
     "FlowMatching",
     "FlowPriorVAE",
+    "FramePredictor",
     "GANEncoder",
     "GenerativeModel",
     "GrowingGAN",
