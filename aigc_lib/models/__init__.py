@@ -13,9 +13,8 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .classifier import PictureClassifier
     from .diffusion import DDPM, FlowMatching
     from .diffusion.draft import TextDraft
-    from .diffusion.latent import LatentFlow, LatentTextFlow
     from .diffusion.film import FilmFlow
-    from .diffusion.latent import LatentFlow
+    from .diffusion.latent import LatentFlow, LatentTextFlow
     from .diffusion.series import SeriesFlow
     from .diffusion.tabular import TableFlow
     from .diffusion.text import TextFlow

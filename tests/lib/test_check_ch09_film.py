@@ -3,7 +3,7 @@
 import torch
 from checker_tests import make_tests
 
-import check_part as ch09
+from aigc_lib.check import ch09
 from aigc_lib.models.frames import copy_last, linear_motion
 
 RIGHT = {"误差最小": "平均", "抽一个比平均": "两倍", "像真帧": ("更可能的", "抽一个")}

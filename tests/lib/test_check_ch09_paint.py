@@ -1,13 +1,9 @@
 """Checkers of chapter 09, pictures from text: right answers pass, mistakes are told."""
 
-import sys
-from pathlib import Path
-
 import torch
 from checker_tests import make_tests
 
-sys.path.insert(0, str(Path(__file__).parents[2]))
-import check_part as ch09
+from aigc_lib.check import ch09
 
 
 def residual_right(z, books):

@@ -91,7 +91,7 @@ class VQVAE(Trainable):
     """An autoencoder whose code is a map of whole numbers (van den Oord et al. 2017).
 
     Each vector of the encoder's map (D, S/4, S/4) is replaced by the nearest of
-    ``num_codes`` codes. The decoder learns by the mean absolute error of the pixels,
+    ``num_codes`` codes. The decoder learns by the mean squared error of the pixels,
     the encoder by the same gradient passed straight through, and by the ``commitment``
     to its codes; the ``Codebook`` follows on its own. What comes out is for a prior
     that is learned afterwards: numbers drawn by lot would be no picture, see
@@ -151,7 +151,7 @@ class VQVAE(Trainable):
         z = self.encoder(x).permute(0, 2, 3, 1)  # (B, S/4, S/4, D)
         self.codebook.learn(z.detach().flatten(0, 2))
         quantised = self.codebook.codes[nearest(z, self.codebook.codes)]
-        error = (self.drawn(straight_through(z, quantised)) - x).abs().mean()
+        error = (self.drawn(straight_through(z, quantised)) - x).square().mean()
         commitment = (z - quantised).square().mean()
         update("error", error + self.commitment * commitment)
 
