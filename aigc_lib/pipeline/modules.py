@@ -161,7 +161,7 @@ class Application:
         """Write the file; return its path and its SHA-256, which the record keeps."""
         if self.samples and isinstance(trained, GenerativeModel):
             drawn = kinds.draw(trained, self.samples, seed=seed)
-            ending = kinds.ENDINGS[trained.modality][0]
+            ending = kinds.endings(trained)[0]
             kinds.write(trained, drawn, folder / f"samples.{ending}", columns=8)
         place = trained.save(self.to)
         return {

@@ -26,6 +26,7 @@ class LatentFlow(FlowMatching):
     """
 
     rough_steps = True
+    draws = "images"
 
     def __init__(
         self,
