@@ -75,8 +75,9 @@ class Trainable(nn.Module, metaclass=_Configured):
     among them are not, and must be given to ``load`` once more.
 
     ``modality`` says what it makes or reads: "images" (with defaults for (N, 1, 28, 28)
-    in [-1, 1]), "points", "text", "sounds", "tables" or "series". ``sample_shape`` is
-    the shape of one sample where it is fixed: ``fit`` refuses others. ``sampled`` names
+    in [-1, 1]), "points", "text", "sounds", "tables", "ratings", "series", "answers",
+    "music" or "levels"; the last two are no kind of a command. ``sample_shape`` is the
+    shape of one sample where it is fixed: ``fit`` refuses others. ``sampled`` names
     the networks that are used after training: ``fit`` keeps an exponential moving
     average of their weights. ``tolerates_bf16`` is False for a model whose results need
     more than the 8 significant bits of bfloat16. The batches of a ``conditional`` model
