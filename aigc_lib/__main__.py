@@ -16,6 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from . import console
+
 EXAMPLES = {
     "": """
   python -m aigc_lib doctor
@@ -28,6 +30,7 @@ EXAMPLES = {
   python -m aigc_lib fit dcgan fashion_mnist --seconds 120 --set loss=hinge
   python -m aigc_lib fit gpt product_copy --seconds 120 --set context=128
   python -m aigc_lib fit dcgan ~/pictures --seconds 120 --image-size 64
+  python -m aigc_lib fit picture_classifier ~/pictures --seconds 120 --image-size 64
   python -m aigc_lib fit gpt novel.txt --seconds 120
   python -m aigc_lib fit table_flow loans.csv --seconds 120 --hold-out 0.1
   python -m aigc_lib fit mult_vae clicks.csv --seconds 60
@@ -86,11 +89,7 @@ def main(argv: list[str] | None = None) -> int:
     0; 1: something is missing (doctor) or not passed (check, run); 2: bad input, or a
     file that cannot be written; 130: interrupted; 141: nobody reads the output.
     """
-    for stream in (sys.stdout, sys.stderr):
-        # A console of another encoding shows some signs as \\u4e2d: better than to fail
-        # after the work is done.
-        with suppress(AttributeError):  # there may be no stream, or one of a notebook
-            stream.reconfigure(errors="backslashreplace")
+    console.forgive()
     arguments = parser().parse_args(argv)
     try:
         status = arguments.run(arguments) or 0
@@ -299,17 +298,16 @@ def sample(arguments: argparse.Namespace) -> None:
     """Draw samples from a saved model: a picture, a text, one WAV file or a table."""
     from . import runtime
     from .files import check_writable
-    from .kinds import ENDINGS, draw, write
-    from .models import GenerativeModel, load
+    from .kinds import draw, endings, write
+    from .models import load
 
     if arguments.columns < 1:
         raise ValueError(f"--columns {arguments.columns}: give a number above 0")
+    runtime.settle_threads()
     model = load(arguments.model).to(runtime.pick_device())
-    if not isinstance(model, GenerativeModel):
-        raise ValueError(f"{arguments.model}: {type(model).__name__} draws no samples")
-    endings = ENDINGS[model.modality]
-    out = arguments.out or Path(f"samples.{endings[0]}")
-    _check_ending(out, endings)
+    known = endings(model)
+    out = arguments.out or Path(f"samples.{known[0]}")
+    _check_ending(out, known)
     check_writable(out, "--out")
     asked = {"prompt": arguments.prompt, "temperature": arguments.temperature}
     asked["conditions"] = _pairs("--where", arguments.where) or None
@@ -326,6 +324,7 @@ def evaluate(arguments: argparse.Namespace) -> None:
     from .kinds import evaluate
     from .models import load as load_model
 
+    runtime.settle_threads()
     model = load_model(arguments.model).to(runtime.pick_device())
     own = _own(arguments, model.modality)
     data = load(arguments.data, split=arguments.split, standin=arguments.standin, **own)

@@ -12,6 +12,7 @@ in plain Markdown, with room for answers: Colab and JupyterLab open this one.
 import argparse
 import copy
 import hashlib
+from collections.abc import Collection
 from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -24,7 +25,14 @@ from aigc_lib.files import replacing
 
 from . import chapter, reader
 from .labels import repository
-from .run import PLAIN, ChapterFailed, code, execute, settle_environment
+from .run import (
+    PLAIN,
+    ChapterFailed,
+    code,
+    dependencies,
+    execute,
+    settle_environment,
+)
 
 STAMPS = chapter.ROOT / "_build" / "synced"
 BOOTSTRAP = """\
@@ -97,17 +105,16 @@ def merge_streams(outputs: list[NotebookNode]) -> list[NotebookNode]:
 def sync(source: Path, force: bool = False) -> str:
     """Bring ``source`` and its twins into their form and say what was done.
 
-    Where code and library are those of the last run, nothing runs: new text is put
-    beside the outputs that the twin keeps.
+    Where the code and what it imported of the library are those of the last run,
+    nothing runs: new text is put beside the outputs that the twin keeps.
 
     Raises:
         ChapterFailed: the chapter does not run; the twins stay as they were.
         reader.Unreadable: there is no reader's form of something in the source.
     """
-    stamp = STAMPS / f"{source.stem}.sha256"
     laid_out = ", source laid out as JupyterLab saves it" * chapter.tidy(source)
     blank = blank_twin(source)
-    if not force and stamp.exists() and stamp.read_text() == fingerprint(source):
+    if not force and is_settled(source):
         before = nbformat.read(twin_path(source), as_version=4)
         fill(blank, before)
         said = "unchanged"
@@ -118,10 +125,10 @@ def sync(source: Path, force: bool = False) -> str:
     done = execute(copy.deepcopy(blank), "smoke", source.stem)
     fill(blank, done)
     chapter.write(blank, twin_path(source))
-    with replacing(stamp) as temporary:
-        temporary.write_text(fingerprint(source))
-    cost = done.metadata["aigc"]["seconds"]
-    return f"  {source.stem}: synced, {cost} s{laid_out}" + sync_reader(source)
+    cost = done.metadata["aigc"]
+    settle(source, cost["modules"])
+    said = f"  {source.stem}: synced, {cost['seconds']} s{laid_out}"
+    return said + sync_reader(source)
 
 
 def sync_reader(source: Path) -> str:
@@ -159,8 +166,26 @@ def readers_twin(source: Path) -> NotebookNode:
     return reader.Reader(source, source.parents[2]).notebook(complete)
 
 
-def fingerprint(source: Path) -> str:
-    """Digest what decides the outputs in the twin of ``source``, and these outputs."""
+def settle(source: Path, modules: Collection[str]) -> None:
+    """Note what a run of ``source`` that imported ``modules`` depended on."""
+    with replacing(STAMPS / f"{source.stem}.sha256") as temporary:
+        temporary.write_text(" ".join([fingerprint(source, modules), *modules]))
+
+
+def is_settled(source: Path) -> bool:
+    """Tell whether all that ``source`` depended on is as it was at its last run."""
+    stamp = STAMPS / f"{source.stem}.sha256"
+    if not stamp.exists():
+        return False
+    noted, *modules = stamp.read_text().split()
+    return noted == fingerprint(source, modules)
+
+
+def fingerprint(source: Path, modules: Collection[str]) -> str:
+    """Digest what decides the outputs in the twin of ``source``, and these outputs.
+
+    Of the library that is what a run imported: ``modules``, all where none are known.
+    """
     digest = hashlib.sha256()
     twin = twin_path(source)
     there = nbformat.read(twin, as_version=4) if twin.exists() else None
@@ -168,7 +193,11 @@ def fingerprint(source: Path) -> str:
         for cell in chapter.code_cells(notebook):
             checked = chapter.CHECKED in chapter.tags(cell)
             digest.update(repr((code(cell), checked, cell.outputs)).encode())
-    for path in chapter.library(source, source.parents[2]):
+    root = source.parents[2]
+    files = chapter.library(source, root)
+    if modules:
+        files = dependencies(source, modules, root)
+    for path in files:
         if path.parent.name != "quiz":  # part of the page alone
             digest.update(path.read_bytes())
     return digest.hexdigest()

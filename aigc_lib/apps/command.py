@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 
+from .. import console
 from ..runtime import optional
 
 
@@ -14,6 +15,7 @@ def as_command(main: Callable[[Sequence[str]], None]) -> None:
     A wrong argument, a file that cannot be used and a database that is away or refuses
     its password end the process with code 1 and one line.
     """
+    console.forgive()
     sql = optional("sqlalchemy")
     try:
         main(sys.argv[1:])

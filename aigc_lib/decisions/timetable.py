@@ -224,6 +224,9 @@ def _checked(shipments, departures, docks, loading):
     departures = [Departure(*d) for d in departures]
     if not shipments or not departures:
         raise ValueError("shipments or departures are empty: give at least one of each")
+    for row in (*shipments, *departures):
+        for name, value in list(row._asdict().items())[1:]:  # CP-SAT takes whole ones
+            whole(name, value)
     for d in departures:
         if d.capacity <= 0 or d.arrives < d.departs or min(d.fixed, d.unit) < 0:
             raise ValueError(

@@ -73,17 +73,33 @@ def draw(model: GenerativeModel, n: int, *, seed: int, **asked: Any) -> Sequence
     With a prompt each text is one line that begins with it.
 
     Raises:
-        ValueError: ``n`` < 1, ``asked`` for a model of another kind, or a model that
-            draws nothing.
+        ValueError: ``n`` < 1, ``asked`` for a model of another kind, or what
+            ``endings`` refuses.
     """
-    if not isinstance(model, GenerativeModel):
-        raise ValueError(f"{type(model).__name__} draws no samples: it reads")
-    foreign = [ASKED[name] for name in asked if ASKED[name][0] != model.modality]
+    endings(model)
+    foreign = [ASKED[name] for name in asked if ASKED[name][0] != model.draws]
     if foreign:
         flags = " and ".join(flag for _, flag in foreign)
         kind = {"text": "texts"}.get(foreign[0][0], foreign[0][0])
-        raise ValueError(f"{flags}: for {kind} only, this model makes {model.modality}")
-    return handler(model.modality).draw(model, n, seed, **asked)
+        raise ValueError(f"{flags}: for {kind} only, this model makes {model.draws}")
+    return handler(model.draws).draw(model, n, seed, **asked)
+
+
+def endings(model: Trainable) -> tuple[str, ...]:
+    """Return the endings of files that the samples of ``model`` can be written to.
+
+    Raises:
+        ValueError: a model that draws nothing, or what no command writes.
+    """
+    name = type(model).__name__
+    if not isinstance(model, GenerativeModel):
+        raise ValueError(f"{name} draws no samples: it reads")
+    if model.draws not in ENDINGS:
+        raise ValueError(
+            f"{name} makes {model.draws}, which no command writes: load it in Python "
+            "and use its methods"
+        )
+    return ENDINGS[model.draws]
 
 
 def write(
@@ -91,7 +107,7 @@ def write(
 ) -> None:
     """Write what ``model`` drew to one file; images stand so many in a row."""
     with replacing(path) as temporary:
-        handler(model.modality).write(samples, temporary, columns)
+        handler(model.draws).write(samples, temporary, columns)
 
 
 def evaluate(
@@ -104,12 +120,13 @@ def evaluate(
     """Compare ``model`` with ``data``, by ``n`` samples or by what it says of the data.
 
     Raises:
-        ValueError: a model that was not trained on such data.
+        ValueError: a model that was not trained on such data, or that no command
+            measures.
     """
-    kind = data.card.kind
-    if model.modality != kind:
+    kind, made = data.card.kind, getattr(model, "draws", model.modality)
+    if made != kind:
         raise ValueError(
-            f"data={data.name!r} holds {kind}, the model makes {model.modality}: "
+            f"data={data.name!r} holds {kind}, the model makes {made}: "
             "evaluate it on the kind of data that it was trained on"
         )
     return handler(kind).evaluate(model, data, n, seed)

@@ -6,11 +6,14 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
 from ..data import Dataset
 from ..metrics import distances
-from ..models import GenerativeModel
+from ..metrics.intervals import proportion_interval
+from ..models import GenerativeModel, Trainable
 
 
 def classes_for(name: str, data: Any) -> int:
@@ -68,3 +71,50 @@ def figures(
         "seed": seed,
         "seconds_sampling": round(sampling, 2),
     }
+
+
+def sorting(
+    model: Trainable, data: Any, logits: Callable[[], Tensor], unit: str
+) -> dict[str, Any]:
+    """Say how often the class that ``model`` finds likeliest is right.
+
+    ``logits`` gives (N, classes) for all of ``data``, whose samples are called
+    ``unit``. Classes go by their names, where the model knows them.
+
+    Raises:
+        ValueError: data without classes, or classes that the model does not know.
+    """
+    if data.y is None:
+        raise ValueError(f"data={data.name!r} has no classes: a classifier needs them")
+    known = model.classes
+    if isinstance(known, int):  # as many as that, without names
+        numbers = range(len(data.classes))
+        foreign = data.classes[known:]
+    else:
+        numbers = [known.index(c) if c in known else -1 for c in data.classes]
+        foreign = [c for c in data.classes if c not in known]
+    if foreign:
+        raise ValueError(
+            f"data={data.name!r} has the classes {sorted(foreign)[:5]}, unknown to the "
+            "model: evaluate it on the classes that it was trained on"
+        )
+    y, found = torch.tensor(list(numbers))[data.y], logits().cpu()
+    right = int((found.argmax(1) == y).sum())
+    low, high = proportion_interval(right, len(y))
+    return {
+        f"{unit}s": len(y),
+        "classes": len(data.classes),
+        "accuracy": right / len(y),
+        "accuracy_from": low,
+        "accuracy_to": high,
+        "most_frequent_class": y.bincount().max().item() / len(y),
+        f"nats_per_{unit}": cross_entropy(found, y).item(),
+    }
+
+
+def unmeasured(model: Trainable) -> ValueError:
+    """The error for a model that its chapter measures, and no command."""
+    return ValueError(
+        f"{type(model).__name__}: no command measures it, load it in Python and use "
+        "its methods"
+    )

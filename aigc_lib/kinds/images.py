@@ -1,4 +1,4 @@
-"""Images: the model takes their size and channels, and a grid of samples is written."""
+"""Images: models take their size and channels, and draw a grid of them or sort them."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from torch import Tensor
 
 from ..data import Dataset
 from ..metrics.images import features
-from ..models import MODELS, GenerativeModel
-from ._tensors import classes_for, draw, figures
+from ..models import MODELS, GenerativeModel, Trainable
+from ._tensors import classes_for, draw, figures, sorting, unmeasured
 
 __all__ = ["build", "draw", "evaluate", "write"]
 
 
 def build(
     name: str, data: Dataset, options: dict[str, Any]
-) -> tuple[GenerativeModel, Dataset]:
+) -> tuple[Trainable, Dataset]:
     """Make a model for images of this size, and of these classes where it needs them.
 
     Raises:
@@ -27,6 +27,8 @@ def build(
     fitting = {"channels": channels, "image_size": image_size}
     if MODELS[name].conditional:
         fitting["classes"] = classes_for(name, data)
+    if name == "picture_classifier":
+        fitting["classes"] = data.classes  # it says their names
     return MODELS[name](**fitting | options), data
 
 
@@ -39,14 +41,17 @@ def write(samples: Tensor, path: Path, columns: int) -> None:
     save_image(samples, path, kind, nrow=columns, padding=2, **shades)
 
 
-def evaluate(
-    model: GenerativeModel, data: Dataset, n: int, seed: int
-) -> dict[str, Any]:
-    """Compare ``n`` samples with ``data`` by features of a network.
+def evaluate(model: Trainable, data: Dataset, n: int, seed: int) -> dict[str, Any]:
+    """Compare ``n`` samples with ``data`` by features of a network, or sort ``data``.
 
     Raises:
-        ValueError: images that the network does not take.
+        ValueError: images that the network does not take, classes that the model does
+            not know, or a model that no command measures.
     """
+    if isinstance(model, MODELS["picture_classifier"]):
+        return sorting(model, data, lambda: model.logits(data.x), "picture")
+    if not isinstance(model, GenerativeModel):
+        raise unmeasured(model)
     shape = tuple(data.x.shape[1:])
     if shape != (1, 28, 28):
         raise ValueError(

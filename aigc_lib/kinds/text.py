@@ -7,16 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
-from torch.nn.functional import cross_entropy
 
 from ..data import Characters, Texts, Windows
 from ..data.samples import Samples
-from ..metrics.intervals import proportion_interval
 from ..models import MODELS, GenerativeModel, Trainable
-from ._tensors import classes_for
+from ._tensors import classes_for, sorting, unmeasured
 
 if TYPE_CHECKING:
-    from ..models import GPT, MaskedLM, TextClassifier
+    from ..models import GPT, MaskedLM
 
 
 def build(
@@ -65,7 +63,10 @@ def draw(
 ) -> list[str]:
     """Write ``n`` texts, or ``n`` lines that go on from ``prompt``."""
     if prompt is None:
-        return model.texts(model.sample(n, seed=seed, **sampling).cpu())
+        written = model.sample(n, seed=seed, **sampling)
+        return model.texts(written.cpu()) if isinstance(written, Tensor) else written
+    if not hasattr(model, "complete"):
+        raise ValueError(f"--prompt: {type(model).__name__} goes on from no text")
     if n < 1:
         raise ValueError(f"n={n}: ask for at least one sample")
     return [
@@ -84,13 +85,17 @@ def evaluate(model: Trainable, data: Texts, n: int, seed: int) -> dict[str, Any]
     """Say how well ``model`` writes, fills gaps, or sorts.
 
     Raises:
-        ValueError: a model of token numbers, or classes that the model does not know.
+        ValueError: a model of token numbers, classes that the model does not know, or
+            a model that no command measures.
     """
+    names = ("gpt", "masked_lm", "text_classifier")
+    if not isinstance(model, tuple(MODELS[name] for name in names)):
+        raise unmeasured(model)
     if model.tokenizer is None:
         raise ValueError("the model has no tokenizer: train it on texts")
     figures = {"tokenizer": repr(model.tokenizer)}
     if isinstance(model, MODELS["text_classifier"]):
-        return figures | _sorting(model, data)
+        return figures | sorting(model, data, lambda: model.logits(data), "text")
     if isinstance(model, MODELS["masked_lm"]):
         rows = gaps_in(model, data, overlap=False)
         nats = model.nats_per_gap(rows, seed=seed)
@@ -110,28 +115,4 @@ def _writing(model: GPT, data: Texts) -> dict[str, Any]:
         "tokens": len(windows) * model.context,
         "nats_per_token": nats,
         "perplexity": math.exp(nats),
-    }
-
-
-def _sorting(model: TextClassifier, data: Texts) -> dict[str, Any]:
-    """How often the likeliest class is right; where "none of these" is not asked."""
-    if data.y is None:
-        raise ValueError(f"data={data.name!r} has no classes: a classifier needs them")
-    if foreign := set(data.classes) - set(model.classes):
-        raise ValueError(
-            f"data={data.name!r} has the classes {sorted(foreign)[:5]}, unknown to the "
-            "model: evaluate it on the classes that it was trained on"
-        )
-    known = data.y.new_tensor([model.classes.index(name) for name in data.classes])
-    y, logits = known[data.y], model.logits(data)
-    right = int((logits.argmax(1) == y).sum())
-    low, high = proportion_interval(right, len(y))
-    return {
-        "texts": len(y),
-        "classes": len(data.classes),
-        "accuracy": right / len(y),
-        "accuracy_from": low,
-        "accuracy_to": high,
-        "most_frequent_class": y.bincount().max().item() / len(y),
-        "nats_per_text": cross_entropy(logits, y).item(),
     }

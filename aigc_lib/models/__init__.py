@@ -152,6 +152,8 @@ MODELS = Registry(
         "gpt": "GPT",
         "masked_lm": "MaskedLM",
         "text_classifier": "TextClassifier",
+        "picture_classifier": "PictureClassifier",
+        "sound_classifier": "SoundClassifier",
         "sasrec": "SASRec",
         "knowledge_tracer": "KnowledgeTracer",
         "wavenet": "WaveNet",

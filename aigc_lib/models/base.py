@@ -7,7 +7,7 @@ import inspect
 import json
 import os
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Self
@@ -75,8 +75,9 @@ class Trainable(nn.Module, metaclass=_Configured):
     among them are not, and must be given to ``load`` once more.
 
     ``modality`` says what it makes or reads: "images" (with defaults for (N, 1, 28, 28)
-    in [-1, 1]), "points", "text", "sounds", "tables" or "series". ``sample_shape`` is
-    the shape of one sample where it is fixed: ``fit`` refuses others. ``sampled`` names
+    in [-1, 1]), "points", "text", "sounds", "tables", "ratings", "series", "answers",
+    "music" or "levels"; the last two are no kind of a command. ``sample_shape`` is the
+    shape of one sample where it is fixed: ``fit`` refuses others. ``sampled`` names
     the networks that are used after training: ``fit`` keeps an exponential moving
     average of their weights. ``tolerates_bf16`` is False for a model whose results need
     more than the 8 significant bits of bfloat16. The batches of a ``conditional`` model
@@ -201,6 +202,11 @@ class Trainable(nn.Module, metaclass=_Configured):
 class GenerativeModel(Trainable):
     """A ``Trainable`` that also makes samples of what it has learned."""
 
+    @property
+    def draws(self) -> str:
+        """The modality of its samples: in most models that of what it learns from."""
+        return self.modality
+
     def sample(self, n: int, *, seed: int | None = None) -> Tensor:
         """Draw ``n`` samples; the same seed gives the same samples."""
         raise NotImplementedError
@@ -288,9 +294,10 @@ def shape_of(
         multiple_of(4, image_size=image_size)
         at_least(1, channels=channels)
         return (channels, image_size, image_size)
-    shape = tuple(whole("sample_shape", size, 1) for size in sample_shape)
+    shape = sample_shape if isinstance(sample_shape, Sequence) else ()
+    shape = tuple(whole("sample_shape", size, 1) for size in shape)
     if not 1 <= len(shape) <= 3:
-        raise ValueError(f"sample_shape={shape}: give (D,), (C, T) or (C, H, W)")
+        raise ValueError(f"sample_shape={sample_shape}: give (D,), (C, T) or (C, H, W)")
     return shape
 
 
@@ -344,6 +351,7 @@ def standard_normal(n: int, *shape: int, seed: Seed) -> Tensor:
     Raises:
         ValueError: ``n`` < 1.
     """
+    n = whole("n", n)
     if n < 1:
         raise ValueError(f"n={n}: ask for at least one sample")
     return torch.randn(n, *shape, generator=noise_source(seed), dtype=torch.float32)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, silu
@@ -18,12 +20,12 @@ class PictureNet(nn.Module):
     and the mean over all places.
 
     Raises:
-        ValueError: S no multiple of 8.
+        ValueError: S no multiple of 4.
     """
 
     def __init__(self, image_size: int, channels: int, width: int):
         super().__init__()
-        multiple_of(8, image_size=image_size)
+        multiple_of(4, image_size=image_size)
         widths = [width, 2 * width, 4 * width]
         self.enter = nn.Sequential(
             nn.PixelUnshuffle(2), nn.Conv2d(4 * channels, width, 3, padding=1)
@@ -68,26 +70,34 @@ class PictureClassifier(Trainable):
     """Tells to which of ``classes`` a picture belongs; its features find look-alikes.
 
     Trained by cross-entropy with smoothed labels, on pairs (pictures, labels).
+    ``classes`` is their number, or their names.
 
     Raises:
-        ValueError: ``classes`` below 2, a size below 1, ``image_size`` no multiple of
-            8, ``smoothing`` outside [0, 1).
+        ValueError: fewer than 2 ``classes`` or two of one name, a size below 1,
+            ``image_size`` no multiple of 4, ``smoothing`` outside [0, 1).
     """
 
     conditional = True
     sampled = ("net", "head")
+    least_batch = 2  # what a batch normalisation can learn from
 
     def __init__(
         self,
         image_size: int = 64,
         channels: int = 3,
-        classes: int = 10,
+        classes: int | Sequence[str] = 10,
         width: int = 32,
         *,
         smoothing: float = 0.1,
         learning_rate: float = 2e-3,
     ):
-        at_least(2, classes=classes)
+        count = classes
+        if isinstance(classes, Sequence):
+            classes = tuple(classes)
+            count = len(set(classes))
+            if count < len(classes):
+                raise ValueError(f"classes={classes}: give each name once")
+        at_least(2, classes=count)
         at_least(1, channels=channels, width=width)
         finite("smoothing", smoothing, least=0, below=1)
         finite("learning_rate", learning_rate, above=0)
@@ -95,7 +105,7 @@ class PictureClassifier(Trainable):
         self.sample_shape = (channels, image_size, image_size)
         self.classes = classes
         self.net = PictureNet(image_size, channels, width)
-        self.head = nn.Linear(4 * width, classes)
+        self.head = nn.Linear(4 * width, count)
         self.smoothing, self.learning_rate = smoothing, learning_rate
 
     def optimizers(self) -> dict[str, Optimizer]:
@@ -122,11 +132,15 @@ class PictureClassifier(Trainable):
         with self.for_sampling("net") as net:
             return in_parts(net, x)
 
-    def probabilities(self, x: Tensor) -> Tensor:
-        """Return how likely each class is: pictures as for ``features`` -> (N, K)."""
+    def logits(self, x: Tensor) -> Tensor:
+        """Return what the last layer says: pictures as for ``features`` -> (N, K)."""
         found = self.features(x)
         with self.for_sampling("head") as head:
-            return head(found).softmax(1)
+            return head(found)
+
+    def probabilities(self, x: Tensor) -> Tensor:
+        """Return how likely each class is: pictures as for ``features`` -> (N, K)."""
+        return self.logits(x).softmax(1)
 
     def classify(self, x: Tensor) -> Tensor:
         """Return the likeliest class of each picture, (N,) int64."""

@@ -81,8 +81,7 @@ class SoundClassifier(Trainable):
         width = whole("width", width, 1)
         finite("learning_rate", learning_rate, above=0)
         finite("weight_decay", weight_decay, least=0)
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout}: a share lies in [0, 1)")
+        finite("dropout", dropout, least=0, below=1)
         super().__init__()
         self.classes = classes
         self.learning_rate, self.weight_decay = learning_rate, weight_decay

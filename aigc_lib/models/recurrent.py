@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad, softplus
 from torch.optim import Optimizer
 
-from ..arguments import at_least, whole
+from ..arguments import at_least, finite, whole
 from ..codecs.demand import DemandCodec, Panel, Windows
 from ..runtime import optional
 from .base import Batch, GenerativeModel, Update
@@ -73,6 +73,7 @@ class DeepAR(GenerativeModel):
     ):
         super().__init__()
         at_least(1, columns=columns, horizon=horizon, past=past, width=width)
+        finite("learning_rate", learning_rate, above=0)
         if codec is None:
             codec = DemandCodec([f"x{i}" for i in range(columns)])
         elif isinstance(codec, dict):  # from a file

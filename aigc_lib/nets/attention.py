@@ -14,7 +14,7 @@ from torch.nn.functional import (
     scaled_dot_product_attention,
 )
 
-from ..arguments import at_least
+from ..arguments import at_least, finite
 from .direct import direct
 
 POSITIONS = ("rotary", "learned")
@@ -88,8 +88,7 @@ class Transformer(nn.Module):
                 f"width={width}, heads={heads}: give a multiple of heads, and for "
                 "rotary positions an even one"
             )
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout}: a share lies in [0, 1)")
+        finite("dropout", dropout, least=0, below=1)
         self.vocab_size, self.context = vocab_size, context
         self.token = nn.Embedding(vocab_size, width)
         self.position = nn.Embedding(context, width) if positions == "learned" else None

@@ -33,19 +33,29 @@ import time
 import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from .. import runtime
 from ..arguments import unknown, whole
+from ..data.own import is_own
 from ..data.parts import digest
 from ..files import replacing
+from ..models import MODELS
 from ..options import typed
 from .contracts import CONTRACTS, Contract, diagram, flows
 from .gate import Check, Gate
-from .modules import STANDARD, Application, Data, Evaluation, Model, Optimisation
+from .modules import (
+    OF_TABLES,
+    STANDARD,
+    Application,
+    Data,
+    Evaluation,
+    Model,
+    Optimisation,
+)
 
 __all__ = [
     "CONTRACTS",
@@ -244,6 +254,9 @@ def configured(config: Mapping[str, Any]) -> Pipeline:
             if section == "evaluation":
                 made["gate"] = Gate(_rules(values.pop("gate", None)))
             made[section] = _module(STANDARD[section], values)
+    data, modality = made["data"], MODELS[made["model"].name].modality
+    if data.kind is None and modality in OF_TABLES and is_own(data.name):
+        made["data"] = replace(data, kind=modality)
     name = config.get("name", "run")
     if not isinstance(name, str) or not name or set(name) & set('/\\:*?"<>|'):
         raise ValueError(f"name={name!r}: give a word that a folder can be named by")

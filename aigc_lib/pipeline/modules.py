@@ -26,7 +26,8 @@ class Data:
 
     ``held_out`` is how many samples of ``split`` are used to judge, None for all.
     ``feedback`` of an application, a folder or a file of that kind of data, joins the
-    training data if it is there.
+    training data if it is there. ``kind`` says what a table of one's own holds where
+    it is not rows: "ratings" or "series"; a configuration leaves it to the model.
     """
 
     name: str
@@ -37,8 +38,11 @@ class Data:
     channels: int | None = None
     seconds: float | None = None
     target: str | None = None
+    kind: str | None = None
 
     def __post_init__(self):
+        if self.kind not in (None, *OF_TABLES):
+            raise unknown("kind", self.kind, OF_TABLES)
         if self.split == "train":
             raise ValueError("split='train': judge by data that training does not see")
         if self.held_out is not None:
@@ -47,6 +51,7 @@ class Data:
     def load(self, feedback: Any = None) -> tuple[Dataset | Texts, Dataset | Texts]:
         """Return what to learn from and what to judge by."""
         own = {name: getattr(self, name) for name in OWN}
+        own |= {self.kind: True} if self.kind else {}
         train, held_out = (
             load(self.name, split=split, standin=self.standin, **own)
             for split in ("train", self.split)
@@ -57,6 +62,7 @@ class Data:
 
 
 OWN = ("image_size", "channels", "seconds", "target")
+OF_TABLES = ("ratings", "series")
 
 
 @dataclass(frozen=True)
@@ -161,7 +167,7 @@ class Application:
         """Write the file; return its path and its SHA-256, which the record keeps."""
         if self.samples and isinstance(trained, GenerativeModel):
             drawn = kinds.draw(trained, self.samples, seed=seed)
-            ending = kinds.ENDINGS[trained.modality][0]
+            ending = kinds.endings(trained)[0]
             kinds.write(trained, drawn, folder / f"samples.{ending}", columns=8)
         place = trained.save(self.to)
         return {

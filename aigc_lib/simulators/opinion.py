@@ -38,8 +38,10 @@ class OpinionStream:
         finite("per_day", self.per_day, above=0)
         finite("steadiness", self.steadiness, above=0)
         finite("shock", self.shock, least=0, most=1)
-        if len(self.shares) != 3 or min(self.shares) <= 0:
+        if len(self.shares) != 3:
             raise ValueError(f"shares={self.shares}: give three numbers above 0")
+        for share in self.shares:
+            finite("shares", share, above=0)
         if abs(sum(self.shares) - 1) > 1e-9:
             raise ValueError(
                 f"shares={self.shares} add up to {sum(self.shares):g}, not 1"

@@ -70,7 +70,9 @@ def read(path: str | os.PathLike, run: dict[str, Any]) -> dict[str, Any] | None:
             f"checkpoint={str(path)!r} has format {written}, this version reads "
             f"{FORMAT}: name another file and begin anew"
         )
-    different = [key for key in run if saved.get(key) != run[key]]
+    # a run may begin to be judged later, but not by one measure and then by another
+    later = {"validate"} - saved.keys()
+    different = [k for k in run if k not in later and saved.get(k) != run[k]]
     if different:
         changes = ", ".join(
             f"{key} {_short(saved.get(key))} -> {_short(run[key])}" for key in different

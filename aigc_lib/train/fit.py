@@ -144,6 +144,8 @@ def fit(
 
     run = {"model": type(model).__name__, "config": model.config}
     run |= {"data": fingerprint(samples), "seed": seed} | chosen
+    if validate is not None:
+        run |= {"validate": fingerprint(held_out.samples)}
     if checkpoint and (state := checkpoints.read(checkpoint, run)):
         model.load_state_dict(state["model"])
         update.load_state_dict(state["update"])

@@ -491,6 +491,16 @@ def test_help_in_any_console(console):
     assert r"--prompt \u54c1\u7c7b=" in said()[0]
 
 
+def test_a_key_that_is_shown_once_is_shown_in_any_console(console, monkeypatch):
+    pytest.importorskip("sqlalchemy")
+    from aigc_lib.apps.command import as_command
+
+    monkeypatch.setattr(sys, "argv", ["desk"])
+    said = console("ascii")
+    as_command(lambda words: print("密钥：aigc-1-2"))
+    assert said()[0] == r"\u5bc6\u94a5\uff1aaigc-1-2" + "\n"
+
+
 def test_without_a_console(ring, tmp_path, monkeypatch):
     monkeypatch.setattr(sys, "stdout", None)  # as under pythonw
     assert run("sample", ring, "--n", 4, "--out", tmp_path / "points.png") == 0

@@ -358,7 +358,7 @@ def test_what_is_no_bert_is_refused(checkpoint, tmp_path):
         (lambda: TextClassifier(score="mean"), "score='mean': choose one of"),
         (lambda: TextClassifier().predict(["a"]), "tokenizer=None"),
         (lambda: TextClassifier(ngrams=2), "tokenizer=None"),
-        (lambda: TextClassifier(hidden=1.0), "hidden=1.0: a share of the tokens"),
+        (lambda: TextClassifier(hidden=1.0), "hidden=1.0: give a number"),
         (lambda: TextClassifier(ngrams=-1), "ngrams=-1: give a number of letters"),
         (lambda: classifier().predict([]), "texts: 0 of them"),
         (lambda: classifier().predict("卡丢了"), "texts='卡丢了': give a list of"),

@@ -15,13 +15,13 @@ from aigc_lib.models import (
     VAE,
     FlowMatching,
     GenerativeModel,
-    InfoGAN,
     MaskedLM,
     TextClassifier,
     WaveNet,
 )
 from aigc_lib.models.base import Trainable
 from aigc_lib.models.transformer.lora import LoRALinear, add_lora, merge_lora
+from aigc_lib.options import accepted
 
 # Small, and none of the defaults: what is forgotten in a file would be noticed.
 OTHER = {
@@ -76,6 +76,7 @@ OTHER = {
     "network": "attention",
     "window": 9,
     "counts": False,
+    "smoothing": 0.2,
 }
 NOT_TOGETHER = {  # options that exclude another, or are no plain value
     *("sample_shape", "encoder", "decoder", "net", "tokenizer", "bert", "vocab_size"),
@@ -92,6 +93,8 @@ def options_of(name):
     if name == "text_classifier":
         options |= {"classes": ("x", "y", "z"), "hidden": 0.3}
         options["tokenizer"] = Characters("abc\n")
+    if name in ("picture_classifier", "sound_classifier"):
+        options["classes"] = ("x", "y", "z")
     if name in ("gpt", "masked_lm"):
         options["tokenizer"] = Characters("abc\n")
     return options
@@ -142,7 +145,7 @@ def data_for(model):
         shape = (16, *model.sample_shape)
         return model.samples(torch.randint(0, 10, shape, generator=generator))
     else:
-        x = torch.rand(16, 60, generator=generator) - 0.5
+        x = torch.rand(16, 150, generator=generator) - 0.5
     y = torch.arange(16) % 3
     return (x, y) if model.conditional else x
 
@@ -178,14 +181,33 @@ def test_a_batch_too_small_to_learn_from_is_refused():
     model = built("info_gan")
     with pytest.raises(ValueError, match="batch_size=1: InfoGAN needs at least 8"):
         aigc.fit(model, data_for(model), steps=1, batch_size=1)
-    aigc.fit(model, data_for(model), steps=1, batch_size=InfoGAN.least_batch)
 
 
 @every_model
-def test_every_other_model_learns_from_a_single_sample(name):
+def test_every_model_learns_from_as_few_samples_as_it_says(name):
     model = built(name)
-    if model.least_batch == 1:
-        aigc.fit(model, data_for(model), steps=1, batch_size=1)
+    aigc.fit(model, data_for(model), steps=1, batch_size=model.least_batch)
+
+
+# ---- numbers that are none -----------------------------------------------------------
+
+
+@every_model
+def test_no_option_takes_what_is_no_number(name):
+    options = options_of(name)
+    for option, hint in accepted(MODELS[name]).items():
+        wrong = [float("nan"), 2.5] if "int" in str(hint) else []
+        wrong = [float("nan"), float("inf"), "x"] if "float" in str(hint) else wrong
+        for value in wrong:
+            with pytest.raises(ValueError, match=option):
+                MODELS[name](**options | {option: value})
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5, float("nan"), "4", None])
+@pytest.mark.parametrize("name", ["dcgan", "vae", "ddpm", "flow", "gpt", "wavenet"])
+def test_samples_are_counted_in_whole_numbers(name, n):
+    with pytest.raises(ValueError, match=r"^n="):
+        built(name).sample(n, seed=0)
 
 
 # ---- what mutants had survived -------------------------------------------------------

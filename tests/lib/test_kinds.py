@@ -12,6 +12,7 @@ from scipy.io import wavfile
 import aigc_lib as aigc
 from aigc_lib import kinds
 from aigc_lib.__main__ import main
+from aigc_lib.codecs.molecules import Atoms
 from aigc_lib.data import CATALOG, Windows
 from aigc_lib.models import MODELS
 
@@ -176,16 +177,121 @@ def test_a_classifier_needs_classes(novel, tmp_path, capsys):
         kinds.evaluate(model, aigc.data.load(novel), n=1, seed=0)
 
 
+def write_tones(folder, n, slowest):
+    folder.mkdir(parents=True)
+    for i in range(n):
+        x = np.sin(np.arange(800) * (slowest + 0.01 * i)).astype(np.float32) / 2
+        wavfile.write(folder / f"{i}.wav", 8_000, x)
+
+
 def test_own_sounds_from_fit_to_evaluate(tmp_path, capsys):
     folder = tmp_path / "sounds"
-    folder.mkdir()
-    for i in range(20):
-        x = np.sin(np.arange(800) * (0.1 + 0.01 * i)).astype(np.float32) / 2
-        wavfile.write(folder / f"{i}.wav", 8_000, x)
+    write_tones(folder, 20, 0.1)
     out = tmp_path / "wavenet.safetensors"
     words = ["--set", "depth=2", "--set", "channels=4", "--batch-size", 4, "--out", out]
     assert run("fit", "wavenet", folder, "--steps", 1, *words) == 0
     assert 0 < evaluated(capsys, out, folder)["nats_per_sample"] < 1.01 * math.log(256)
+
+
+def test_own_pictures_are_sorted(tmp_path, capsys):
+    """Bright ones and dark ones, of any size."""
+    album = tmp_path / "album"
+    for name, low, n in (("bright", 128, 40), ("dark", 0, 60)):
+        (album / name).mkdir(parents=True)
+        for i in range(n):
+            shades = np.random.default_rng(i).integers(low, low + 128, (20, 28, 3))
+            Image.fromarray(shades.astype(np.uint8)).save(album / name / f"{i}.png")
+    out = tmp_path / "judge.safetensors"
+    words = ["--image-size", 12, "--channels", 1, "--set", "width=4", "--out", out]
+    words += ["--batch-size", 16, "--steps", 40]
+    assert run("fit", "picture_classifier", album, *words) == 0
+    model = aigc.models.load(out)
+    assert model.classes == ("bright", "dark")
+    asked = ["--image-size", 12, "--channels", 1]
+    figures = evaluated(capsys, out, album, *asked)
+    test = aigc.data.load(album, split="test", image_size=12, channels=1)
+    assert figures["pictures"] == len(test)
+    assert figures["accuracy"] == figures["accuracy_to"] == 1
+    assert figures["most_frequent_class"] == max(test.y.bincount()).item() / len(test)
+    assert run("sample", out) == 2
+    assert "PictureClassifier draws no samples" in capsys.readouterr().err
+    (album / "dark").rename(album / "grim")
+    assert run("evaluate", out, album, *asked) == 2
+    assert "has the classes ['grim'], unknown to" in capsys.readouterr().err
+
+
+def test_classes_without_names_go_by_their_number():
+    data = aigc.data.load("digits", split="test")
+    torch.manual_seed(0)
+    model = aigc.models.PictureClassifier(28, 1, 10, 4)
+    figures = kinds.evaluate(model, data, n=1, seed=0)
+    assert figures["accuracy"] == (model.classify(data.x) == data.y).float().mean()
+    few = aigc.models.PictureClassifier(28, 1, 8, 4)
+    with pytest.raises(ValueError, match="unknown to the model"):
+        kinds.evaluate(few, data, n=1, seed=0)
+
+
+def test_own_sounds_are_sorted(tmp_path, capsys):
+    for name, slowest in (("low", 0.1), ("high", 1.5)):
+        write_tones(tmp_path / "sounds" / name, 30, slowest)
+    out = tmp_path / "ear.safetensors"
+    words = ["--set", "width=8", "--batch-size", 16, "--steps", 30, "--out", out]
+    assert run("fit", "sound_classifier", tmp_path / "sounds", *words) == 0
+    figures = evaluated(capsys, out, tmp_path / "sounds")
+    assert figures["accuracy"] == 1
+    assert figures["classes"] == 2
+
+
+# ---- models that no command makes, but a file may hold -------------------------------
+
+
+def latent_flow():
+    vae = aigc.models.MapVAE(16, 1, 2, 4)
+    return aigc.models.LatentFlow(vae, 4)
+
+
+def composer():
+    return aigc.models.Composer(width=8, depth=1, heads=2)
+
+
+def pair_encoder():
+    return aigc.models.PairEncoder()
+
+
+def test_what_a_flow_of_codes_draws_is_a_picture(tmp_path, capsys):
+    path = latent_flow().save(tmp_path / "m.safetensors")
+    out = tmp_path / "s.png"
+    assert run("sample", path, "--n", 2, "--out", out) == 0
+    assert Image.open(out).size == (2 * 18 + 2, 20)  # two of 16 x 16, 2 pixels around
+    assert run("evaluate", path, "ring8") == 2
+    assert "holds points, the model makes images" in capsys.readouterr().err
+
+
+def test_a_model_of_strings_writes_them(tmp_path):
+    path = aigc.models.StringVAE(Atoms("\nCO"), width=8, latent_dim=2)
+    path = path.save(tmp_path / "m.safetensors")
+    assert run("sample", path, "--n", 2, "--out", tmp_path / "s.txt") == 0
+    assert (tmp_path / "s.txt").read_text(encoding="utf-8").startswith("--- 0 ---")
+
+
+@pytest.mark.parametrize(
+    ("make", "words", "said"),
+    [
+        (composer, ["sample"], "Composer makes music, which no command writes"),
+        (composer, ["evaluate", "ring8"], "holds points, the model makes music"),
+        (pair_encoder, ["sample"], "PairEncoder draws no samples"),
+        (pair_encoder, ["evaluate", "product_copy"], "PairEncoder: no command"),
+        (aigc.models.MapVAE, ["evaluate", "digits"], "MapVAE: no command measures"),
+        (aigc.models.LipSync, ["evaluate", "tones"], "LipSync: no command measures"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_what_no_command_can_do_is_said(make, words, said, tmp_path, capsys):
+    path = make().save(tmp_path / "m.safetensors")
+    assert run(words[0], path, *words[1:]) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert "Traceback" not in error
 
 
 def test_a_data_set_in_the_catalogue_can_be_sorted_too(tmp_path, capsys):

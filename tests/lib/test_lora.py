@@ -147,7 +147,12 @@ def test_two_peft_loras_do_not_stack():
 
 @pytest.mark.parametrize(
     ("options", "message"),
-    [({"rank": 0}, "rank=0"), ({"layers": ["query"]}, "layers=.'query',.")],
+    [
+        ({"rank": 0}, "rank=0"),
+        ({"rank": float("nan")}, "rank=nan"),
+        ({"alpha": float("nan")}, "alpha=nan"),
+        ({"layers": ["query"]}, "layers=.'query',."),
+    ],
 )
 def test_bad_arguments(options, message):
     model = gpt()

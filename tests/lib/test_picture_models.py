@@ -142,8 +142,10 @@ def test_pictures_come_to_the_size_of_a_judge(channels):
 @pytest.mark.parametrize(
     ("wrong", "says"),
     [
-        (lambda: PictureClassifier(12, 3, 2), "image_size"),
+        (lambda: PictureClassifier(14, 3, 2), "image_size"),
         (lambda: PictureClassifier(16, 3, 1), "classes"),
+        (lambda: PictureClassifier(16, 3, ["one"]), "classes"),
+        (lambda: PictureClassifier(16, 3, ["a", "a"]), "each name once"),
         (lambda: PictureClassifier(16, 3, 2, smoothing=1.0), "smoothing"),
         (lambda: PictureClassifier(16, 3, 2).features(torch.zeros(0, 3, 16, 16)), "N"),
         (

@@ -90,6 +90,29 @@ def weights(path):
 # ---- contracts -----------------------------------------------------------------------
 
 
+def test_a_table_of_ones_own_is_read_as_the_model_wants_it(tmp_path):
+    taken = [f"u{i % 40},item{i * i % 13}\n" for i in range(400)]
+    (tmp_path / "clicks.csv").write_text("user,item\n" + "".join(taken))
+    small = {"latent_dim": 2, "hidden": 4}
+    asked = {
+        "data": {"name": "clicks.csv"},
+        "model": {"name": "mult_vae"} | small,
+        "optimisation": {"steps": 2, "batch_size": 8},
+        "evaluation": {"gate": ["coverage_at_10 >= 2"]},
+        "application": {"to": "m.safetensors"},
+    }
+    outcome = configured(asked).run()
+    assert outcome.record["config"]["data"] == {
+        "name": "clicks.csv",
+        "split": "test",
+        "kind": "ratings",
+    }
+    assert outcome.record["figures"]["users"] > 0
+    asked["data"]["kind"] = "rating"
+    with pytest.raises(ValueError, match=r"^\[data\] kind='rating': did you mean"):
+        configured(asked)
+
+
 def test_everything_that_a_module_takes_is_given():
     given = {name for c in CONTRACTS.values() for name in (*c.gives, *c.leaves)}
     for contract in CONTRACTS.values():

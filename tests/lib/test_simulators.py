@@ -286,7 +286,9 @@ def test_days_are_as_unsteady_as_told():
     ("options", "message"),
     [
         ({"shares": (0.5, 0.5, 0.5)}, "add up to 1.5"),
-        ({"shares": (0.0, 0.5, 0.5)}, "above 0"),
+        ({"shares": (0.0, 0.5, 0.5)}, "shares=0.0: give a number > 0"),
+        ({"shares": (float("nan"), 0.5, 0.5)}, "shares=nan"),
+        ({"shares": (0.5, 0.5)}, "three numbers"),
         ({"shock": 1.1}, "shock=1.1"),
         ({"per_day": 0}, "per_day=0"),
     ],

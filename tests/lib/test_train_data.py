@@ -148,7 +148,7 @@ for kind in sys.argv[3:]:  # each in a process of its own
              save_every=3, watch=die, watch_at=[8])
     os._exit(1)
 """
-KILLABLE = ["series", "pairs", "videos"]
+KILLABLE = KINDS
 
 
 @pytest.fixture(scope="module")
@@ -431,6 +431,17 @@ def test_the_weights_with_the_lowest_held_out_loss_are_kept(tmp_path):
     again = Overfitting()
     aigc.fit(again, train, keep_best=True, checkpoint=tmp_path / "c", **common)
     assert loss(again) == loss(best)
+
+
+def test_a_checkpoint_knows_what_it_was_judged_by(tmp_path):
+    common = {"steps": 4, "batch_size": 10, "checkpoint": tmp_path / "c"}
+    rows, first, second = (linear_rows(20, seed) for seed in (0, 10, 20))
+    model = Classifier(6, 3)
+    aigc.fit(model, rows, **common)
+    aigc.fit(model, rows, **common | {"steps": 6, "validate": first})  # begins later
+    with pytest.raises(ValueError, match=r"another run \(validate"):
+        aigc.fit(model, rows, **common | {"steps": 8, "validate": second})
+    aigc.fit(model, rows, **common | {"steps": 8, "validate": first})
 
 
 def test_a_game_of_two_losses_has_no_best_model():

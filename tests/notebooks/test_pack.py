@@ -13,7 +13,7 @@ import pytest
 
 from aigc_lib.data import CATALOG, find
 from tools import pack
-from tools.chapter import sources
+from tools.chapter import ROOT, sources
 from tools.pack import Archive, PackFailed
 
 # What a cable pulled out does to Python: no name is found, no host is reached.
@@ -117,6 +117,18 @@ def start(out, *options):
         capture_output=True,
         text=True,
     )
+
+
+def test_a_console_without_chinese_installs_too():
+    script = ROOT / "tools" / "classroom" / "start.py"
+    done = subprocess.run(
+        [sys.executable, script, "--help"],
+        env={"PYTHONIOENCODING": "ascii", "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert r"\u53ea\u5b89\u88c5 only install" in done.stdout
 
 
 def test_a_class_without_network_has_all_it_needs(made):

@@ -41,14 +41,8 @@ def test_two_syncs_give_the_same_bytes(tiny, synced):
         assert path(tiny).read_bytes() == path(synced).read_bytes()
 
 
-def settle(source):
-    stamp = sync.STAMPS / "99_tiny.sha256"
-    stamp.parent.mkdir()
-    stamp.write_text(sync.fingerprint(source))
-
-
 def test_unchanged_chapter_is_not_run_again(twins, monkeypatch):
-    settle(twins)
+    sync.settle(twins, [])
     monkeypatch.setattr(sync, "execute", lambda *_: pytest.fail("ran again"))
     before = sync.twin_path(twins).read_bytes()
     assert sync.sync(twins) == "  99_tiny: unchanged"
@@ -56,7 +50,7 @@ def test_unchanged_chapter_is_not_run_again(twins, monkeypatch):
 
 
 def test_new_text_runs_nothing_and_keeps_the_outputs(twins, monkeypatch):
-    settle(twins)
+    sync.settle(twins, [])
     before = [cell.outputs for cell in cells(twins)]
     monkeypatch.setattr(sync, "execute", lambda *_: pytest.fail("ran again"))
     for word in ("新的一句。", "再来一句。"):
@@ -82,11 +76,23 @@ def test_new_text_runs_nothing_and_keeps_the_outputs(twins, monkeypatch):
     ],
 )
 def test_what_decides_outputs_runs_again(twins, monkeypatch, name, old, new):
-    settle(twins)
+    sync.settle(twins, [])
     monkeypatch.setattr(sync, "execute", lambda *_: pytest.fail("ran again"))
     path = twins.parents[2] / name
     assert old in path.read_text("utf-8")
     path.write_text(path.read_text("utf-8").replace(old, new), "utf-8")
+    with pytest.raises(pytest.fail.Exception, match="ran again"):
+        sync.sync(twins)
+
+
+def test_only_what_a_run_imported_matters(twins, monkeypatch):
+    library = twins.parents[2] / "aigc_lib"
+    (library / "other.py").write_text("x = 1\n")
+    sync.settle(twins, ["aigc_lib", "aigc_lib.toy"])
+    monkeypatch.setattr(sync, "execute", lambda *_: pytest.fail("ran again"))
+    (library / "other.py").write_text("x = 2\n")
+    assert sync.sync(twins) == "  99_tiny: unchanged"
+    (library / "toy.py").write_text("def double(x):\n    return x + x\n")
     with pytest.raises(pytest.fail.Exception, match="ran again"):
         sync.sync(twins)
 
@@ -101,7 +107,7 @@ def edit(source):
 
 
 def test_a_readers_work_is_kept_and_said(twins):
-    settle(twins)
+    sync.settle(twins, [])
     for name in ("99_tiny.edited.ipynb", "99_tiny.edited-2.ipynb"):
         work = edit(twins)
         assert f"your edits are kept in {name}" in sync.sync(twins)
@@ -110,7 +116,7 @@ def test_a_readers_work_is_kept_and_said(twins):
 
 
 def test_a_twin_that_is_merely_old_is_replaced(twins, monkeypatch):
-    settle(twins)
+    sync.settle(twins, [])
     greet = reader.Reader.greet
     monkeypatch.setattr(reader.Reader, "greet", lambda *_: None)
     sync.sync_reader(twins)

@@ -101,6 +101,9 @@ def environment() -> dict:
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):  # a console without Chinese shows \u4e2d
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--install", action="store_true", help="只安装 only install")
     only = parser.parse_args().install

@@ -56,7 +56,9 @@ def phantoms(
     """
     n = whole("n", n, 1)
     finite("ill", ill, least=0, most=1)
-    if len(shares) != len(KINDS) or min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+    for share in shares:
+        finite("shares", share, least=0)
+    if len(shares) != len(KINDS) or abs(sum(shares) - 1) > 1e-6:
         raise ValueError(f"shares={shares}: give {len(KINDS)} numbers with the sum 1")
     random = np.random.default_rng(whole("seed", seed, 0))
     sick = random.random(n) < ill

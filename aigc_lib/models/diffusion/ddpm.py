@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from ...arguments import at_least, unknown
+from ...arguments import at_least, finite, unknown, whole
 from ..base import Batch, Update, noise_source
 from .denoiser import Denoiser
 
@@ -204,10 +204,9 @@ class DDPM(Denoiser):
         Whatever else is random comes from ``source``, which has drawn x.
         """
         total = self.schedule.timesteps
-        if not 1 <= steps <= total:
+        if not 1 <= whole("steps", steps) <= total:
             raise ValueError(f"steps={steps}: give 1 to {total}")
-        if not 0 <= eta <= 1:
-            raise ValueError(f"eta={eta}: a share lies in [0, 1]")
+        finite("eta", eta, least=0, most=1)
         labels = self.labels_for(labels, len(x), source)
         stops = torch.linspace(total - 1, -1, steps + 1).round().long().tolist()
 

@@ -28,6 +28,7 @@ class OverCodes:
     """
 
     rough_steps = True
+    draws = "images"
 
     def adopt(self, autoencoder: MapVAE) -> None:
         """Keep a trained autoencoder, with its averaged weights."""

@@ -81,18 +81,19 @@ def search(
     best, kept = torch.full((len(x),), torch.inf, device=x.device), z.detach().clone()
     training = gan.training
     gan.eval()
-    with gan.averaged(), torch.enable_grad():
-        for _ in range(steps):
-            residual, features = distances(gan, x, gan.generator(z))
-            loss = (1 - weight) * residual + weight * features
-            better = loss.detach() < best
-            best = torch.where(better, loss.detach(), best)
-            kept[better] = z.detach()[better]
-            (z.grad,) = torch.autograd.grad(loss.sum(), [z])
-            adam.step()
-    found = found_at(gan, x, kept)
-    gan.train(training)
-    return found
+    try:
+        with gan.averaged(), torch.enable_grad():
+            for _ in range(steps):
+                residual, features = distances(gan, x, gan.generator(z))
+                loss = (1 - weight) * residual + weight * features
+                better = loss.detach() < best
+                best = torch.where(better, loss.detach(), best)
+                kept[better] = z.detach()[better]
+                (z.grad,) = torch.autograd.grad(loss.sum(), [z])
+                adam.step()
+        return found_at(gan, x, kept)
+    finally:
+        gan.train(training)
 
 
 @torch.no_grad()

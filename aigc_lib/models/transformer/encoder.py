@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 from torch.optim import AdamW, Optimizer
 
-from ...arguments import finite
+from ...arguments import finite, whole
 from ...codecs.tokenizers import Tokenizer, check_several, tokenizer_from
 from ...data.text import Texts
 from ...metrics.calibration import fitted_temperature, rejection_threshold
@@ -154,8 +154,7 @@ class MaskedLM(_Reader):
         weight_decay: float = 0.01,
         bert: dict[str, Any] | None = None,
     ):
-        if not 0 < share < 1:
-            raise ValueError(f"share={share}: a share of the tokens lies in (0, 1)")
+        finite("share", share, above=0, below=1)
         sizes = {"context": context, "depth": depth, "heads": heads, "width": width}
         super().__init__(
             tokenizer,
@@ -255,10 +254,9 @@ class TextClassifier(_Reader):
             raise ValueError(f"classes={classes}: give at least two, all different")
         if score not in SCORES:
             raise ValueError(f"score={score!r}: choose one of {SCORES}")
-        if ngrams < 0:
+        if whole("ngrams", ngrams) < 0:
             raise ValueError(f"ngrams={ngrams}: give a number of letters, 0 for none")
-        if not 0 <= hidden < 1:
-            raise ValueError(f"hidden={hidden}: a share of the tokens lies in [0, 1)")
+        finite("hidden", hidden, least=0, below=1)
         sizes = {"context": context, "depth": depth, "heads": heads, "width": width}
         super().__init__(
             tokenizer,

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding_bag, linear, pad
 from torch.nn.utils.rnn import pad_sequence
 
-from ...arguments import at_least
+from ...arguments import at_least, finite
 from ...nets.attention import Block, initialize, rotations
 from ...runtime import optional
 
@@ -45,8 +45,7 @@ class Encoder(nn.Module):
             raise ValueError(
                 f"width={width}, heads={heads}: give an even multiple of heads"
             )
-        if not 0 <= dropout < 1:
-            raise ValueError(f"dropout={dropout}: a share lies in [0, 1)")
+        finite("dropout", dropout, least=0, below=1)
         self.vocab_size, self.context, self.width = vocab_size, context, width
         self.mask, self.spared = vocab_size, []
         self.token = nn.Embedding(vocab_size + 1, width)

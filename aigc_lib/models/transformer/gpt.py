@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim import AdamW, Optimizer
 
-from ...arguments import finite
+from ...arguments import finite, whole
 from ...codecs.tokenizers import Tokenizer, tokenizer_from
 from ...nets.attention import KVCache, Transformer
 from ...nets.direct import without_onednn
@@ -169,7 +169,7 @@ class GPT(GenerativeModel):
 
         ``length`` is the context unless given; ``sampling`` as in ``Sampling``.
         """
-        if n < 1:
+        if whole("n", n) < 1:
             raise ValueError(f"n={n}: ask for at least one sample")
         start = self._start().expand(n, -1)
         length = self.context if length is None else length
@@ -347,7 +347,7 @@ class Writer:
                 f"prompt has tokens from {prompt.min()} to {prompt.max()}: give "
                 f"numbers from 0 to {known - 1}, see `readable` for negative ones"
             )
-        if n < 1:
+        if whole("n", n) < 1:
             raise ValueError(f"n={n}: write at least one token")
         rows, self.longest = prompt.shape
         lengths = prompt.new_full((rows,), self.longest) if lengths is None else lengths

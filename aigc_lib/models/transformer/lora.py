@@ -11,6 +11,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor, nn
 
+from ...arguments import finite, whole
 from ...runtime import optional
 from ..base import Trainable
 
@@ -23,13 +24,12 @@ class LoRALinear(nn.Module):
     B begins at 0, so that training begins at the model as it was.
 
     Raises:
-        ValueError: ``rank`` < 1.
+        ValueError: ``rank`` < 1, or ``alpha`` not above 0.
     """
 
     def __init__(self, linear: nn.Linear, rank: int, alpha: float):
         super().__init__()
-        if rank < 1:
-            raise ValueError(f"rank={rank}: give a number above 0")
+        rank, alpha = whole("rank", rank, 1), finite("alpha", alpha, above=0)
         self.linear = linear.requires_grad_(False)
         weight = linear.weight
         a = torch.randn(rank, linear.in_features) / math.sqrt(linear.in_features)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from ...arguments import at_least
+
 
 class CouplingFlow(nn.Module):
     """Affine couplings (B, dim) -> (B, dim), dim even (Dinh et al. 2017, section 3.2).
@@ -15,10 +17,11 @@ class CouplingFlow(nn.Module):
     layers would add up.
 
     Raises:
-        ValueError: odd ``dim``.
+        ValueError: odd ``dim``, or a size below 1.
     """
 
     def __init__(self, dim: int, couplings: int, hidden: int):
+        at_least(1, dim=dim, couplings=couplings, hidden=hidden)
         if dim % 2:
             raise ValueError(f"dim={dim}: give an even number, it is split into halves")
         super().__init__()

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 import torch
 from torch import Tensor, nn
 
+from ...arguments import at_least
 from ...codecs.tables import TableCodec
 from ..base import Seed
 from ..tabular import OneHotCells, Tabular, codec_of, draw_cells, parts_of
@@ -65,6 +66,7 @@ class TVAE(Tabular, VAE):
         free_nats: float = 0.0,
         learning_rate: float = 2e-3,
     ):
+        at_least(1, latent_dim=latent_dim, hidden=hidden)
         codec = codec_of(codec)
         total, shape = sum(codec.sizes), (len(codec.sizes),)
         super().__init__(

@@ -195,7 +195,7 @@ class VAE(GenerativeModel):
         Raises:
             ValueError: ``k`` < 1.
         """
-        if k < 1:
+        if whole("k", k) < 1:
             raise ValueError(f"k={k}: give at least one sample")
         mu, log_var = (v.expand(k, *v.shape) for v in self.encode(x, labels))
         z = reparameterize(mu, log_var, generator)  # (k, B, d)
