@@ -119,6 +119,29 @@ def test_it_learns_and_names_colours_that_it_was_never_told_together():
     assert found.tolist() == [0, 1, 2, 3]
 
 
+def test_it_begins_with_what_is_rare_and_which_colour_it_goes_with():
+    model = clip(runs=2, size=8)
+    texts = ["甲 红", "甲 绿", "甲 蓝", "甲 黑"] * 8
+    x = painted("红绿蓝黑" * 8)
+    model.begin(x, texts, stiffness=1.0)
+    weight = model.texts.weight
+    token = {c: int(model.tokenizer.encode(c)[0]) for c in "甲乙红"}
+    assert weight[token["甲"]] == 0 == weight[token["乙"]] < weight[token["红"]]
+    found = model.classify(painted("黑蓝绿红", 0.1), ["黑", "蓝", "绿", "红"])
+    assert found.tolist() == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="3 pictures, 2 texts"):
+        model.begin(x[:3], texts[:2])
+    with pytest.raises(ValueError, match="runs=0"):
+        clip(runs=0).begin(x, texts)
+
+
+def test_pairs_do_not_reach_across_words():
+    model = clip(runs=2, depth=0)
+    one, other, third = model.encode_texts(["红甲 绿", "绿 红甲", "红 甲绿"])
+    assert torch.allclose(one, other, atol=1e-6)
+    assert not torch.allclose(one, third, atol=1e-3)
+
+
 def test_it_is_saved_with_its_tokenizer(tmp_path):
     model = clip(runs=1, context=9)
     again = aigc.models.load(model.save(tmp_path / "clip.safetensors"))
@@ -146,7 +169,7 @@ def test_what_is_longer_than_the_context_is_cut():
     [
         ({"runs": 3}, "runs=3"),
         ({"runs": 0, "depth": 0}, "runs=0, depth=0"),
-        ({"image_size": 12}, "image_size=12"),
+        ({"image_size": 10}, "image_size=10"),
         ({"hidden": 6, "heads": 2}, "width=6, heads=2"),
         ({"dropout": 1.0}, "dropout"),
         ({"learning_rate": 0}, "learning_rate"),
@@ -160,7 +183,7 @@ def test_bad_options(options, words):
 
 def test_bad_texts_and_pictures():
     model, x = clip(), painted("红")
-    for texts in ([], [""], ["红", ""]):
+    for texts in ([], [""], ["红", ""], [" "]):
         with pytest.raises(ValueError, match="none without a token"):
             model.score(texts, x)
     with pytest.raises(ValueError, match="a list of texts"):

@@ -8,12 +8,13 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import embedding_bag, normalize
+from torch.nn.functional import normalize
 from torch.nn.utils.rnn import pad_sequence
 from torch.optim import AdamW, Optimizer
 
 from ...arguments import at_least, finite
 from ...codecs.tokenizers import Tokenizer, check_several, tokenizer_from
+from ...metrics.pictures import looks
 from ..base import Trainable, Update, in_parts
 from ..classifier import PictureNet
 from .encoder import without_empty_columns
@@ -23,16 +24,18 @@ from .pairs import contrast
 EMPTY = -1  # a place without a token
 PAIRS, PRIME = 8_192, 31_337  # places for pairs of tokens, by their remainder
 SHARPEST = 100  # as in Radford et al. 2021, section 2.5
+COARSE = 5 * 8**2  # colours and edges of 8 x 8 squares
 
 
 class TextTower(nn.Module):
     """Tokens (B, T), -1 where there are none -> points (B, ``size``) of length 1.
 
     The sum of two readings. A bag adds up a direction for each token, and with ``runs``
-    of 2 for each pair of neighbours; it knows what is said. A Transformer describes
-    each token in the light of all others, and the mean of that is projected; it knows
-    what is said of what. It has the width ``hidden`` and adds nothing at first. Without
-    ``depth`` there is only the bag, with ``runs`` of 0 only the Transformer.
+    of 2 for each pair of neighbours within a word; it knows what is said. A Transformer
+    describes each token in the light of all others, and the mean of that is projected;
+    it knows what is said of what. It has the width ``hidden``, and adds nothing at
+    first. Without ``depth`` there is only the bag, with ``runs`` of 0 only the
+    Transformer. ``gap`` is the token between words, -1 if there is none.
     """
 
     def __init__(
@@ -46,9 +49,10 @@ class TextTower(nn.Module):
         heads: int,
         runs: int,
         dropout: float,
+        gap: int,
     ):
         super().__init__()
-        self.vocab_size, self.runs = vocab_size, runs
+        self.vocab_size, self.runs, self.gap = vocab_size, runs, gap
         self.dropout = dropout
         if runs:
             self.directions = nn.Embedding(vocab_size + (runs > 1) * PAIRS, size)
@@ -64,38 +68,94 @@ class TextTower(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         seen = tokens >= 0
-        x = self.bag(tokens, seen) if self.runs else 0
+        x = self.bag(tokens) if self.runs else 0
         if hasattr(self, "encoder"):
             read = self.encoder(tokens) * seen[..., None]  # (B, T, hidden)
             x = x + self.project(read.sum(1) / seen.sum(1, keepdim=True))
         return normalize(x, dim=1)
 
-    def bag(self, tokens: Tensor, seen: Tensor) -> Tensor:
-        """Add up the directions of tokens and pairs: (B, T) -> (B, ``size``)."""
-        parts, there = tokens.clamp_min(0), seen
+    def parts(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
+        """Number tokens and pairs of texts, (B, T) -> (B, 2 T - 1); which are there."""
+        parts, there = tokens.clamp_min(0), (tokens >= 0) & (tokens != self.gap)
         if self.runs > 1:
             pairs = (parts[:, :-1] * PRIME + parts[:, 1:]) % PAIRS + self.vocab_size
-            parts = torch.cat([parts, pairs], 1)  # (B, 2 T - 1)
-            there = torch.cat([seen, seen[:, :-1] & seen[:, 1:]], 1)
+            parts = torch.cat([parts, pairs], 1)
+            there = torch.cat([there, there[:, :-1] & there[:, 1:]], 1)
+        return parts, there
+
+    def bag(self, tokens: Tensor) -> Tensor:
+        """Add up the directions of tokens and pairs: (B, T) -> (B, ``size``)."""
+        parts, there = self.parts(tokens)
         weights = self.weight[parts] * there
         if self.training and self.dropout:
             weights = weights * (torch.rand_like(weights) >= self.dropout)
-        x = embedding_bag(
-            parts, self.directions.weight, mode="sum", per_sample_weights=weights
-        )
+        x = (self.directions(parts) * weights[..., None]).sum(1)
         return normalize(x, dim=1)
+
+    def begin(self, tokens: Tensor) -> None:
+        """Weigh parts by their rarity in texts (N, T), direct them by their company.
+
+        A part that k of the texts have weighs log(N / k) (Spärck Jones 1972); what none
+        has weighs nothing. Directions are the leading singular vectors of the weighted
+        bags, in which parts that come with the same others lie close (latent semantic
+        analysis, Deerwester et al. 1990).
+        """
+        parts, there = self.parts(tokens)
+        bags = torch.zeros(len(tokens), len(self.weight))
+        bags.scatter_reduce_(1, parts, there.float(), "amax")
+        count = bags.sum(0)
+        met = count > 0
+        weight = (len(bags) / count.clamp_min(1)).log() * met
+        weight = weight / weight[met].mean().clamp_min(1e-6)
+        width = self.directions.embedding_dim
+        _, _, found = torch.svd_lowrank(
+            normalize(bags * weight, dim=1), q=min(width, len(bags)), niter=4
+        )
+        self.weight.copy_(weight)
+        self.directions.weight.zero_()
+        self.directions.weight[:, : found.shape[1]] = (
+            found / found[met].norm(dim=1).mean()
+        )
+        if hasattr(self, "project"):
+            self.project.weight.zero_()
 
 
 class PictureTower(nn.Module):
-    """Pictures (B, C, S, S) in [-1, 1] -> points (B, ``size``) of length 1."""
+    """Pictures (B, C, S, S) in [-1, 1] -> points (B, ``size``) of length 1.
+
+    The sum of two views: where colours and edges are, by a linear map, and what a small
+    residual net sees.
+    """
 
     def __init__(self, image_size: int, channels: int, width: int, size: int):
         super().__init__()
         self.look = PictureNet(image_size, channels, width)
         self.project = nn.Linear(4 * width, size, bias=False)
+        self.coarse = nn.Linear(COARSE, size, bias=False)
+        self.blur = nn.Dropout(0.3)
+        self.register_buffer("middle", torch.zeros(COARSE))
+        self.register_buffer("spread", torch.ones(COARSE))
 
     def forward(self, x: Tensor) -> Tensor:
-        return normalize(self.project(self.look(x)), dim=1)
+        coarse = self.coarse(self.blur(self.seen(x)))
+        return normalize(coarse + self.project(self.look(x)), dim=1)
+
+    def seen(self, x: Tensor) -> Tensor:
+        """Return where colours and edges are, standardised: (B, COARSE)."""
+        return (torch.cat(looks(x), 1) - self.middle) / self.spread
+
+    def begin(self, x: Tensor, points: Tensor, stiffness: float) -> None:
+        """Guess points (N, ``size``) from colours and edges by ridge regression."""
+        colours, edges = looks(x)
+        self.middle.copy_(torch.cat([colours, edges], 1).mean(0))
+        self.spread[: colours.shape[1]] = colours.std()
+        self.spread[colours.shape[1] :] = edges.std()
+        seen = self.seen(x)
+        square = seen.T @ seen + stiffness * torch.eye(COARSE)
+        found = torch.linalg.solve(square, seen.T @ (points - points.mean(0)))
+        # only directions count: weights of a size that training moves at a good pace
+        self.coarse.weight.copy_(found.T / found.std() * 0.1)
+        self.project.weight.zero_()
 
 
 class CLIP(Trainable):
@@ -106,6 +166,7 @@ class CLIP(Trainable):
     each picture in the batch, and the picture of each text. Equal texts, and where a
     third part numbers groups (B,) pairs of one group, are no wrong answers to each
     other. How sharply points are compared, at most 100 times their cosine, is learned.
+    With few pairs, ``begin`` first.
 
     Source: Radford et al. 2021 (its pictures' tower is a ResNet or a ViT; here the
     small residual net of ``PictureClassifier``).
@@ -160,9 +221,39 @@ class CLIP(Trainable):
             heads=heads,
             runs=runs,
             dropout=dropout,
+            gap=_gap(tokenizer),
         )
         self.pictures = PictureTower(image_size, channels, width, size)
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
+
+    @torch.no_grad()
+    def begin(
+        self, x: Tensor, texts: Iterable[str], *, stiffness: float = 3_000.0
+    ) -> None:
+        """Begin where closed forms end: pictures (N, C, S, S) and their N texts.
+
+        The bag begins with rarity and latent semantic analysis, the pictures' tower
+        with ridge regression from colours and edges to the bag's points; the nets
+        beside them add nothing at first. The analysis draws from torch's generator.
+        For thousands of pairs, not for millions.
+
+        Raises:
+            ValueError: as ``encode_texts`` and ``encode_images``; not as many texts as
+                pictures, fewer than two; ``stiffness`` not above 0; a model with
+                ``runs`` of 0, which has no bag.
+        """
+        finite("stiffness", stiffness, above=0)
+        if not self.texts.runs:
+            raise ValueError("runs=0: there is no bag to begin with; give 1 or 2")
+        tokens, x = self.encode(texts).to(self.device), self._checked(x)
+        if not 2 <= len(x) == len(tokens):
+            raise ValueError(
+                f"{len(x)} pictures, {len(tokens)} texts: give pairs, >= 2"
+            )
+        self.texts.begin(tokens)
+        with self.for_sampling("texts") as net:
+            points = net.bag(tokens)
+        self.pictures.begin(x, points, stiffness)
 
     def optimizers(self) -> dict[str, Optimizer]:
         """One AdamW. Matrices decay; biases, norms and the scale do not."""
@@ -197,12 +288,14 @@ class CLIP(Trainable):
             ValueError: no texts, an empty one, or one string instead of several.
         """
         check_several(texts)
-        rows = [self.tokenizer.encode(text)[: self.context] for text in texts]
-        if not rows or not all(len(row) for row in rows):
+        texts = list(texts)
+        empty = sum(not text.strip() for text in texts)
+        if not texts or empty:
             raise ValueError(
-                f"texts: {len(rows)} of them, {sum(not len(row) for row in rows)} "
-                "empty; give at least one, and none without a token"
+                f"texts: {len(texts)} of them, {empty} empty; give at least one, and "
+                "none without a token"
             )
+        rows = [self.tokenizer.encode(text)[: self.context] for text in texts]
         return pad_sequence(rows, True, EMPTY)
 
     def encode_texts(self, texts: Iterable[str]) -> Tensor:
@@ -221,13 +314,16 @@ class CLIP(Trainable):
         Raises:
             ValueError: pictures of another shape.
         """
+        x = self._checked(x)
+        with self.for_sampling("pictures") as net:
+            return in_parts(net, x)
+
+    def _checked(self, x: Tensor) -> Tensor:
         if x.shape[1:] != self.sample_shape or not len(x):
             shape = ", ".join(map(str, self.sample_shape))
             raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {shape}), N >= 1")
-        if x.dtype == torch.uint8:
-            x = x.float() / 127.5 - 1
-        with self.for_sampling("pictures") as net:
-            return in_parts(net, x.to(self.device))
+        x = x.to(self.device)
+        return x.float() / 127.5 - 1 if x.dtype == torch.uint8 else x
 
     def score(self, texts: Iterable[str], x: Tensor) -> Tensor:
         """How well each text fits each picture: cosines (texts, pictures) in [-1, 1].
@@ -246,3 +342,13 @@ class CLIP(Trainable):
             ValueError: as ``score``.
         """
         return self.score(labels, x).argmax(0)
+
+
+def _gap(tokenizer: Tokenizer) -> int:
+    """The token between words, -1 where the tokenizer has none."""
+    try:
+        tokens = tokenizer.encode(" ")
+    except ValueError:  # an alphabet without the space
+        return -1
+    known = len(tokens) == 1 and tokenizer.decode(tokens) == " "
+    return int(tokens[0]) if known else -1
