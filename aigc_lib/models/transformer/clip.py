@@ -14,7 +14,7 @@ from torch.optim import AdamW, Optimizer
 
 from ...arguments import at_least, finite
 from ...codecs.tokenizers import Tokenizer, check_several, tokenizer_from
-from ...metrics.pictures import looks
+from ...metrics.pictures import GIST, gist
 from ..base import Trainable, Update, in_parts
 from ..classifier import PictureNet
 from .encoder import without_empty_columns
@@ -24,7 +24,8 @@ from .pairs import contrast
 EMPTY = -1  # a place without a token
 PAIRS, PRIME = 8_192, 31_337  # places for pairs of tokens, by their remainder
 SHARPEST = 100  # as in Radford et al. 2021, section 2.5
-COARSE = 5 * 8**2  # colours and edges of 8 x 8 squares
+WAVES = 2_048  # random features of the coarse view
+PACE = 0.1  # size of the weights that training begins with
 
 
 class TextTower(nn.Module):
@@ -123,38 +124,51 @@ class TextTower(nn.Module):
 class PictureTower(nn.Module):
     """Pictures (B, C, S, S) in [-1, 1] -> points (B, ``size``) of length 1.
 
-    The sum of two views: where colours and edges are, by a linear map, and what a small
-    residual net sees.
+    The sum of two views. The coarse one is a linear map of random waves of the
+    ``gist``, colours and edges: two pictures have similar waves if their gists lie
+    close (Rahimi & Recht 2007). The fine one is what a small residual net sees.
     """
 
     def __init__(self, image_size: int, channels: int, width: int, size: int):
         super().__init__()
         self.look = PictureNet(image_size, channels, width)
         self.project = nn.Linear(4 * width, size, bias=False)
-        self.coarse = nn.Linear(COARSE, size, bias=False)
-        self.blur = nn.Dropout(0.3)
-        self.register_buffer("middle", torch.zeros(COARSE))
-        self.register_buffer("spread", torch.ones(COARSE))
+        self.coarse = nn.Linear(WAVES, size, bias=False)
+        self.drop = nn.Dropout(0.3)
+        self.register_buffer("middle", torch.zeros(GIST))
+        self.register_buffer("spread", torch.ones(GIST))
+        self.register_buffer("waves", torch.randn(GIST, WAVES) / GIST**0.5)
+        self.register_buffer("phases", 2 * math.pi * torch.rand(WAVES))
 
     def forward(self, x: Tensor) -> Tensor:
-        coarse = self.coarse(self.blur(self.seen(x)))
+        coarse = self.coarse(self.drop(self.seen(x)))
         return normalize(coarse + self.project(self.look(x)), dim=1)
 
     def seen(self, x: Tensor) -> Tensor:
-        """Return where colours and edges are, standardised: (B, COARSE)."""
-        return (torch.cat(looks(x), 1) - self.middle) / self.spread
+        """Return the waves of pictures, (B, WAVES); their products are similarities."""
+        z = (torch.cat(gist(x), 1) - self.middle) / self.spread
+        return (2 / WAVES) ** 0.5 * torch.cos(z @ self.waves + self.phases)
 
     def begin(self, x: Tensor, points: Tensor, stiffness: float) -> None:
-        """Guess points (N, ``size``) from colours and edges by ridge regression."""
-        colours, edges = looks(x)
-        self.middle.copy_(torch.cat([colours, edges], 1).mean(0))
-        self.spread[: colours.shape[1]] = colours.std()
-        self.spread[colours.shape[1] :] = edges.std()
+        """Guess points (N, ``size``) from the waves by ridge regression.
+
+        Two pictures of the median distance have the similarity 1/e.
+        """
+        parts = gist(x)
+        self.middle.copy_(torch.cat(parts, 1).mean(0))
+        self.spread.copy_(
+            torch.cat([part.std().expand(part.shape[1]) for part in parts])
+        )
+        z = (torch.cat(parts, 1) - self.middle) / self.spread
+        typical = (
+            torch.pdist(z[torch.randperm(len(z))[:1_000]]).median().clamp_min(1e-6)
+        )
+        self.waves.mul_(2**0.5 / typical * GIST**0.5)
         seen = self.seen(x)
-        square = seen.T @ seen + stiffness * torch.eye(COARSE)
+        square = seen.T @ seen + stiffness * torch.eye(WAVES, device=x.device)
         found = torch.linalg.solve(square, seen.T @ (points - points.mean(0)))
         # only directions count: weights of a size that training moves at a good pace
-        self.coarse.weight.copy_(found.T / found.std() * 0.1)
+        self.coarse.weight.copy_(found.T / found.std() * PACE)
         self.project.weight.zero_()
 
 
@@ -227,15 +241,13 @@ class CLIP(Trainable):
         self.log_scale = nn.Parameter(torch.tensor(math.log(1 / 0.07)))
 
     @torch.no_grad()
-    def begin(
-        self, x: Tensor, texts: Iterable[str], *, stiffness: float = 3_000.0
-    ) -> None:
+    def begin(self, x: Tensor, texts: Iterable[str], *, stiffness: float = 1.0) -> None:
         """Begin where closed forms end: pictures (N, C, S, S) and their N texts.
 
         The bag begins with rarity and latent semantic analysis, the pictures' tower
-        with ridge regression from colours and edges to the bag's points; the nets
-        beside them add nothing at first. The analysis draws from torch's generator.
-        For thousands of pairs, not for millions.
+        with ridge regression from colours and edges to the bag's points, by a kernel;
+        the nets beside them add nothing at first. Draws from torch's generator. For
+        thousands of pairs, not for millions.
 
         Raises:
             ValueError: as ``encode_texts`` and ``encode_images``; not as many texts as
