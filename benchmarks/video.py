@@ -8,7 +8,6 @@ ways see the same films; differences are paired by film, each averaged over the 
 
 from __future__ import annotations
 
-import base64
 import os
 import time
 from functools import cache, partial
@@ -153,26 +152,7 @@ def events(world: str) -> dict[str, np.ndarray]:
 
 def measured(world: str, seed: int) -> dict:
     made, told = futures(world, seed)
-    hits = films(world, "test").hits[:, KNOWN + 1 : KNOWN + 6, 0].any(1)
-    row = hits.nonzero()[0].item()  # the first film that meets a wall soon
-    strip = torch.stack([made[way][row, ::2] for way in ("truth", *SHOWN)])
-    strip = ((strip + 1) * 127.5).round().to(torch.uint8)
-    told["strip"] = base64.b64encode(strip.numpy().tobytes()).decode()
     return {"training": told} | {way: judged(x, world) for way, x in made.items()}
-
-
-def strips(runs: dict[str, list[dict]]) -> None:
-    """Draw one film of each world as the ways see it, with the first seed's models."""
-    fig, axes = plots.figure(2, 2, width=4.6, height=3.2)
-    for ax, world in zip(axes.flat, WORLDS, strict=True):
-        raw = base64.b64decode(runs[world][0]["training"].pop("strip"))
-        pictures = torch.frombuffer(bytearray(raw), dtype=torch.uint8)
-        pictures = pictures.view(-1, films(world, "test").x.shape[2], 24, 24)
-        plots.grid(pictures, columns=AHEAD // 2, ax=ax, title=world)
-        places = [12 + 26 * k for k in range(1 + len(SHOWN))]
-        ax.set_yticks(places, ["truth", *SHOWN])
-        ax.tick_params(length=0)
-    fig.savefig(ROOT / "results" / "video.png", dpi=110)
 
 
 def curves(runs: dict[str, list[dict]]) -> None:
@@ -223,10 +203,6 @@ def main() -> None:
         for way in own[0]
         if way != "training"
     ]
-    strips(runs)
-    for own in runs.values():
-        for run in own:
-            run["training"].pop("strip", None)
     curves(runs)
     record(
         "video",
