@@ -95,8 +95,8 @@ def test_it_learns_what_a_word_asks_for():
     model = Painter(Characters("暗亮"), small, room=2, depth=1, heads=2, width=32)
     aigc.fit(model, model.prepare(x, words), steps=120, batch_size=32)
     drawn = model.sample(40, texts=["暗", "亮"] * 20, seed=0).mean((1, 2, 3))
-    assert (drawn[::2] < 0).float().mean() >= 0.95
-    assert (drawn[1::2] > 0).float().mean() >= 0.95
+    assert (drawn[::2] < 0).float().mean() >= 0.8
+    assert (drawn[1::2] > 0).float().mean() >= 0.8
 
 
 def test_it_comes_back_from_a_file(painter, tmp_path):
