@@ -210,8 +210,8 @@ def measured(way: str, seed: int) -> dict:
             "seconds_a_picture": took,
             "closer": near["closer"],
         }
-        if seed == SEEDS[0]:
-            write(f"painters_{way.replace(' ', '_')}_{split}.png", drawn[:24])
+        if (way, split, seed) == (WAYS[0], SPLITS[0], SEEDS[0]):
+            write("painters_painter_test.png", drawn[:24])
     print(way, seed, {k: found[k] for k in ("training", "tried")}, flush=True)
     print({s: {k: v for k, v in found[s].items() if k != "hits"} for s in SPLITS})
     return found
