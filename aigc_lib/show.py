@@ -22,7 +22,7 @@ def source(obj):
     """
     try:
         lines, start = inspect.getsourcelines(obj)
-        path = Path(inspect.getsourcefile(obj))
+        path = Path(inspect.getsourcefile(inspect.unwrap(obj)))
     except (TypeError, OSError):
         raise ValueError(
             f"obj has no Python source: {obj!r}; pass a function, a class or a module"

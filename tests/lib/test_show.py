@@ -31,3 +31,9 @@ def test_notebooks_highlight_it_and_print_does_not():
 def test_what_has_no_source_is_refused(thing):
     with pytest.raises(ValueError, match="pass a function, a class or a module"):
         show.source(thing)
+
+
+def test_the_place_of_decorated_code_is_its_own():
+    from aigc_lib.models import CLIP
+
+    assert show.source(CLIP.begin).startswith("# aigc_lib/models/transformer/clip.py")
