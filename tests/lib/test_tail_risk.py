@@ -49,8 +49,8 @@ def test_no_forecast_knows_its_own_day(method):
     changed = r.copy()
     changed[610:] = -50.0
     before, after = forecast(r, 600), forecast(changed, 600)
-    # the optimiser stops elsewhere in the sixth digit on some processors; a forecast that
-    # knew of a loss of 50 would be off by far more
+    # the optimiser stops elsewhere in the sixth digit on some processors; a forecast
+    # that knew of a loss of 50 would be off by far more
     np.testing.assert_allclose(before.var[:11], after.var[:11], rtol=1e-4)
     assert (after.var[11:] < before.var[11:]).all()
 
