@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
@@ -77,6 +79,16 @@ class MapBlock(nn.Module):
         return x + self.second(silu(self.first(silu(self.norm(x)))))
 
 
+def optimizer_of(networks: Iterable[nn.Module], rate: float) -> Muon:
+    """Muon for the matrices inside encoders and decoders, AdamW for all else."""
+    inner, others = [], []
+    for network in networks:
+        for name, p in network.named_parameters():
+            matrix = p.dim() > 1 and name.startswith(network.inner)
+            (inner if matrix else others).append(p)
+    return Muon(inner, others, matrix_rate=MATRIX_RATE * rate, other_rate=rate)
+
+
 class MapVAE(Trainable):
     """A VAE whose code is a map (D, S/4, S/4), for a prior that is learned afterwards.
 
@@ -118,17 +130,8 @@ class MapVAE(Trainable):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Muon for the matrices inside both networks, AdamW for all else."""
-        inner, others = [], []
-        for network in (self.encoder, self.decoder):
-            for name, p in network.named_parameters():
-                matrix = p.dim() > 1 and name.startswith(network.inner)
-                (inner if matrix else others).append(p)
-        rate = self.learning_rate
-        return {
-            "bound": Muon(
-                inner, others, matrix_rate=MATRIX_RATE * rate, other_rate=rate
-            )
-        }
+        networks = (self.encoder, self.decoder)
+        return {"bound": optimizer_of(networks, self.learning_rate)}
 
     def training_step(self, x: Tensor, update: Update) -> None:
         """One step: the error of the pictures, and beta times the rate."""

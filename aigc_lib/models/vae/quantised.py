@@ -7,9 +7,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ...arguments import at_least, finite, multiple_of
-from ...optim import Muon
 from ..base import Trainable, Update, in_parts
-from .pictures import FACTOR, GROUPS, MATRIX_RATE, MapDecoder, MapEncoder
+from .pictures import FACTOR, GROUPS, MapDecoder, MapEncoder, optimizer_of
 
 REFRESH = 10  # rounds of k-means that place the codes on the first batch
 DEAD = 0.1  # a code that fewer vectors a batch choose, on average, is placed anew
@@ -134,17 +133,8 @@ class VQVAE(Trainable):
 
     def optimizers(self) -> dict[str, Optimizer]:
         """Muon for the matrices inside both networks, AdamW for all else, no decay."""
-        inner, others = [], []
-        for network in (self.encoder, self.decoder):
-            for name, p in network.named_parameters():
-                matrix = p.dim() > 1 and name.startswith(network.inner)
-                (inner if matrix else others).append(p)
-        rate = self.learning_rate
-        return {
-            "error": Muon(
-                inner, others, matrix_rate=MATRIX_RATE * rate, other_rate=rate
-            )
-        }
+        networks = (self.encoder, self.decoder)
+        return {"error": optimizer_of(networks, self.learning_rate)}
 
     def training_step(self, x: Tensor, update: Update) -> None:
         """One step: the error of the pictures, and how far vectors are from codes."""
