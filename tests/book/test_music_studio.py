@@ -143,7 +143,7 @@ def test_from_a_melody_to_a_score(desk):
     assert "模型续写" in versions.nth(1).inner_text()
     tab.wait_for_selector("#alike:has-text('比较')")
     tab.wait_for_selector("#score.drawn")
-    assert tab.locator("#score").bounding_box()["height"] > 100
+    assert tab.locator("#score").bounding_box()["height"] > 50  # a staff and its notes
     # back to the beginning, and forth with the browser's own button
     versions.first.click()
     tab.wait_for_selector("#label:has-text('由人写成')")
