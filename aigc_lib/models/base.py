@@ -345,6 +345,28 @@ def in_parts(function: Callable[..., Tensor], *inputs: Tensor | None) -> Tensor:
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
+def checked_pictures(x: Tensor, shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """Return pictures (N, *shape) as floats in [-1, 1] on the device.
+
+    ``x``: uint8, or floating point in [-1, 1], wherever it is.
+
+    Raises:
+        ValueError: no picture, pictures of another shape, whole numbers that are no
+            uint8, values outside [-1, 1], NaN.
+    """
+    if x.shape[1:] != shape or not len(x):
+        wanted = ", ".join(map(str, shape))
+        raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {wanted}), N >= 1")
+    if x.dtype == torch.uint8:
+        return x.to(device).float() / 127.5 - 1
+    if not x.is_floating_point() or not (x.detach().abs() <= 1.001).all():
+        raise ValueError(
+            f"x is {x.dtype} from {x.min():.4g} to {x.max():.4g}: give uint8, or "
+            "floating point in [-1, 1]"
+        )
+    return x.to(device)
+
+
 def standard_normal(n: int, *shape: int, seed: Seed) -> Tensor:
     """Draw noise (n, *shape) on the CPU, the same for every device.
 

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy, silu
 from torch.optim import AdamW, Optimizer
 
 from ..arguments import at_least, finite, multiple_of
-from .base import Batch, Trainable, Update, in_parts
+from .base import Batch, Trainable, Update, checked_pictures, in_parts
 
 
 class PictureNet(nn.Module):
@@ -126,9 +126,9 @@ class PictureClassifier(Trainable):
         ``x``: uint8, or floating point in [-1, 1].
 
         Raises:
-            ValueError: pictures of another shape.
+            ValueError: other pictures.
         """
-        x = self._checked(x)
+        x = checked_pictures(x, self.sample_shape, self.device)
         with self.for_sampling("net") as net:
             return in_parts(net, x)
 
@@ -145,11 +145,3 @@ class PictureClassifier(Trainable):
     def classify(self, x: Tensor) -> Tensor:
         """Return the likeliest class of each picture, (N,) int64."""
         return self.probabilities(x).argmax(1)
-
-    def _checked(self, x: Tensor) -> Tensor:
-        if x.shape[1:] != self.sample_shape or not len(x):
-            shape = ", ".join(map(str, self.sample_shape))
-            raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {shape}), N >= 1")
-        if x.dtype == torch.uint8:
-            x = x.float() / 127.5 - 1
-        return x.to(self.device)

@@ -15,7 +15,7 @@ from torch.optim import AdamW, Optimizer
 from ...arguments import at_least, finite
 from ...codecs.tokenizers import Tokenizer, check_several, tokenizer_from
 from ...metrics.pictures import GIST, gist
-from ..base import Trainable, Update, in_parts
+from ..base import Trainable, Update, checked_pictures, in_parts
 from ..classifier import PictureNet
 from .encoder import without_empty_columns
 from .encoder_nets import Encoder
@@ -257,7 +257,8 @@ class CLIP(Trainable):
         finite("stiffness", stiffness, above=0)
         if not self.texts.runs:
             raise ValueError("runs=0: there is no bag to begin with; give 1 or 2")
-        tokens, x = self.encode(texts).to(self.device), self._checked(x)
+        tokens = self.encode(texts).to(self.device)
+        x = checked_pictures(x, self.sample_shape, self.device)
         if not 2 <= len(x) == len(tokens):
             raise ValueError(
                 f"{len(x)} pictures, {len(tokens)} texts: give pairs, >= 2"
@@ -324,18 +325,11 @@ class CLIP(Trainable):
         """Place pictures, uint8 or in [-1, 1]: (N, C, S, S) -> (N, ``size``).
 
         Raises:
-            ValueError: pictures of another shape.
+            ValueError: other pictures.
         """
-        x = self._checked(x)
+        x = checked_pictures(x, self.sample_shape, self.device)
         with self.for_sampling("pictures") as net:
             return in_parts(net, x)
-
-    def _checked(self, x: Tensor) -> Tensor:
-        if x.shape[1:] != self.sample_shape or not len(x):
-            shape = ", ".join(map(str, self.sample_shape))
-            raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {shape}), N >= 1")
-        x = x.to(self.device)
-        return x.float() / 127.5 - 1 if x.dtype == torch.uint8 else x
 
     def score(self, texts: Iterable[str], x: Tensor) -> Tensor:
         """How well each text fits each picture: cosines (texts, pictures) in [-1, 1].

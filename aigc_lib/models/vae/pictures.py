@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from ...arguments import at_least, finite, multiple_of
 from ...optim import Muon
-from ..base import Trainable, Update, in_parts
+from ..base import Trainable, Update, checked_pictures, in_parts
 from .bounds import reparameterize
 
 FACTOR = 4  # a latent pixel stands for so many a side
@@ -142,16 +142,14 @@ class MapVAE(Trainable):
         update("bound", error + self.beta * rate)
 
     def encode(self, x: Tensor) -> Tensor:
-        """Return the means of the codes: (N, C, S, S) in [-1, 1] -> (N, D, S/4, S/4).
+        """Return the means of the codes: (N, C, S, S) -> (N, D, S/4, S/4).
+
+        Pictures are uint8 or in [-1, 1].
 
         Raises:
-            ValueError: pictures of another shape.
+            ValueError: other pictures.
         """
-        if x.shape[1:] != self.sample_shape:
-            shape = ", ".join(map(str, self.sample_shape))
-            raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {shape})")
-        if x.dtype == torch.uint8:
-            x = x.float() / 127.5 - 1
+        x = checked_pictures(x, self.sample_shape, self.device)
         with self.for_sampling("encoder") as encoder:
             return in_parts(lambda part: encoder(part).chunk(2, 1)[0], x)
 

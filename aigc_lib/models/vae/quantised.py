@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ...arguments import at_least, finite, multiple_of
-from ..base import Trainable, Update, in_parts
+from ..base import Trainable, Update, checked_pictures, in_parts
 from .pictures import FACTOR, GROUPS, MapDecoder, MapEncoder, optimizer_of
 
 REFRESH = 10  # rounds of k-means that place the codes on the first batch
@@ -155,19 +155,15 @@ class VQVAE(Trainable):
         Pictures are uint8 or in [-1, 1].
 
         Raises:
-            ValueError: pictures of another shape.
+            ValueError: other pictures.
         """
-        if x.shape[1:] != self.sample_shape:
-            shape = ", ".join(map(str, self.sample_shape))
-            raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {shape})")
-        if x.dtype == torch.uint8:
-            x = x.float() / 127.5 - 1
+        x = checked_pictures(x, self.sample_shape, self.device)
         with self.for_sampling("encoder") as encoder:
             return in_parts(
                 lambda part: nearest(
                     encoder(part).permute(0, 2, 3, 1), self.codebook.codes
                 ),
-                x.to(self.device),
+                x,
             )
 
     def decode(self, tokens: Tensor) -> Tensor:
