@@ -65,9 +65,14 @@ def looks(x: Tensor, cells: int = 8) -> tuple[Tensor, Tensor]:
     """
     at_least(1, cells=cells)
     x = resized(x, 4 * cells)
+    steps = torch.cat(_steps(x), 1).abs()
+    return avg_pool2d(x, 4).flatten(1), avg_pool2d(steps, 4).flatten(1)
+
+
+def _steps(x: Tensor) -> list[Tensor]:
+    """From pixel to pixel of the grey picture, down and across: each (N, 1, S, S)."""
     grey = x.mean(1, keepdim=True)
-    steps = [grey.diff(dim=d, append=grey.narrow(d, -1, 1)).abs() for d in (2, 3)]
-    return avg_pool2d(x, 4).flatten(1), avg_pool2d(torch.cat(steps, 1), 4).flatten(1)
+    return [grey.diff(dim=d, append=grey.narrow(d, -1, 1)) for d in (2, 3)]
 
 
 def gist(x: Tensor) -> tuple[Tensor, ...]:
@@ -82,8 +87,7 @@ def gist(x: Tensor) -> tuple[Tensor, ...]:
         ValueError: as ``resized``.
     """
     x = resized(x, 32)
-    grey = x.mean(1, keepdim=True)
-    across, down = (grey.diff(dim=d, append=grey.narrow(d, -1, 1)) for d in (3, 2))
+    down, across = _steps(x)
     turn = (torch.atan2(down, across) % math.pi) / math.pi
     directions = torch.zeros(len(x), 8, 32, 32, device=x.device).scatter_(
         1, (turn * 8).long().clamp(max=7), torch.hypot(across, down)
