@@ -4,6 +4,7 @@ import base64
 import html
 import json
 import os
+import re
 from pathlib import Path
 from typing import ClassVar
 
@@ -28,7 +29,8 @@ def lookup(folder, target):
 
     Keys walk through objects by name, and through lists by position or by what a row
     begins with: `image_models:rows.vae.fd` goes on when the order changes. Where one
-    word does not tell rows apart, several do: `ranking:rows.movietweetings & EASE`.
+    word does not tell rows apart, several do: `ranking:rows.movietweetings & EASE`; a
+    number goes by its column: `credit_bias:rows.bias=2.0 & real.gap`.
     """
     name, _, keys = target.partition(":")
     path = folder / f"{name}.json"
@@ -38,7 +40,7 @@ def lookup(folder, target):
             f"no {path.name} in results/ (there: {known}); `make bench`"
         )
     record = value = json.loads(path.read_text("utf-8"))
-    for key in keys.split("."):
+    for key in re.findall(r"(?:=\d+\.\d+|[^.])+", keys):
         try:
             value = row(value, key) if isinstance(value, list) else value[key]
         except (KeyError, IndexError, ValueError, TypeError):
@@ -50,17 +52,18 @@ def lookup(folder, target):
 def row(rows, key):
     """Return the one row that `key` names, else the one at that position."""
     words = key.split(" & ")
-    found = [r for r in rows if isinstance(r, dict) and begins(list(r.values()), words)]
+    found = [r for r in rows if isinstance(r, dict) and answers(r, words)]
     if len(found) > 1:
         raise MissingResult(f"{key!r} names {len(found)} rows: add ` & ` and a word")
     return found[0] if found else rows[int(key)]
 
 
-def begins(values, words):
-    """Whether a row of `values` begins with the first word and holds the others."""
-    return values[0] == words[0] and set(words) <= {
-        v for v in values if isinstance(v, str)
-    }
+def answers(row, words):
+    """Whether a row has all words, the first at its head or with a column's name."""
+    columns = {f"{name}={value}" for name, value in row.items()}
+    texts = {value for value in row.values() if isinstance(value, str)}
+    head = {next(iter(row.values()))} & texts
+    return words[0] in head | columns and set(words) <= texts | columns
 
 
 def written(value, spec=""):

@@ -69,6 +69,22 @@ def test_lookup_tells_rows_apart_by_several_words(tmp_path):
         results.lookup(tmp_path, "ranking:rows.EASE.ndcg")
 
 
+def test_lookup_tells_rows_apart_by_a_number(tmp_path):
+    rows = [
+        {"bias": bias, "clients": clients, "source": source, "gap": bias * clients}
+        for bias in (0.5, 2.0)
+        for clients in (1, 16)
+        for source in ("real", "made")
+    ]
+    (tmp_path / "bias.json").write_text(json.dumps({"rows": rows}))
+    key = "bias:rows.bias=0.5 & clients=16 & made.gap"
+    assert results.lookup(tmp_path, key)[0] == 8
+    with pytest.raises(results.MissingResult, match="names 4 rows"):
+        results.lookup(tmp_path, "bias:rows.bias=2.0.gap")
+    with pytest.raises(results.MissingResult, match=r"no .bias=3\.0 & real"):
+        results.lookup(tmp_path, "bias:rows.bias=3.0 & real.gap")
+
+
 @pytest.mark.parametrize(
     ("value", "spec", "text"),
     [
