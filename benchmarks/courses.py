@@ -116,19 +116,23 @@ def measure(comfort: float, tries: dict[str, float], seed: int) -> dict[str, dic
     }
 
 
-def gains_by_lot(world: str, runs: list[dict]) -> list[dict]:
-    """What a log of courses by lot is worth to the same network, paired over seeds."""
+def pairs(world: str, runs: list[dict]) -> list[dict]:
+    """What a log by lot is worth to a network, and a network beside no choice at all.
+
+    Paired over seeds.
+    """
+    told = {
+        f"{use}, lot minus chosen": [
+            f"{use} by a tracer, courses {kind}" for kind in ("by lot", "chosen")
+        ]
+        for use in ("expected", "state")
+    }
+    told["expected minus no choice"] = "expected by a tracer, courses by lot", "by lot"
     rows = []
-    for use in ("expected", "state"):
-        lot, chosen = (
-            [
-                run[f"{use} by a tracer, courses {kind} & {TURNS}"]["gain"]
-                for run in runs
-            ]
-            for kind in ("by lot", "chosen")
-        )
-        gain = student_gain(lot, chosen)
-        row = {"pair": f"{world}: {use}, lot minus chosen", "gain": gain.mean}
+    for pair, ways in told.items():
+        first, second = ([run[f"{w} & {TURNS}"]["gain"] for run in runs] for w in ways)
+        gain = student_gain(first, second)
+        row = {"pair": f"{world}: {pair}", "gain": gain.mean}
         rows.append(row | {"gain_interval": [gain.low, gain.high]})
     return rows
 
@@ -161,7 +165,7 @@ def main() -> None:
                     row[f"{key}_minus_rule_interval"] = [gain.low, gain.high]
             rows.append(row)
         if len(runs) > 1:
-            gains += gains_by_lot(world, runs)
+            gains += pairs(world, runs)
     record(
         "courses",
         rows,

@@ -2,7 +2,8 @@
 
 ``load``: 1, 4 and 16 clients ask for pictures of the house's small models, for a minute
 each and the last for five; p50 and p95 of a request, the memory of the server.
-``batching``: 32 requests of one picture, one after another and as they wait together.
+``batching``: 32 requests of one picture, one after another and as they wait together;
+and the model alone, a picture at a time, not filled up to a batch.
 ``killed``: 50 kills of the server (SQLite, PostgreSQL), and of the server and two
 workers in turn (PostgreSQL and S3), while four clients ask.
 ``workers``: 1,000 jobs of one picture, by one worker and by two, each on a core of its
@@ -105,12 +106,20 @@ def batching(requests: int = 32) -> dict:
         for thread in threads:
             thread.join()
         second = time.perf_counter() - begun
+        model = models.load(small("flow"))
+        begun = time.perf_counter()
+        for one in asked:
+            options = {"seed": one["seed"], "guidance": 2.0, "steps": 20}
+            model.sample(1, labels=one["labels"], **options)
+        bare = time.perf_counter() - begun
     same = all(torch.equal(a, b) for a, b in zip(alone, together, strict=True))
     return {
         "requests": len(asked),
         "one_by_one": round(len(asked) / first, 2),
         "together": round(len(asked) / second, 2),
         "gain": round(first / second, 2),
+        "unfilled": round(len(asked) / bare, 2),
+        "gain_over_unfilled": round(bare / second, 2),
         "same_bits": same,
     }
 

@@ -48,6 +48,12 @@ def liar_right(ledger, skip=0, shift=1):
     return "，".join(told)
 
 
+def liar_of_no_cell(ledger):
+    """All numbers and all names are there, the numbers before the names."""
+    names = "".join((*ledger.rows, *ledger.columns))
+    return "、".join(ledger.cells.values()) + f"是{names}。"
+
+
 def liar_of_one_number(ledger):
     names = "、".join(f"{row}{column}" for row, column in ledger.cells)
     return names + ledger.cells[ledger.rows[0], ledger.columns[-1]]
@@ -101,7 +107,8 @@ CASES = [
     ("liar", lambda ledger: "甲收入99.99", "不在表里"),
     ("liar", lambda ledger: "都很好。", "一个数也没有"),
     ("liar", lambda ledger: ["都很好"], "一段文字"),
-    ("liar", liar_of_one_number, "只说了 1 个数"),
+    ("liar", liar_of_one_number, "没有说到"),
+    ("liar", liar_of_no_cell, "没有说到"),
     ("slow_alarm", slow(0.2, 96), None),
     ("slow_alarm", slow(0.5, 96), "攒得久"),
     ("slow_alarm", slow(0.2, 30), "约定是"),
