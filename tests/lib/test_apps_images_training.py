@@ -26,6 +26,7 @@ N = 28
 def platform(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(trainer, "JUDGED", 8)
+        patch.setattr(trainer, "WIDTHS", (8, 16))
         patch.setattr(trainer, "LOOKS", 1_000)  # a long training hears soon to stop
         with platform_at(tmp_path_factory.mktemp("training")) as platform:
             yield platform
@@ -172,6 +173,7 @@ class Task:
 
 def test_a_killed_training_goes_on_where_it_was(platform, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "SAVE_EVERY", 2)
+    monkeypatch.setattr(trainer, "WIDTHS", (8, 16))
     source = torch.Generator().manual_seed(0)
     x = torch.randint(0, 256, (24, 3, 32, 32), generator=source).to(torch.uint8)
     y = torch.arange(24) % 2

@@ -1,6 +1,7 @@
 """The classifier, the autoencoder, likeness, and the recipes that train them all."""
 
 import json
+from functools import cache
 from types import SimpleNamespace
 
 import pytest
@@ -195,12 +196,18 @@ NEEDS = {"clothing": "clothing", "clothing_judge": "clothing"}
 NEEDS |= {"emoji": "openmoji"}
 
 
+@cache
+def loaded(name, split="train"):
+    """A set, read once for all tests."""
+    return load(name, split=split)
+
+
 @pytest.fixture
 def few(monkeypatch):
     """The recipes see only a batch of pictures of each set."""
 
     def first(name, **options):
-        data = load(name, **options)
+        data = loaded(name, **options)
         x, y = data.x[:64], data.y[:64]
         return SimpleNamespace(x=x, y=y, classes=data.classes)
 
@@ -245,7 +252,7 @@ def test_an_interrupted_recipe_goes_on_and_ends_the_same(tmp_path, monkeypatch):
 
     def judged(place):
         judge = pictures.obtain("clothing_judge", place=place, share=0.002)
-        return judge.features(load("clothing", split="validation").x[:8])
+        return judge.features(loaded("clothing", split="validation").x[:8])
 
     whole = judged(tmp_path / "whole")
     broken = tmp_path / "broken"

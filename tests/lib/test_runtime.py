@@ -141,7 +141,7 @@ import torch
 from aigc_lib import runtime
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(20):
+    for _ in range(5):
         torch.zeros(12_000_000)  # 48 MB, freed at once
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 before = faults()

@@ -38,6 +38,7 @@ LOOKS = 50  # times that a training tells how it goes
 LOOKED = 8  # pictures of an early look
 SAVE_EVERY = 100  # steps
 SHARE = 0.35  # of the steps that the autoencoder gets
+WIDTHS = 32, 96  # of the autoencoder and of the flow
 CLOTHES = (
     "T恤",
     "长裤",
@@ -136,7 +137,7 @@ def learned(
     first = max(2, round(SHARE * steps))
     many = len(classes) if len(classes) > 1 else None
     torch.manual_seed(0)
-    autoencoder = models.MapVAE(x.shape[-1], x.shape[1], 8, 32)
+    autoencoder = models.MapVAE(x.shape[-1], x.shape[1], 8, WIDTHS[0])
     batch = min(32, len(x))
     floats = x.float() / 127.5 - 1
     both = torch.cat([floats, floats.flip(-1)])
@@ -144,7 +145,7 @@ def learned(
     if stop:  # a flow of a few steps, so that there is something to keep
         steps = first + 20
     torch.manual_seed(0)
-    model = models.LatentFlow(autoencoder, 96, classes=many)
+    model = models.LatentFlow(autoencoder, WIDTHS[1], classes=many)
     codes = model.prepare(both)
     data = (codes, y.repeat(2)) if many else codes
     after = max(2, steps - first)
