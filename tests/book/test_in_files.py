@@ -3,6 +3,7 @@
 import filecmp
 import re
 from collections import Counter
+from functools import cache
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag
@@ -69,10 +70,15 @@ class Page(HTMLParser):
         (self.code if self._inside else self.text).append(data)
 
 
-@pytest.fixture
-def pages(html):
+@cache
+def read(html):
     paths = (p for p in html.rglob("*.html") if "_static" not in p.parts)
     return {path: Page(path) for path in paths}
+
+
+@pytest.fixture
+def pages(html):
+    return read(html)
 
 
 def test_no_page_names_an_outside_script_style_font_or_picture(pages):

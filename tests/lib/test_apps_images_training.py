@@ -11,7 +11,7 @@ pytest.importorskip("obstore")
 pytest.importorskip("fastapi")
 
 from fastapi.testclient import TestClient
-from tiny_platform import CLASSES, finished, platform_at, png, tiny_model
+from tiny_platform import CLASSES, WIDTHS, finished, platform_at, png, tiny_model
 
 from aigc_lib.apps.image_platform import trainer
 from aigc_lib.apps.image_platform.service import service
@@ -25,8 +25,6 @@ N = 28
 @pytest.fixture(scope="module")
 def platform(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(trainer, "JUDGED", 8)
-        patch.setattr(trainer, "WIDTHS", (8, 16))
         patch.setattr(trainer, "LOOKS", 1_000)  # a long training hears soon to stop
         with platform_at(tmp_path_factory.mktemp("training")) as platform:
             yield platform
@@ -173,7 +171,7 @@ class Task:
 
 def test_a_killed_training_goes_on_where_it_was(platform, tmp_path, monkeypatch):
     monkeypatch.setattr(trainer, "SAVE_EVERY", 2)
-    monkeypatch.setattr(trainer, "WIDTHS", (8, 16))
+    monkeypatch.setattr(trainer, "WIDTHS", WIDTHS)
     source = torch.Generator().manual_seed(0)
     x = torch.randint(0, 256, (24, 3, 32, 32), generator=source).to(torch.uint8)
     y = torch.arange(24) % 2

@@ -5,16 +5,19 @@ import io
 import json
 import time
 from concurrent.futures import ThreadPoolExecutor
+from unittest.mock import patch
 
 import torch
 from PIL import Image
 
 from aigc_lib import models
+from aigc_lib.apps.image_platform import trainer
 from aigc_lib.apps.image_platform.platform import Platform
 from aigc_lib.apps.image_platform.trainer import add_file
 
 CLASSES = ["红", "绿", "<b>蓝</b>"]
 WORK = {"quick": 4, "slow": 1}
+WIDTHS = 8, 16
 
 
 def tiny_model(path, kind="flow"):
@@ -33,7 +36,10 @@ def tiny_model(path, kind="flow"):
 
 @contextlib.contextmanager
 def platform_at(folder, url=None, blobs=None, work=WORK):
-    """A platform in this process, with a flow (number 1) and a GAN (number 2)."""
+    """A platform in this process, with a flow (number 1) and a GAN (number 2).
+
+    What it trains on pictures of one's own is narrow, and judged by few drawings.
+    """
     folder.mkdir(exist_ok=True, parents=True)
     platform = Platform(
         url or f"sqlite:///{folder / 'platform.sqlite'}",
@@ -47,7 +53,8 @@ def platform_at(folder, url=None, blobs=None, work=WORK):
     with ThreadPoolExecutor(1) as other:
         other.submit(platform.start, work).result()
     try:
-        yield platform
+        with patch.multiple(trainer, WIDTHS=WIDTHS, JUDGED=8):
+            yield platform
     finally:
         platform.close()
 
