@@ -63,6 +63,12 @@ def slerp_stops(u, v, t):
     return slerp_formula(u, v, t)
 
 
+def slerp_of_directions(u, v, t):
+    """The arc between the directions, the lengths between the lengths."""
+    length = torch.lerp(u.norm(), v.norm(), t)[:, None]
+    return slerp_right(u / u.norm(), v / v.norm(), t) * length
+
+
 def lerp(u, v, t):
     return torch.lerp(u, v, t[:, None])
 
@@ -122,6 +128,7 @@ CASES = [
     ("slerp", lambda u, v, t: slerp_right(u, v, t).T, "形状"),
     ("slerp", slerp_formula, "nan"),
     ("slerp", slerp_stops, "平均"),
+    ("slerp", slerp_of_directions, "公式不符"),
     ("resting", RESTING, None),
     ("resting", {"minimax": (0, 0)}, "还缺"),
     ("resting", RESTING | {"lsgan": (0.0, 0.125)}, "不是零"),
