@@ -105,8 +105,12 @@ def restore(
             blobs.put(data)
     with made.begin() as connection:
         for table in tables:
-            if filled[table.name]:
-                connection.execute(table.insert(), filled[table.name])
+            if lines := filled[table.name]:
+                # A row may refer to an earlier one of its table, and PostgreSQL lists
+                # a changed row last.
+                key = [column.name for column in table.primary_key]
+                lines.sort(key=lambda row, key=key: [row[name] for name in key])
+                connection.execute(table.insert(), lines)
             _count_on(connection, table)
         if jobs is not None:
             jobs.requeue(connection)

@@ -62,6 +62,8 @@ class Blobs:
     def put(self, data: bytes) -> str:
         """Store ``data`` and return its name; it is there whole, or not at all.
 
+        What was damaged under that name is replaced.
+
         Raises:
             ValueError: more than ``most`` bytes.
         """
@@ -70,7 +72,7 @@ class Blobs:
         name = hashlib.sha256(data).hexdigest()
         if self.folder is not None:  # the same names, and on the disk when it returns
             path = os.path.join(self.folder, _path(name))
-            if not os.path.exists(path):
+            if not _is(path, name):
                 with replacing(path) as temporary:
                     temporary.write_bytes(data)
         else:
@@ -112,6 +114,15 @@ class Blobs:
                 name = thing["path"].replace("/", "")
                 if NAME.fullmatch(name):
                     yield name
+
+
+def _is(path: str, name: str) -> bool:
+    """Whether a file holds what its name says."""
+    try:
+        with open(path, "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest() == name
+    except FileNotFoundError:
+        return False
 
 
 def _path(name: str) -> str:

@@ -233,7 +233,7 @@ def guarded(
         Guard,
         project=project,
         accounts=accounts,
-        most=most or {},
+        most={"/login": 4_096, **(most or {})},
         public=("/login.css", "/health", *public),
     )
     return app

@@ -81,6 +81,7 @@ def zipped(*entries, **options):
     return out.getvalue()
 
 
+TOO_MANY = zipped(*((f"{k}/", b"") for k in range(60)))
 PNG, JPEG = saved(halves()), saved(halves(), "JPEG", quality=95)
 LONG_TEXT = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(b"x" * 20_000_000))
 GOOD = {  # what comes out: the colours at the left and at the right
@@ -284,10 +285,21 @@ def test_too_much_at_once(client, monkeypatch):
     monkeypatch.setattr(upload, "MOST_FILES", 25)
     assert sent(client, *good(26)).status_code in (400, 422)
     assert sent(client, ("a.zip", zipped(*good(26)))).status_code == 422
+    with monkeypatch.context() as patch:
+        patch.setattr(zipfile, "ZipFile", None)  # what lists too much is not opened
+        answer = sent(client, ("a.zip", TOO_MANY))
+    assert answer.status_code == 422
+    assert "超过 25 个" in answer.json()["error"]
     monkeypatch.setattr(upload, "MOST_ALL", 2_000)
     answer = sent(client, *good())
     assert answer.status_code == 422
     assert "分几次" in answer.json()["error"]
+
+
+def test_a_title_is_short(client):
+    files = [("files", (name, data)) for name, data in good()]
+    answer = client.post("/api/albums", files=files, data={"title": "A" * 5_000})
+    assert answer.status_code == 400
 
 
 def test_an_album_is_deleted_with_its_file_by_its_owner(client, monkeypatch):

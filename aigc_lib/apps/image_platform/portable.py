@@ -72,6 +72,8 @@ def imported(
     """
     store = platform.store
     try:
+        if data.count(b"PK\x01\x02") > 2 * MOST_PICTURES + 1:  # so begins each entry
+            raise Refused("图片太多。")
         with zipfile.ZipFile(io.BytesIO(data)) as file:
             listed = json.loads(_bounded(file, LIST, 64 * 2**20))["pictures"]
             if len(listed) > MOST_PICTURES:

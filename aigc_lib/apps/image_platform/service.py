@@ -146,7 +146,9 @@ def _add_work(app: Any, platform: Platform) -> None:
 
     @app.post("/api/albums", status_code=201)
     async def bring(request: Request, account: Account = who) -> Any:
-        async with request.form(max_files=upload.MOST_FILES, max_fields=10) as form:
+        async with request.form(
+            max_files=upload.MOST_FILES, max_fields=2, max_part_size=4_096
+        ) as form:
             title = upload.shown(str(form.get("title") or "")) or "我的图片"
             files = [
                 (file.filename or "", await file.read())

@@ -20,7 +20,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from ...data.own.folder import LeftOut
-from ...data.own.pictures import looked_at, square
+from ...data.own.pictures import FORMATS, looked_at, square
 
 MOST_FILE = 20 * 2**20  # bytes of one picture
 MOST_PIXELS = 40_000_000
@@ -70,7 +70,7 @@ def opened(data: bytes, most: int = 2_048) -> Tensor:
         path.write_bytes(data)
         _look(path)
         try:
-            with Image.open(path) as image:
+            with Image.open(path, formats=FORMATS) as image:
                 if max(image.size) > most:
                     raise ValueError(f"边长超过 {most:,} 像素：请先缩小。")
                 width, height = image.size
@@ -148,7 +148,7 @@ def _look(path: Path) -> None:
         least, _ = looked_at(path)
     except LeftOut as reason:
         raise ValueError(f"{reason.chinese}。") from None
-    with Image.open(path) as image:
+    with Image.open(path, formats=FORMATS) as image:
         if image.width * image.height > MOST_PIXELS:
             raise ValueError("像素太多。")
     if least < LEAST_SIDE:
@@ -176,6 +176,9 @@ def _unpacked(
             left -= len(data)
             yield name, data
             continue
+        # Each entry begins so: what lists millions of them is not even opened.
+        if data.count(b"PK\x01\x02") > 2 * MOST_FILES:
+            raise ValueError(f"{shown(name)}：文件超过 {MOST_FILES:,} 个。")
         try:
             archive = zipfile.ZipFile(io.BytesIO(data))
             entries = [e for e in archive.infolist() if not e.is_dir()]
