@@ -184,6 +184,8 @@ def test_a_wish_gets_all_its_fields():
         ({"kind": "compose", "seed": 1.5}, "整数"),
         ({"kind": "compose", "seed": True}, "seed"),
         ({"kind": "compose", "seed": float("nan")}, "seed"),
+        ({"kind": "compose", "seed": 10**400}, "seed"),
+        ({"kind": "compose", "tempo": 10**400}, "tempo"),
         ({"kind": "compose", "bars": 33}, "bars"),
         ({"kind": "compose", "bars": "8"}, "bars"),
         ({"kind": "compose", "temperature": 0}, "temperature"),
@@ -782,6 +784,7 @@ def test_signs_that_a_database_does_not_take(working, database_url):
         client.get("/api/pieces/%00"),
         client.get("/api/pieces?genre=%00"),
         client.post("/api/jobs", json=wish),
+        client.post("/api/jobs", content=json.dumps(wish | {"parent": "\ud800"})),
         client.patch("/api/pieces/%00", json={"favourite": True}),
     ):
         assert answer.status_code in (200, 404, 422), answer.text

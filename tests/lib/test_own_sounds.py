@@ -1,6 +1,7 @@
 """A folder of the reader's own WAV files, of any rate and number format."""
 
 import math
+import struct
 import warnings
 
 import numpy as np
@@ -136,6 +137,10 @@ def whole(tmp_path):
         (lambda raw: raw[:20] + b"\x55\0" + raw[22:], "damaged"),  # that is MP3
         (lambda raw: raw[:22] + b"\0\0" + raw[24:], "damaged"),
         (lambda raw: raw[:24] + b"\1\0\0\0\2\0\0\0" + raw[32:], "1 samples a second"),
+        (  # no number that both rates share: a filter of millions of steps
+            lambda raw: raw[:24] + struct.pack("<II", 767_999, 1_535_998) + raw[32:],
+            "767,999 samples a second",
+        ),
     ],
 )
 def test_damaged_files(tmp_path, change, reason):

@@ -1,6 +1,7 @@
 """The service desk over HTTP: who may see what, and what is refused."""
 
 import json
+import time
 
 import pytest
 
@@ -14,6 +15,7 @@ from tiny_desk import desk_at, ready
 
 from aigc_lib.apps.service_desk import speech
 from aigc_lib.apps.service_desk.conversations import Limits
+from aigc_lib.apps.service_desk.desk import FIXED
 from aigc_lib.apps.service_desk.service import MOST, PROJECT, TALK
 from aigc_lib.apps.service_desk.voices import Voices
 
@@ -177,6 +179,12 @@ def test_an_assistant_that_cannot_be_loaded_is_said_and_people_go_on(tmp_path):
     assert client.get("/health").json()["failed"] is True  # and no path of this machine
     answer = client.post("/api/person", json={"key": "person00"})
     assert answer.status_code == 202
+    until = time.monotonic() + 30
+    while (now := client.get("/api/conversation").json())["state"] != "waiting":
+        assert time.monotonic() < until, now
+        time.sleep(0.05)
+    texts = [message["text"] for message in now["messages"]]
+    assert texts.count(FIXED["asked"]) == 1
 
 
 # ---- what is refused -----------------------------------------------------------------

@@ -132,6 +132,8 @@ class Store:
         Raises:
             Missing: there is none, or it is another's.
         """
+        if not identity.isascii():  # no database takes half a character
+            raise Missing(identity)
         with self.engine.connect() as connection:
             row = self._row(connection, account, identity)
             if row is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from typing import Any
 
@@ -232,7 +231,7 @@ def _one_of(name: str, value: Any, choices: Any) -> str:
 
 def _number(name: str, value: Any, least: float, most: float) -> float:
     good = isinstance(value, int | float) and not isinstance(value, bool)
-    if not good or not math.isfinite(value) or not least <= value <= most:
+    if not good or not least <= value <= most:
         raise Refused(f"{name}={str(value)[:40]!r}：请给 {least:g} 到 {most:g} 的数。")
     return value
 

@@ -49,10 +49,14 @@ class Taken(RuntimeError):
 
 
 class Work(NamedTuple):
-    """A message that waits, and all that its answer depends on."""
+    """A message that waits, and all that its answer depends on.
+
+    ``person`` tells whether one that waits, this or a later one, calls a person.
+    """
 
     conversation: dict[str, Any]
     message: dict[str, Any]
+    person: bool
     orders: list[dict[str, str]]
     marks: dict[str, int]
 
@@ -167,14 +171,15 @@ class Conversations:
         conversations = sql.select(CONVERSATIONS).where(CONVERSATIONS.c.id == identity)
         with self.engine.connect() as connection:
             row = first(connection, conversations)
-            message = row and first(connection, _waiting(identity, row["done"]))
-            if not message:
+            waiting = row and rows(connection, _waiting(identity, row["done"]))
+            if not waiting:
                 return None
+            person = any(one["told"].get("person") for one in waiting)
             orders = sql.select(ORDERS.c.row).where(ORDERS.c.account == row["account"])
             mine = row["account"] is not None
             found = list(connection.scalars(orders)) if mine else []
             marks = connection.execute(sql.select(MARKS.c.name, MARKS.c.value))
-            return Work(row, message, found, dict(marks.all()))
+            return Work(row, waiting[0], person, found, dict(marks.all()))
 
     def overdue(self, most: int = 100) -> list[str]:
         """Conversations with a message whose process has not dealt with it in time."""

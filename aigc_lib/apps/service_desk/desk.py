@@ -72,10 +72,12 @@ class Desk:
             said = dialogue.said("customer", text).to_json()
             return {"done": number, "dialogue": said}, None
         handoff = "asked" if message["told"].get("person") else None
-        if handoff is None:
-            answers = self.brain.get(work.marks)
-            if answers is None:
-                return None
+        answers = None if handoff else self.brain.get(work.marks)
+        if answers is None and not work.person:
+            return None
+        if answers is None:  # a person was called, who reads all that waited
+            handoff = "asked"
+        else:
             try:
                 turn = answers.reply(dialogue, text, orders=work.orders)
             except Exception:  # one message must not hold up all that follow

@@ -74,7 +74,7 @@ async function look() {
     const now = await told(`/api/conversation?after=${newest}`);
     talks = now.ready;
     now.messages.forEach(one => show(one, now.state !== null && timer !== 0));
-    if (now.state === null) newest = 0;
+    if (now.state === null && newest) begin(); // logged out, or a session that ended
     settle(now);
     introduce(now);
     if (!talks || waits || ["waiting", "taken"].includes(state)) soon = 2_000;
