@@ -144,6 +144,15 @@ def test_stopping_early_keeps_what_was_learned(clients, album):
     assert "stopped" in titles
 
 
+def test_checkpoints_of_trainings_that_ended_are_removed(platform, monkeypatch):
+    states = {"runs": {"state": "running"}, "stopped": {"state": "cancelled"}}
+    monkeypatch.setattr(platform.jobs, "status", states.get)
+    for name in (*states, "of no job"):
+        (platform.trainings / name / "codes").mkdir(parents=True)
+    platform.clear()
+    assert [path.name for path in platform.trainings.glob("*")] == ["runs"]
+
+
 def test_a_training_of_nothing(clients, album):
     assert trained(clients.bob, album).status_code == 404  # another's pictures
     assert trained(clients.ann, 99).status_code == 404

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import threading
 from functools import partial
 from pathlib import Path
@@ -36,7 +37,7 @@ class Platform:
         self.store = Store(url, blobs)
         self.accounts = Accounts(self.store.engine)
         self.studio = Studio(self.store)
-        place = folder / "training"
+        self.trainings = folder / "training"
         learned = partial(trainer.finish, self.store)
         drawn = self.studio.finish
         self.jobs = Jobs(
@@ -46,7 +47,9 @@ class Platform:
                 "make": Kind(self.studio.make, "quick", drawn),
                 "edit": Kind(self.studio.edit, "quick", drawn),
                 "train": Kind(
-                    partial(trainer.train, self.store, place), "slow", learned
+                    partial(trainer.train, self.store, self.trainings),
+                    "slow",
+                    learned,
                 ),
                 "house": Kind(partial(trainer.house, self.store), "slow", learned),
             },
@@ -173,10 +176,18 @@ class Platform:
                 )
         return job
 
+    def clear(self) -> None:
+        """Remove what was deleted long ago, and checkpoints of trainings that ended."""
+        self.store.purge()
+        for work in self.trainings.glob("*"):
+            row = self.jobs.status(work.name)
+            if row is None or row["state"] not in OPEN:
+                shutil.rmtree(work, ignore_errors=True)
+
     def _clean(self) -> None:
         while True:
             try:
-                self.store.purge()
+                self.clear()
             except Exception:  # a database that is away comes back
                 log.exception("clearing up failed; it goes on")
             if self._closed.wait(CLEAN):
