@@ -53,8 +53,9 @@ THIN = """() => {
 ONE_OF_A_KIND = """() => {
   const seen = new Set();
   const words = ":is(td, p, li, em, strong, code, span):not(:has(*)), pre";
+  const named = "a, button, label, summary, .katex"; // their words are their names
   for (const e of document.querySelectorAll(`.bd-article :is(${words})`)) {
-    if (!e.textContent.trim() || e.closest(".katex")) continue;
+    if (!e.textContent.trim() || e.closest(named)) continue;
     let kind = "", at = e;
     for (let up = 0; up < 5 && at; up++, at = at.parentElement)
       kind += `${at.tagName} ${at.className} ${at.style.cssText}|`;
@@ -184,7 +185,7 @@ class Visitor:
         tab.wait_for_load_state("networkidle")
         seen = tab.evaluate(LOOK)
         letters = tab.evaluate(LETTERS)
-        tab.set_viewport_size(PHONE)
+        self.resize(tab, PHONE)
         letters += tab.evaluate(LETTERS)
         overflow = tab.evaluate(OVERFLOW)
         tab.evaluate(THIN)

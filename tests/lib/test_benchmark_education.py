@@ -83,17 +83,19 @@ def test_the_rule_gets_its_care_too():
     assert found["2"] == pytest.approx(one, abs=0.01)
 
 
-def test_what_lots_are_worth_is_paired():
+def test_networks_are_compared_in_pairs():
     names = [
         f"{use} by a tracer, courses {kind} & {courses.TURNS}"
         for use in ("expected", "state")
         for kind in ("by lot", "chosen")
     ]
-    gains = torch.rand(4, 4, generator=torch.Generator().manual_seed(0)).tolist()
+    names.append(f"by lot & {courses.TURNS}")
+    gains = torch.rand(4, 5, generator=torch.Generator().manual_seed(0)).tolist()
     runs = [
         {name: {"gain": value} for name, value in zip(names, row, strict=True)}
         for row in gains
     ]
-    rows = courses.gains_by_lot("w", runs)
-    wanted = np.mean([row[0] - row[1] for row in gains])
-    assert rows[0]["gain"] == pytest.approx(wanted)
+    rows = courses.pairs("w", runs)
+    for (a, b), row in zip([(0, 1), (2, 3), (0, 4)], rows, strict=True):
+        wanted = np.mean([run[a] - run[b] for run in gains])
+        assert row["gain"] == pytest.approx(wanted)
