@@ -401,7 +401,7 @@ def test_clearing_up_goes_on_after_an_error(monkeypatch):
             raise OSError("the database is away")
         closed.set()
 
-    one = SimpleNamespace(store=SimpleNamespace(purge=purge), _closed=closed)
+    one = SimpleNamespace(clear=purge, _closed=closed)
     Platform._clean(one)
     assert len(calls) == 2
 
