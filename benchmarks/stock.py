@@ -90,9 +90,9 @@ def totals(name: str, method: str, seed: int) -> np.ndarray:
         factor = np.ones_like(whole.demand)
         if method == UPLIFT:
             factor[whole.known[0] > 0] = promoted(train)
-        found = []
+        calm, found = whole.demand / factor, []
         for t in starts:
-            x = forecasts.filled((whole.demand / factor)[:, :t], 7)[:, -56:]
+            x = forecasts.filled(calm[:, :t], 7)[:, -56:]
             mean, std = x.mean(1), x.std(1)
             reach = norm.ppf(levels) * std[:, None] * COVER**0.5
             to_come = factor[:, t : t + COVER].mean(1)[:, None]

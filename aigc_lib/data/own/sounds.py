@@ -20,7 +20,7 @@ MOST_SECONDS = 60.0
 MOST_BYTES = 256 * 2**20  # of one file
 MOST_MEMORY = 4 * 2**30  # of all that is kept, in bytes
 RATES = (1_000, 768_000)  # Hz
-MOST_TAPS = 50_000
+MOST_DOWN = 50_000  # how many samples become one, in lowest terms
 
 
 def read(files: Files, split: str, *, seconds: float | None = None) -> Dataset:
@@ -108,7 +108,7 @@ def decoded(raw: bytes, most: int) -> tuple[torch.Tensor, float]:
         raise LeftOut("holds values that are not finite", "含有无穷大或非数")
     x = x.reshape(len(x), -1).mean(1)
     common = math.gcd(rate, SAMPLE_RATE)
-    if rate // common > MOST_TAPS:  # the filter between the two rates has so many steps
+    if rate // common > MOST_DOWN:  # the filter would have twenty times as many taps
         raise LeftOut(f"has {rate:,} samples a second", "采样率不合理")
     x = resample_poly(x, SAMPLE_RATE // common, rate // common)
     return torch.from_numpy(x.astype(np.float32))[:most].clamp(-1, 1), length
