@@ -141,14 +141,14 @@ import torch
 from aigc_lib import runtime
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(5):
+    for _ in range(25):
         torch.zeros(12_000_000)  # 48 MB, freed at once
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 before = faults()
 if not runtime.keep_memory():
     print("skip")
 else:
-    faults()
+    faults()  # the heap grows around what lies in it, half a dozen times at most
     print(before, faults())
 """
 
