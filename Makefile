@@ -13,6 +13,10 @@ MIRROR = $(or $(UV_DEFAULT_INDEX),$(PIP_INDEX_URL),$(shell \
              $(PYTHON) -m pip config get global.index-url 2>/dev/null))
 PIP    = $(if $(MIRROR),UV_DEFAULT_INDEX=$(MIRROR)) $(BIN)/python -m uv pip
 
+# What a first import has compiled is kept: without, every start of torch takes twice as
+# long. Compiling all that is installed takes minutes, and most of it nobody imports.
+unexport PYTHONDONTWRITEBYTECODE
+
 BIN   := .venv/bin
 ROOT   = $(filter 0,$(shell id -u))
 READY := .venv/.ready
@@ -106,7 +110,7 @@ $(READY): requirements.txt pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv || \
 	    { echo 'No venv? Debian and Ubuntu: apt-get install python3-venv' >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet uv==$(UV)
-	$(PIP) sync --compile-bytecode --python $(BIN)/python requirements.txt
+	$(PIP) sync --python $(BIN)/python requirements.txt
 	$(PIP) install --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
