@@ -128,17 +128,19 @@ $(RUNS): $(EXECUTED)/%.ipynb: chapters/%.md requirements.txt
 -include $(wildcard $(RUNS:.ipynb=.d))
 $(foreach r,$(RUNS),$(if $(wildcard $(r:.ipynb=.d)),,$(eval $r: $(LIBRARY))))
 
-# The book and its pages, the tools and the library in parts: the next begins where one
-# has ended, so that both cores have work until the end. More parts would start more
-# often what all of them need. The pages begin first, which they can once the chapters
-# have run: `make test` runs those before.
-PARTS := 1 2 3
-tests: test-pages test-notebooks $(PARTS:%=test-library-%)
+# The book and its pages, the tools, and the library in two parts: the next begins where
+# one has ended, so that both cores have work until the end. The pages begin first,
+# which they can once the chapters have run: `make test` runs those before. They take
+# longer than the tools: hence the small part. More parts would start more often what
+# all of them need.
+tests: test-pages test-notebooks test-library-large test-library-small
 test-notebooks:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/notebooks
+test-library-large: SHARE := NR % 7 < 5
+test-library-small: SHARE := NR % 7 >= 5
 test-library-%:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs \
-	    $$(ls tests/lib/test_*.py | awk 'NR % $(words $(PARTS)) == $* - 1')
+	    $$(ls tests/lib/test_*.py | awk '$(SHARE)')
 test-pages: runs
 	@$(MAKE) --no-print-directory page
 	AIGC_PROFILE=smoke AIGC_BOOK="$$PWD/_build/smoke/_build/html" \

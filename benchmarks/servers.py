@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 KEYS = {"AWS_ACCESS_KEY_ID": "throwaway", "AWS_SECRET_ACCESS_KEY": "throwaway"}
@@ -66,7 +67,9 @@ def postgres(*, hasty: bool = False) -> Iterator[str]:
             words += ["-c", f"{name}=off"]
     process = subprocess.Popen([server, *words], user=user, env=env, cwd="/", **quiet)
     try:
-        _until_open(port, process)
+        # its port opens before it answers; this file's last line tells when it does
+        told = Path(data, "postmaster.pid")
+        _until(lambda: told.read_text().split()[-1] == "ready", process)
         yield f"postgresql+psycopg://aigc@127.0.0.1:{port}/postgres"
     finally:
         process.send_signal(signal.SIGINT)  # it does not wait for its clients
@@ -108,22 +111,26 @@ def s3() -> Iterator[str]:
             stderr=subprocess.DEVNULL,
         )
         try:
-            _until_open(ports["s3.port"], process)
+            _until(partial(_is_open, ports["s3.port"]), process)
             yield f"s3://aigc/blobs?endpoint=http://127.0.0.1:{ports['s3.port']}"
         finally:
             process.kill()  # its orderly end takes half a minute
             process.wait(30)
 
 
-def _until_open(port: int, process: subprocess.Popen, seconds: float = 60.0) -> None:
-    until = time.monotonic() + seconds
+def _is_open(port: int) -> bool:
+    with socket.create_connection(("127.0.0.1", port), 1):
+        return True
+
+
+def _until(ready: Callable[[], bool], process: subprocess.Popen) -> None:
+    """Wait until a server is ready, a minute at most."""
+    until = time.monotonic() + 60
     while time.monotonic() < until:
         if process.poll() is not None:
             raise RuntimeError(f"{process.args[0]} ended with {process.returncode}")
-        with (
-            contextlib.suppress(OSError),
-            socket.create_connection(("127.0.0.1", port), 1),
-        ):
-            return
+        with contextlib.suppress(OSError, IndexError):
+            if ready():
+                return
         time.sleep(0.1)
-    raise RuntimeError(f"{process.args[0]} did not open port {port}")
+    raise RuntimeError(f"{process.args[0]} does not answer")

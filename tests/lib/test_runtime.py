@@ -141,8 +141,8 @@ import torch
 from aigc_lib import runtime
 def faults():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(25):
-        torch.zeros(12_000_000)  # 48 MB, freed at once
+    for _ in range(12):
+        torch.zeros(9_000_000)  # 36 MB, freed at once
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 before = faults()
 if not runtime.keep_memory():
