@@ -22,6 +22,7 @@ ROLES = ("user", "agent", "admin")
 QUOTA = 1_000  # a day
 SESSION = 12 * 3600.0  # seconds
 WRONG, WITHIN = 10, 600.0  # wrong keys from one place within seconds
+UNKNOWN = "name={!r}: there is no such account, or it is closed"
 KEY = re.compile(r"aigc-(\d{1,9})-([A-Za-z0-9_-]{43})")
 
 ACCOUNTS = sql.Table(
@@ -122,7 +123,7 @@ class Accounts:
         """Give an account another key; the old one and its sessions end.
 
         Raises:
-            ValueError: there is no such account.
+            ValueError: there is no such account, or it is closed.
         """
         secret = secrets.token_urlsafe(32)
         number = self._change(name, "account.renew", key_hash=_hash(secret))
@@ -132,7 +133,7 @@ class Accounts:
         """Let an account in no more; what it made stays.
 
         Raises:
-            ValueError: there is no such account.
+            ValueError: there is no such account, or it is closed.
         """
         self._change(name, "account.close", closed=now(self.engine))
 
@@ -179,7 +180,7 @@ class Accounts:
         with self.engine.connect() as connection:
             row = first(connection, wanted)
         if row is None:
-            raise ValueError(f"name={name!r}: there is no such account")
+            raise ValueError(UNKNOWN.format(name))
         return _account(row)
 
     def login(self, key: str, source: str = "") -> str:
@@ -287,11 +288,12 @@ class Accounts:
             return first(connection, wanted)
 
     def _change(self, name: str, action: str, **values: Any) -> int:
-        change = sql.update(ACCOUNTS).where(ACCOUNTS.c.name == name)
+        table = ACCOUNTS.c
+        change = sql.update(ACCOUNTS).where(table.name == name, table.closed.is_(None))
         with self.engine.begin() as connection:
-            number = connection.scalar(change.values(**values).returning(ACCOUNTS.c.id))
+            number = connection.scalar(change.values(**values).returning(table.id))
             if number is None:
-                raise ValueError(f"name={name!r}: there is no such account")
+                raise ValueError(UNKNOWN.format(name))
             mine = SESSIONS.c.account == number
             connection.execute(sql.delete(SESSIONS).where(mine))
             self.note(number, action, connection=connection)

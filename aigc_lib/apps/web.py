@@ -37,6 +37,7 @@ HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(self)",
 }
+FRESH = {"cache-control": "no-store"}
 RETRY = {"Retry-After": "10"}
 STYLE = """
 :root { color-scheme: light dark; font: 16px/1.6 system-ui, sans-serif; }
@@ -82,7 +83,10 @@ class Guard:
         if scope["type"] != "http":
             return await self.app(scope, receive, send)
         request = fastapi.Request(scope)
-        refused = self._foreign(request) or await self._no_page(request)
+        if foreign(request, self.cookie):
+            refused = _problem(403, "请求来自别的网站，已拒绝。")
+        else:
+            refused = await self._no_page(request)
         most, seen = self._limit(request.url.path), 0
         if int(request.headers.get("content-length") or 0) > most:
             refused = _problem(413, f"内容超过 {most:,} 字节。")
@@ -98,9 +102,7 @@ class Guard:
         async def marked(message: Any) -> None:
             if message["type"] == "http.response.start":
                 headers = fastapi.datastructures.Headers(raw=message["headers"])
-                told = dict(HEADERS)
-                if "cache-control" not in headers:
-                    told["cache-control"] = "no-store"
+                told = HEADERS if "cache-control" in headers else HEADERS | FRESH
                 kept = [(k, v) for k, v in message["headers"] if k.decode() not in told]
                 added = [(k.encode(), v.encode()) for k, v in told.items()]
                 message = {**message, "headers": kept + added}
@@ -111,20 +113,6 @@ class Guard:
     def _limit(self, path: str) -> int:
         fitting = [start for start in self.most if path.startswith(start)]
         return self.most[max(fitting, key=len)] if fitting else MOST_BYTES
-
-    def _foreign(self, request: Any) -> Any:
-        """Refuse what another site makes a browser send."""
-        if request.method in SAFE or _bearer(request):
-            return None
-        origin = request.headers.get("origin")
-        if origin is not None:
-            same = urlsplit(origin).netloc == request.headers.get("host")
-        else:
-            site = request.headers.get("sec-fetch-site")
-            same = site in ("same-origin", "none") or (
-                site is None and self.cookie not in request.cookies
-            )
-        return None if same else _problem(403, "请求来自别的网站，已拒绝。")
 
     async def _no_page(self, request: Any) -> Any:
         """Lead a browser that is not logged in to the login page."""
@@ -226,9 +214,9 @@ def guarded(
     app.add_exception_handler(fastapi.exceptions.RequestValidationError, _invalid)
     app.add_exception_handler(404, _http)
     app.add_exception_handler(405, _http)
-    app.add_exception_handler(
-        500, lambda _, __: _problem(500, "内部错误，已记入日志。")
-    )
+    # Starlette answers it outside of all middleware, so also of ``Guard``
+    broken = _problem(500, "内部错误，已记入日志。", HEADERS | FRESH)
+    app.add_exception_handler(500, lambda _, __: broken)
     app.add_middleware(
         Guard,
         project=project,
@@ -258,6 +246,23 @@ def for_admins(account: Account) -> Account:
     if account.role != "admin":
         raise fastapi.HTTPException(403, "只有管理员可以。")
     return account
+
+
+def foreign(request: Any, cookie: str = "") -> bool:
+    """Tell whether another site makes a browser send this; no GET is.
+
+    ``cookie`` names that of the session: what has it is from a browser, and so foreign
+    where no header says where it comes from.
+    """
+    if request.method in SAFE or _bearer(request):
+        return False
+    origin = request.headers.get("origin")
+    if origin is not None:
+        return urlsplit(origin).netloc != request.headers.get("host")
+    site = request.headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    return cookie in request.cookies
 
 
 def _bearer(request: Any) -> str:

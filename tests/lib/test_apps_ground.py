@@ -1,5 +1,6 @@
 """What the projects stand on: database, blobs, accounts, web, backup."""
 
+import os
 import runpy
 import signal
 import sys
@@ -158,6 +159,27 @@ def test_a_damaged_blob_is_noticed(tmp_path):
     assert blobs.get(name) == b"picture"
 
 
+def test_a_sweep_leaves_what_is_named_or_young(blobs):
+    kept, lost = blobs.put(b"picture"), blobs.put(b"of no row")
+    blobs.sweep(lambda: [kept], 3_600.0)
+    assert sorted(blobs) == sorted([kept, lost])
+    blobs.sweep(lambda: [kept], -3_600.0)
+    assert list(blobs) == [kept]
+
+
+def test_a_sweep_leaves_what_is_put_meanwhile(tmp_path):
+    blobs = Blobs(f"file://{tmp_path}/blobs")
+    name = blobs.put(b"picture")
+    os.utime(tmp_path / "blobs" / name[:2] / name[2:], (0, 0))
+
+    def named():
+        blobs.put(b"picture")  # whose row is not there yet
+        return []
+
+    blobs.sweep(named, 3_600.0)
+    assert blobs.has(name)
+
+
 @pytest.mark.parametrize("url", ["file:///", "ftp://a/b", "s3://", "memory:///", "x"])
 def test_a_url_that_names_no_store(url):
     with pytest.raises(ValueError, match="give file"):
@@ -200,6 +222,9 @@ def test_another_key_and_a_closed_account(accounts):
     for action in (accounts.by_key, accounts.login):
         with pytest.raises(WrongKey):
             action(fresh)
+    for action in (accounts.renew, accounts.close, accounts.by_name):
+        with pytest.raises(ValueError, match="it is closed"):
+            action("ann")
 
 
 @pytest.mark.parametrize(
@@ -390,12 +415,13 @@ def test_errors_tell_what_to_do_and_no_secrets(site):
 
 
 def test_headers_of_safety(site):
-    for path in ("/login", "/health", "/nothing"):
+    for path in ("/login", "/health", "/nothing", "/broken"):
         headers = site.get(path).headers
         assert "default-src 'self'" in headers["content-security-policy"]
         assert "unsafe" not in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
+        assert headers["cache-control"] == "no-store"
     assert site.get("/health").json() == {"status": "ok", "model": "ready"}
 
 

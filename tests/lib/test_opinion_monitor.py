@@ -11,6 +11,7 @@ import pytest
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("fastapi")
 
+from aigc_lib.apps.opinion_monitor import __main__ as command
 from aigc_lib.apps.opinion_monitor import made
 from aigc_lib.apps.opinion_monitor import monitor as monitors
 from aigc_lib.apps.opinion_monitor.headlines import checked
@@ -71,6 +72,8 @@ def test_a_headline_is_made_plain():
     assert found.day == date(2026, 5, 6)
     late = checked({"text": "x", "time": "2026-05-06T23:30:00-05:00"}, now=NOW)
     assert late.day == date(2026, 5, 7)  # in UTC
+    old = checked({"text": "x", "time": "2016-05-07"}, now=NOW)
+    assert old.day == date(2016, 5, 7)
 
 
 def test_what_is_the_same_headline():
@@ -99,6 +102,8 @@ def test_what_is_the_same_headline():
         ({"text": "x", "time": "yesterday"}, "ISO 8601"),
         ({"text": "x", "time": 5}, "ISO 8601"),
         ({"text": "x", "time": "2026-05-09"}, "in the future"),
+        ({"text": "x", "time": "2016-05-01"}, "ten years back"),
+        ({"text": "x", "time": "0001-01-01"}, "ten years back"),
         ({"text": "x", "source": []}, "source is list"),
         ({"text": "x", "id": 1.5}, "id is float"),
         ({"text": "x", "sentiment": "正面"}, "unknown field 'sentiment'"),
@@ -127,6 +132,22 @@ def test_headlines_are_accepted_once(client, monitor):
     assert point["low"] < 0.5 < point["high"]
     rows = client.get("/headlines").json()
     assert [row["sentiment"] for row in rows] == ["正面", "负面"]
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"origin": "http://evil.example"}, 403),
+        ({"origin": "null"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"origin": "http://testserver"}, 202),
+        ({"sec-fetch-site": "same-origin"}, 202),
+    ],
+)
+def test_another_site_cannot_make_a_browser_post(client, monitor, headers, status):
+    answer = client.post("/headlines", json={"text": "股价大跌"}, headers=headers)
+    assert answer.status_code == status
+    assert monitor.store.counts()["headlines"] == (status == 202)
 
 
 def test_sql_in_a_headline_is_a_text(client, monitor):
@@ -417,14 +438,15 @@ def test_the_page_shows_what_is_stored(monitor):
 
 
 def test_page_and_service_live_together(monitor):
-    gradio = pytest.importorskip("gradio")
+    pytest.importorskip("gradio")
     testclient = pytest.importorskip("fastapi.testclient")
-    app = gradio.mount_gradio_app(service(monitor), page(monitor), path="/")
-    client = testclient.TestClient(app)
+    client = testclient.TestClient(command.site(monitor))
     assert client.get("/health").json()["status"] == "ok"
     front = client.get("/")
     assert front.status_code == 200
     assert "舆情监测" in front.text
+    sent = client.post("/gradio_api/upload", files={"files": ("a", b"x")})
+    assert sent.status_code == 413
 
 
 def test_a_first_run_trains_and_a_second_one_loads(tmp_path):

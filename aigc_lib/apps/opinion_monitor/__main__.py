@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ...data import cache_dir
 from ...runtime import optional, settle_threads
@@ -43,10 +44,22 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
+def site(monitor: Monitor, note: str = "") -> Any:
+    """Return the ASGI application of service and page; ``note`` as of ``page``.
+
+    Raises:
+        ModuleNotFoundError: gradio is missing.
+    """
+    # Gradio takes uploads, whatever is on the page: this one takes none
+    return optional("gradio").mount_gradio_app(
+        service(monitor), page(monitor, note), path="/", max_file_size=0
+    )
+
+
 def main(words: Sequence[str]) -> None:
     """Start the monitor; Ctrl-C ends it."""
     arguments = parser().parse_args(words)
-    gradio, uvicorn = optional("gradio"), optional("uvicorn")
+    uvicorn, _ = optional("uvicorn"), optional("gradio")  # before models are trained
     settle_threads()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     url = arguments.url or f"sqlite:///{arguments.folder / 'headlines.sqlite'}"
@@ -58,7 +71,7 @@ def main(words: Sequence[str]) -> None:
     monitor = Monitor(store, Reader.at(arguments.folder))
     monitor.start(feed)
     note = NOTE if arguments.feed == "made" else ""
-    app = gradio.mount_gradio_app(service(monitor), page(monitor, note), path="/")
+    app = site(monitor, note)
     try:
         uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning")
     finally:

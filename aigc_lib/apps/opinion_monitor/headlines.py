@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 MOST_CHARACTERS = 300
 MOST_OF_A_NAME = 80
+OLDEST = timedelta(days=3_653)
 
 
 class Headline(NamedTuple):
@@ -26,7 +27,9 @@ def checked(item: Any, *, now: datetime | None = None) -> Headline:
     ``item`` is an object with ``text``; ``source``, ``id`` and ``time`` (ISO 8601; one
     without a zone is in UTC) may be there. Sent again, the same ``id`` of the same
     source is the same headline; without an ``id`` so is the same text on the same day.
-    Control characters become spaces.
+    Control characters become spaces. A ``time`` may lie a day ahead, for clocks that
+    differ, and ten years back: what is older is a wrong date, and the first days say
+    what is usual.
 
     Raises:
         ValueError: it is none of this; the message says what to send instead.
@@ -75,4 +78,6 @@ def _day(value: Any, now: datetime) -> date:
         ) from None
     if time > now + timedelta(days=1):
         raise ValueError(f"time={value[:40]!r} lies in the future: mend the clock")
+    if time < now - OLDEST:
+        raise ValueError(f"time={value[:40]!r} lies over ten years back: mend the date")
     return time.date()

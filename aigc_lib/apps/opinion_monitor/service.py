@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 from ...runtime import optional
+from ..web import foreign
 from .monitor import Monitor
 from .store import Flooded
 
@@ -22,8 +23,9 @@ def service(monitor: Monitor) -> Any:
 
     - ``POST /headlines``: a headline, or a list of them, as ``headlines.checked`` takes
       them. 202 with how many are ``new`` and ``known``, and why others are ``refused``;
-      422 where all are; 413 and 400 for what is too large or no JSON; 429 in a flood,
-      with nothing stored and a time to come again.
+      422 where all are; 413 and 400 for what is too large or no JSON; 403 for what
+      another site makes a browser send; 429 in a flood, with nothing stored and a time
+      to come again.
     - ``GET /trend?topic=``, ``GET /alarms``, ``GET /headlines?topic=&n=``,
       ``GET /health``.
     """
@@ -32,6 +34,8 @@ def service(monitor: Monitor) -> Any:
 
     @app.post("/headlines", status_code=202)
     async def post(request: Request) -> Any:
+        if foreign(request):
+            raise fastapi.HTTPException(403, "from another site: send it from here")
         items = _items(await _body(request))
         try:
             answer = await in_thread(monitor.accept, items)
