@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 BEAT, LOST = 2.0, 15.0  # seconds between signs of life; without one: gone
 POLL = 0.1  # seconds between looks at a queue
 TELL = 0.5  # seconds between two notes of progress
+MOST_OPEN = 32  # jobs of one account that wait or run
 MOST_TRIES = 25  # of a job whose process was killed each time
 VERSION = "1"  # jobs of an older program are taken up by the newer
 
@@ -69,7 +70,7 @@ EMPTY = {"share": 0.0, "told": "", "tries": 0, "stopping": False}
 
 
 class Busy(RuntimeError):
-    """So many jobs wait that no more are accepted; nothing was stored."""
+    """So many jobs are open that no more are accepted; nothing was stored."""
 
 
 class Reused(ValueError):
@@ -131,7 +132,8 @@ class Jobs:
     """The jobs of one project in its database.
 
     ``kinds`` name the functions; ``made`` is the engine of a database that ``upgrade``
-    has seen. ``start`` works on queues, or only makes ready to accept.
+    has seen. ``start`` works on queues, or only makes ready to accept. At most
+    ``most_waiting`` jobs wait, and of each account ``most_open`` wait or run.
     """
 
     def __init__(
@@ -141,9 +143,10 @@ class Jobs:
         kinds: dict[str, Kind],
         *,
         most_waiting: int = 1_000,
+        most_open: int = MOST_OPEN,
     ):
         self.project, self.engine, self.kinds = project, made, kinds
-        self.most_waiting = most_waiting
+        self.most_waiting, self.most_open = most_waiting, most_open
         self.executor = f"{platform.node()[:40]}-{os.getpid()}-{secrets.token_hex(4)}"
         self._client: Any = None
         self._dbos: Any = None
@@ -202,7 +205,7 @@ class Jobs:
         the job is accepted when the caller's transaction commits, with all else in it.
 
         Raises:
-            Busy: too many wait.
+            Busy: too many wait, or too many of the account are open.
             Reused: the key was used for another request.
         """
         if connection is None:
@@ -232,8 +235,11 @@ class Jobs:
             if (had["kind"], had["request"]) != (kind, request):
                 raise Reused(f"key={key!r}: it was used for another request")
             return identity, False
-        if self._count(connection, "waiting") > self.most_waiting:
+        if self._count(connection, JOBS.c.state == "waiting") > self.most_waiting:
             raise Busy(f"{self.most_waiting:,} jobs wait")
+        mine = JOBS.c.account == account, JOBS.c.state.in_(OPEN)
+        if account is not None and self._count(connection, *mine) > self.most_open:
+            raise Busy(f"{self.most_open:,} jobs of this account wait or run")
         self._enqueue(connection, identity, queue)
         return identity, True
 
@@ -294,7 +300,7 @@ class Jobs:
     def counts(self) -> dict[str, int]:
         """How many jobs wait and run."""
         with self.engine.connect() as connection:
-            return {state: self._count(connection, state) for state in OPEN}
+            return {s: self._count(connection, JOBS.c.state == s) for s in OPEN}
 
     def requeue(self, connection: Any) -> int:
         """Accept the open jobs of a restored database anew; returns how many."""
@@ -416,8 +422,8 @@ class Jobs:
             raise Cancelled(identity)
         return bool(row[0])
 
-    def _count(self, connection: Any, state: str) -> int:
-        wanted = sql.select(sql.func.count()).where(JOBS.c.state == state)
+    def _count(self, connection: Any, *which: Any) -> int:
+        wanted = sql.select(sql.func.count()).select_from(JOBS).where(*which)
         return connection.scalar(wanted)
 
     def _beat(self) -> None:

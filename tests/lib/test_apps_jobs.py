@@ -212,6 +212,23 @@ def test_a_flood_is_refused_whole(stage):
     assert jobs.counts()["waiting"] == 0
 
 
+def test_an_account_has_only_so_many_open_jobs(stage):
+    jobs, _, _ = stage
+    for name in ("ann", "bob"):
+        Accounts(jobs.engine).add(name)
+    jobs.most_open = 2
+    first, _ = jobs.submit("wait", {"n": 0}, account=1, key="a")
+    jobs.submit("wait", {"n": 1}, account=1)
+    with pytest.raises(Busy, match="2 jobs of this account"):
+        jobs.submit("wait", {"n": 2}, account=1, key="b")
+    assert jobs.submit("wait", {"n": 0}, account=1, key="a") == (first, False)
+    assert len(jobs.latest(1)) == 2
+    for other in (2, None):
+        assert jobs.submit("count", {"n": 3}, account=other)[1]
+    jobs.cancel(first)
+    assert jobs.submit("wait", {"n": 2}, account=1, key="b")[1]
+
+
 def test_a_job_is_accepted_with_its_transaction_or_not(stage):
     jobs, _, _ = stage
     with jobs.engine.connect() as connection:

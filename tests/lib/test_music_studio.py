@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from aigc_lib.apps import database
 from aigc_lib.apps.accounts import Accounts
 from aigc_lib.apps.backup import backup, restore
-from aigc_lib.apps.jobs import Jobs
+from aigc_lib.apps.jobs import EMPTY, JOBS, Jobs
 from aigc_lib.apps.music_studio import __main__ as command
 from aigc_lib.apps.music_studio import files, service
 from aigc_lib.apps.music_studio.store import TABLES, VERSIONS, Missing, Store
@@ -339,6 +339,41 @@ def test_the_store_on_both_databases(database_url):
     made.dispose()
 
 
+def test_a_purge_reaches_what_jobs_were_asked_and_gave(database_url):
+    made = database.engine(database_url)
+    database.upgrade(made, VERSIONS)
+    store, accounts = Store(made), Accounts(made)
+    accounts.add("ann")
+    ann, piece = accounts.by_name("ann").id, Piece.from_json(TUNE)
+    result = {"piece": TUNE, "model": "0123"}
+
+    def job(identity, parent, state, ended=0.0):
+        asked = {"kind": "go_on", "parent": parent, "piece": parent and TUNE}
+        row = {"kind": SHORT, "queue": "quick", "account": ann, "state": state}
+        row |= {"request": asked, "result": result, "created": 0.0, "ended": ended}
+        with made.begin() as connection:
+            connection.execute(JOBS.insert().values(**EMPTY, id=identity, **row))
+        if state == "done":
+            store.add(ann, identity, piece, made="go_on", parent=parent)
+
+    job("purged", None, "done")
+    job("kept", None, "done")
+    job("of the purged", "purged", "done")
+    job("of the kept", "kept", "done")
+    job("failed", None, "failed")
+    job("waits", "purged", "waiting", None)
+    store.delete(ann, "purged")
+    for _ in range(2):
+        store.purge(grace=-1.0)
+        with made.connect() as connection:
+            found = {row["id"]: row for row in database.rows(connection, JOBS.select())}
+        assert len(found) == 6
+        forgotten = {i for i, row in found.items() if row["request"] == {}}
+        assert forgotten == {"purged", "of the purged", "failed"}
+        assert forgotten == {i for i, row in found.items() if row["result"] is None}
+    made.dispose()
+
+
 # ---- files ---------------------------------------------------------------------------
 
 ROW = {
@@ -512,6 +547,18 @@ def test_a_wish_that_is_sent_again_is_granted_once(ann):
     assert answer.status_code == 409
 
 
+def test_a_wish_whose_piece_was_purged_is_not_granted_again(ann, working):
+    key, wish = {"idempotency-key": "once"}, {**WISH, "title": "秘密"}
+    identity = ask(ann, wish, **key)
+    assert working.jobs.wait(identity)["state"] == "done"
+    ann.delete(f"/api/pieces/{identity}")
+    working.store.purge(grace=-1.0)
+    assert "秘密" not in repr(working.jobs.status(identity))
+    assert ann.get(f"/api/jobs/{identity}").json()["asked"] is None
+    assert ann.post("/api/jobs", json=wish, headers=key).status_code == 409
+    assert ann.get(f"/api/pieces/{identity}").status_code == 404
+
+
 def keep_with(client, key):
     headers = {"idempotency-key": key}
     return client.post("/api/pieces", json={"piece": TUNE}, headers=headers).json()
@@ -570,7 +617,7 @@ def test_quota_and_open_jobs_are_limited(working, monkeypatch):
     assert answer.status_code == 429
     assert "额度" in answer.json()["error"]
     assert int(answer.headers["retry-after"]) > 0
-    monkeypatch.setattr(service, "MOST_OPEN", 0)
+    monkeypatch.setattr(working.jobs, "most_open", 0)
     waiting = client_of(working)
     answer = waiting.post("/api/jobs", json=WISH)
     assert answer.status_code == 429
@@ -742,6 +789,7 @@ def test_no_account_keeps_pieces_without_end(ann, monkeypatch):
         answer = ann.post(path, json={"piece": TUNE})
         assert answer.status_code == 422
         assert "删掉" in answer.json()["error"]
+        assert "回收站里的也算" in answer.json()["error"]
     wish = {"kind": "go_on", "bars": 1, "parent": rows[0]["id"]}
     assert written(ann, wish)["made"] == "go_on"  # a day's quota is its limit
 
@@ -770,6 +818,22 @@ def test_files_that_take_long_hold_up_nobody(ann, working, monkeypatch):
         codes = [each.result().status_code for each in waiting]
         assert sorted(codes) == [200] * 60 + [429]
         assert client.get(f"{path}/file.wav").status_code == 200
+
+
+def test_what_takes_long_has_a_limit_for_each_account(ann, monkeypatch):
+    path = f"/api/pieces/{keep(ann)['id']}"
+
+    def codes(client, path):
+        file = b"X:1\nL:1/4\nK:C\nGABc\n"
+        answers = client.get(f"{path}/alike"), client.get(f"{path}/file.mid")
+        sent = client.post("/api/uploads", content=file)
+        return [answer.status_code for answer in (*answers, sent)]
+
+    monkeypatch.setattr(service, "MOST_FILES", 1)
+    for _ in range(2):  # what has ended does not count
+        assert codes(ann, path) == [200, 200, 201]
+    monkeypatch.setattr(service, "MOST_FILES", 0)
+    assert codes(ann, path) == [429] * 3
 
 
 def test_signs_that_a_database_does_not_take(working, database_url):

@@ -123,6 +123,16 @@ def test_a_name_is_only_a_name():
         assert piece.title == title
 
 
+@pytest.mark.parametrize("end", ["\n", "\f", "\u2028"])
+def test_only_so_many_tunes_of_a_file_are_tried(end):
+    bad, good = "X:1\nK:D\n@\n".replace("\n", end), ABC.decode().replace("\n", end)
+    most = uploads.MOST_TUNES
+    piece, _ = read_upload((bad * (most - 1) + good).encode())
+    assert piece.title == "The Test"
+    with pytest.raises(Refused, match="能读懂"):
+        read_upload((bad * most + good).encode())
+
+
 def test_no_file_is_larger_than_its_kind_may_be():
     assert uploads.MOST_ABC < uploads.MOST_MIDI < uploads.MOST_BYTES
     with pytest.raises(Refused, match="字节"):

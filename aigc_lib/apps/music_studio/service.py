@@ -15,8 +15,7 @@ from urllib.parse import quote
 from ...codecs.piece import Piece
 from ...runtime import optional
 from ..accounts import Account, Accounts
-from ..database import sql
-from ..jobs import JOBS, OPEN, Busy, Jobs, Reused, progress
+from ..jobs import MOST_OPEN, OPEN, Busy, Jobs, Reused, progress
 from ..web import asking, for_admins, guarded, source_of
 from . import wishes
 from .choices import choices, told_of
@@ -38,13 +37,12 @@ KINDS_OF_PAGE = {
     ".js": "text/javascript",
     ".svg": "image/svg+xml",
 }
-MOST_OPEN = 32  # jobs of one account that wait or run
 UNSAFE = re.compile(r"[^\w.-]+")  # in the name of a file
 KEY = re.compile(r"[\x21-\x7e]{1,64}")
 MEANWHILE = "您可以先画开头、播放、保存；交给模型的任务会排队等它。"
 MOST_KEPT = 5_000  # pieces of one account that were drawn or uploaded
 AT_ONCE = 2  # files that are made, or compared, at the same time
-MOST_FILES = 8  # of one account that are made or wait for it
+MOST_FILES = 8  # of one account that are made, compared, read or wait for it
 
 
 def service(
@@ -63,8 +61,16 @@ def service(
     who = Depends(asking(accounts, PROJECT))
     # what takes long waits here, and not in the threads that answer all else
     making, reading = (anyio.CapacityLimiter(n) for n in (AT_ONCE, 1))
-    apart = anyio.to_thread.run_sync
     asked_for: Counter[int] = Counter()  # files, by account
+
+    async def in_turn(limiter: Any, account: Account, work: Any, *given: Any) -> Any:
+        if asked_for[account.id] >= MOST_FILES:
+            raise Busy(f"{MOST_FILES} files of this account wait")
+        asked_for[account.id] += 1
+        try:
+            return await anyio.to_thread.run_sync(work, *given, limiter=limiter)
+        finally:
+            asked_for[account.id] -= 1
 
     def note(request: Any, account: Account, action: str, **what: Any) -> None:
         accounts.note(account.id, action, what, source_of(request))
@@ -128,7 +134,7 @@ def service(
     @app.post("/api/uploads", status_code=201)
     async def upload(request: Request, name: str = "", account: Account = who) -> Any:
         raw = await request.body()
-        piece, by_model = await apart(read_upload, raw, name, limiter=reading)
+        piece, by_model = await in_turn(reading, account, read_upload, raw, name)
         return await _in_thread(
             _kept, request, account, piece, made="uploaded", by_model=by_model
         )
@@ -136,7 +142,10 @@ def service(
     def _kept(request: Any, account: Account, piece: Piece, **facts: Any) -> Any:
         key = _key(request)
         if store.written(account.id) >= MOST_KEPT:
-            raise Refused(f"已有 {MOST_KEPT:,} 首自己写的或上传的，请先删掉一些。")
+            raise Refused(
+                f"已有 {MOST_KEPT:,} 首自己写的或上传的，请先删掉一些。"
+                "回收站里的也算在内，七天后清除。"
+            )
         identity = secrets.token_hex(16)
         if key is not None:
             told = f"{PROJECT}\0{account.id}\0piece\0{key}".encode()
@@ -186,7 +195,7 @@ def service(
         piece = Piece.from_json(row["piece"])
         if piece.genre not in tunes.known and not tunes.ready.is_set():
             return {"told": "训练曲目还在读入，请稍后再看。", "wait": True}
-        found = await apart(tunes.alike, piece, limiter=making)
+        found = await in_turn(making, account, tunes.alike, piece)
         if found is None:
             return {"told": "训练曲目不在这台机器上，无法比较。"}
         return {"told": told_of(found), **found._asdict()}
@@ -247,13 +256,7 @@ def service(
         account: Account = who,
     ) -> Any:
         row = await _in_thread(store.get, account.id, identity)
-        if asked_for[account.id] >= MOST_FILES:
-            raise Busy(f"{MOST_FILES} files of this account wait")
-        asked_for[account.id] += 1
-        try:
-            raw = await apart(rendered, row, kind, instrument, limiter=making)
-        finally:
-            asked_for[account.id] -= 1
+        raw = await in_turn(making, account, rendered, row, kind, instrument)
         await _in_thread(note, request, account, "piece.file", id=identity, kind=kind)
         name = f"{UNSAFE.sub('_', row['title'])[:60]}.{kind}"
         return Response(
@@ -288,8 +291,6 @@ def service(
                 connection=connection,
             )
             if new:
-                if _open(connection, account.id) > MOST_OPEN:
-                    raise Busy(f"{MOST_OPEN} jobs of this account wait")
                 accounts.spend(connection, account, 1)
                 accounts.note(
                     account.id,
@@ -308,7 +309,7 @@ def service(
     @app.get("/api/jobs/{identity}")
     def how(identity: str, account: Account = who) -> Any:
         row = _own(jobs, account, identity)
-        return progress(row) | {"asked": row["request"]["kind"]}
+        return progress(row) | {"asked": row["request"].get("kind")}  # or forgotten
 
     @app.post("/api/jobs/{identity}/cancel")
     def cancel(request: Request, identity: str, account: Account = who) -> Any:
@@ -355,12 +356,6 @@ def _own(jobs: Jobs, account: Account, identity: str) -> dict[str, Any]:
     if row is None or row["account"] != account.id:
         raise fastapi.HTTPException(404, "没有这个任务。")
     return row
-
-
-def _open(connection: Any, account: int) -> int:
-    """How many jobs of an account wait or run."""
-    mine = JOBS.c.account == account, JOBS.c.state.in_(OPEN)
-    return connection.scalar(sql.select(sql.func.count(JOBS.c.id)).where(*mine))
 
 
 def _key(request: Any) -> str | None:

@@ -14,6 +14,7 @@ from typing import Any
 from ...codecs.piece import Piece
 from ..accounts import ACCOUNTS
 from ..database import first, insert, now, rows, sql
+from ..jobs import JOBS
 
 TABLES = sql.MetaData()
 PIECES = sql.Table(
@@ -208,13 +209,27 @@ class Store:
         self._update(account, identity, deleted=None if back else now(self.engine))
 
     def purge(self, grace: float = GRACE) -> int:
-        """Forget what was deleted more than ``grace`` seconds ago; returns how many."""
-        over = PIECES.c.deleted < now(self.engine) - grace
+        """Forget what was deleted more than ``grace`` seconds ago; returns how many.
+
+        So is forgotten what jobs were asked and gave that ended as long ago, where the
+        piece, or the one that it began with, is no more. Their rows stay: their keys
+        make nothing again.
+        """
+        before = now(self.engine) - grace
+        over = PIECES.c.deleted < before
+        kept, asked = sql.select(PIECES.c.id), JOBS.c.request
+        forget = sql.update(JOBS).where(
+            JOBS.c.ended < before,
+            asked["kind"].as_string().is_not(None),  # not yet
+            JOBS.c.id.not_in(kept) | asked["parent"].as_string().not_in(kept),
+        )
         with self.engine.begin() as connection:
             gone = sql.select(PIECES.c.id).where(over)
             said = OPINIONS.c.piece.in_(gone)
             connection.execute(sql.delete(OPINIONS).where(said))
-            return connection.execute(sql.delete(PIECES).where(over)).rowcount
+            count = connection.execute(sql.delete(PIECES).where(over)).rowcount
+            connection.execute(forget.values(request={}, result=sql.null()))
+        return count
 
     def judge(
         self, account: int, identity: str, thumb: int, reasons: list[str], words: str

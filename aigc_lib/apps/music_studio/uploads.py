@@ -15,6 +15,7 @@ from .wishes import MOST_TITLE, Refused, checked_piece, fitting, plain
 
 MOST_BYTES = 2**17  # of any file
 MOST_MIDI, MOST_ABC = 2**16, 2**14  # much more than there are notes for
+MOST_TUNES = 8  # of an ABC file that are tried until one can be read
 WANTED = "请上传 MIDI（.mid）、ABC（.abc），或从这里下载的 JSON"
 
 
@@ -54,7 +55,10 @@ def _text(raw: bytes) -> str:
     text = decoded(raw)
     if "X:" not in text or "K:" not in text:
         raise LeftOut("neither MIDI nor ABC", "既不是 MIDI，也不是 ABC")
-    return text
+    # each try reads the lines before the first tune again
+    lines = text.splitlines()
+    begins = [i for i, line in enumerate(lines) if line.startswith("X:")]
+    return "\n".join(lines[: (begins[MOST_TUNES:] or [len(lines)])[0]])
 
 
 def _own(raw: bytes, title: str) -> Piece:
