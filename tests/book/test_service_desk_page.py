@@ -208,6 +208,56 @@ def test_a_person_takes_over_suggests_corrects_and_gives_back(people, parts):
     tab.locator(".message.assistant .text", has_text="现货当天发出").wait_for()
 
 
+def test_what_an_agent_edits_after_a_lost_answer_is_said_as_well(people, parts):
+    tab = people.open("/", PHONE)
+    say(tab, "退款多久，我要投诉")
+    tab.wait_for_selector("#status:has-text('等人工')")
+    desk = agent(people, parts)
+    desk.click("#waiting button")
+    desk.click("#take")
+    desk.wait_for_selector("#write:visible")
+    lost = []
+
+    def lose(route):
+        if len(lost) == 2:
+            return route.fallback()
+        lost.append(route.request.post_data_json)
+        route.fetch()  # it arrives, and the agent is not told
+        return route.abort()
+
+    desk.context.route("**/messages", lose)
+    for text in ("三天到账。", "三天到账。"):
+        desk.fill("#text", text)
+        desk.keyboard.press("Enter")
+        desk.wait_for_selector("#problem:has-text('网络不通')")
+        assert desk.input_value("#text") == text
+    assert lost[0] == lost[1]  # the same again has the same key
+    say(desk, "更正：五天。")
+    tab.locator(".message.agent").nth(1).wait_for()
+    texts = tab.locator(".message.agent .text").all_inner_texts()
+    assert texts == ["三天到账。", "三天到账。更正：五天。"]
+    desk.wait_for_function("document.getElementById('text').value === ''")
+
+
+def test_an_administrator_frees_what_an_absent_agent_holds(people, parts):
+    talks = parts.desk.conversations
+    tab = people.open("/")
+    say(tab, "我要投诉")
+    tab.wait_for_selector("#status:has-text('等人工')")
+    (talk,) = talks.listed("waiting")
+    parts.desk.take(talk["id"], parts.accounts.by_name("kefu"))
+    for name, role in (("kefu2", "agent"), ("boss", "admin")):
+        parts.key = parts.accounts.add(name, role)
+        desk = agent(people, parts)
+        desk.click("#taken button")
+        desk.wait_for_selector("#chosen:has-text('别人在处理')")
+        assert desk.is_visible("#take") == (role == "admin")
+    desk.click("#take")
+    desk.click("#give-back")
+    tab.locator(".message.note", has_text="已离开").wait_for()
+    assert talks.get(talk["id"])["state"] == "open"
+
+
 def test_the_end_and_the_stars(people, parts):
     tab = people.open("/")
     say(tab, "什么时候发货")

@@ -75,6 +75,22 @@ def test_another_customers_order_stays_unknown(assistant):
         assert "行李箱" not in turn.text
 
 
+def test_who_has_not_logged_in_is_told_to_and_of_no_order(assistant):
+    for text in (
+        "我的快递到哪了，帮我查一下物流",
+        "帮我查一下尾号8812的订单到哪儿了",  # there is one
+        "查一下尾号9999的订单物流到哪了",  # there is none
+    ):
+        turn = ask(assistant, text, orders=None)
+        assert (turn.kind, turn.text) == ("question", SAYS["zh"]["login"])
+        assert not turn.sources
+    again = ask(assistant, "8812", turn.dialogue, orders=None)
+    assert again.text == SAYS["zh"]["login"]
+    turn = ask(assistant, "8812", again.dialogue)  # and now with a login
+    assert turn.kind == "template"
+    assert {s.entry for s in turn.sources} == {"order:20261128812"}
+
+
 def test_the_order_spoken_of_before_is_still_meant(assistant):
     first = ask(assistant, "帮我查一下尾号8812的订单到哪儿了")
     again = ask(assistant, "我的快递还没到，帮我查一下物流", first.dialogue)

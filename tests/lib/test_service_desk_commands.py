@@ -145,6 +145,26 @@ def test_corrections_are_applied_without_a_restart(run, tmp_path, monkeypatch):
     assert "还没有更正" in run("corrections", "apply", folder="two")
 
 
+def test_folders_of_models_are_named_by_their_content_and_old_ones_go(
+    run, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(command, "assistant_at", rule_at)
+    models = tmp_path / "one" / "models"
+    for name in ("model-0", "model-1", "model-mine"):  # of another database; a copy
+        (models / name).mkdir(parents=True)
+        (models / name / "version").write_text("99")
+    parts, _, _ = used(tmp_path)
+    brain = parts.desk.brain
+    for version in (1, 2, 3):
+        run("corrections", "apply")
+        brain._load()
+        blob = parts.known.model()["blob"]
+        assert (models / f"model-{version}-{blob[:16]}").is_dir()
+        assert brain.get({}).version == 1  # how many corrections it learned
+    held = sorted(path.name[:7] for path in models.iterdir())
+    assert held == ["model-2", "model-3", "model-m"]
+
+
 def test_a_backup_brings_everything_into_another_database(
     run, tmp_path, database_url, monkeypatch
 ):

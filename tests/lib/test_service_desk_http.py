@@ -1,6 +1,8 @@
 """The service desk over HTTP: who may see what, and what is refused."""
 
 import json
+import queue
+import threading
 import time
 
 import pytest
@@ -358,6 +360,25 @@ def test_an_agent_takes_answers_and_gives_back(parts):
     assert agent.get("/api/desk/conversations/none").status_code == 404
 
 
+def test_an_administrator_frees_what_an_agent_holds(parts):
+    send(customer(parts), "退款多久，我要投诉", "complain")
+    people = [("kefu", "agent"), ("kefu2", "agent"), ("boss", "admin")]
+    agent, other, boss = (logged_in(parts, *one) for one in people)
+    base = f"/api/desk/conversations/{conversation(parts)}"
+
+    def may():
+        return [one.get(base).json()["may_take"] for one in (agent, other, boss)]
+
+    assert may() == [True] * 3
+    assert agent.post(f"{base}/take").status_code == 200
+    assert may() == [False, False, True]
+    assert other.post(f"{base}/take").status_code == 409
+    assert boss.post(f"{base}/take").json()["mine"]
+    assert may() == [False] * 3
+    assert boss.post(f"{base}/back").json()["state"] == "open"
+    assert may() == [True] * 3
+
+
 def test_an_agent_edits_what_is_known(parts):
     agent, client = logged_in(parts, "kefu", "agent"), customer(parts)
     entry = {"id": "cod", "title": "货到付款", "text": f"支持货到付款{SCRIPT}。"}
@@ -440,6 +461,39 @@ def test_voices_take_turns_and_say_so(tmp_path, monkeypatch):
         assert voices.speak("您好", "zh") == b"RIFF"
     with voices._in_turn(), voices._in_turn(), pytest.raises(Refused):
         voices.speak("您好", "zh")
+
+
+def test_only_few_threads_wait_for_a_voice(tmp_path, monkeypatch):
+    from aigc_lib.apps.service_desk import voices as module
+    from aigc_lib.apps.service_desk.conversations import Refused
+
+    gate, refused, spoken = threading.Event(), queue.Queue(), []
+
+    def espeak(text, language):
+        assert gate.wait(60)
+        return b"RIFF"
+
+    monkeypatch.setattr(module, "PATIENCE", 60.0)
+    monkeypatch.setattr(speech, "espeak", espeak)
+    voices = Voices(tmp_path)
+
+    def speak():
+        try:
+            spoken.append(voices.speak("您好", "zh"))
+        except Refused as error:
+            refused.put(error)
+
+    n = module.AT_ONCE + module.WAITING
+    threads = [threading.Thread(target=speak, daemon=True) for _ in range(n + 3)]
+    for thread in threads:
+        thread.start()
+    for _ in range(3):  # while nobody has his turn back
+        assert "人太多" in str(refused.get(timeout=30))
+    gate.set()
+    for thread in threads:
+        thread.join(60)
+    assert spoken == [b"RIFF"] * n
+    assert voices.speak("您好", "zh") == b"RIFF"
 
 
 def test_what_was_heard_is_handed_to_the_page(tmp_path):

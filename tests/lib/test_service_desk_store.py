@@ -1,6 +1,7 @@
 """The service desk: what was accepted is answered once, by whoever may answer."""
 
 import json
+import time
 
 import pytest
 
@@ -11,6 +12,7 @@ pytest.importorskip("alembic")
 from tiny_desk import Rule, desk_at, ready, together
 
 from aigc_lib.apps.database import sql
+from aigc_lib.apps.jobs import Reused
 from aigc_lib.apps.service_desk.conversations import (
     CONVERSATIONS,
     MESSAGES,
@@ -81,7 +83,7 @@ def test_the_same_key_is_the_same_message(parts):
     assert accept(parts, talk, "退款", "one-key") == (1, False)
     parts.desk.deal(talk)
     assert len(said(parts, talk)) == 2
-    with pytest.raises(Refused, match="另一条消息"):
+    with pytest.raises(Reused, match="另一条消息"):
         accept(parts, talk, "换货", "one-key")
     other = begin(parts)  # the keys of one customer are not another's
     assert accept(parts, other, "退款", "one-key") == (1, True)
@@ -229,6 +231,8 @@ def test_a_complaint_waits_for_a_person_who_takes_it_and_gives_it_back(parts, ag
     desk.take(talk, agent)
     desk.say(talk, agent, "您好，我来处理。", "k1")
     desk.say(talk, agent, "您好，我来处理。", "k1")  # sent again
+    with pytest.raises(Reused, match="另一条消息"):  # not swallowed
+        desk.say(talk, agent, "您好，改过的话。", "k1")
     assert [t for r, t in said(parts, talk) if r == "agent"] == ["您好，我来处理。"]
     desk.give_back(talk, agent)
     accept(parts, talk, "退款多久")
@@ -353,6 +357,24 @@ def test_an_entry_is_live_at_once_everywhere(parts, agent):
     assert "不知道" in ask(other, "支持货到付款吗")
 
 
+def test_a_change_is_learned_once_for_all_that_notice(parts, agent, monkeypatch):
+    brain, learned = parts.desk.brain, []
+    entries = parts.known.entries
+
+    def slowly():
+        learned.append(True)
+        time.sleep(0.1)  # until all have noticed
+        return entries()
+
+    monkeypatch.setattr(parts.known, "entries", slowly)
+    entry = {"id": "cod", "title": "货到付款", "text": "支持货到付款。"}
+    parts.known.put(entry, 0, agent)
+    marks, found = {"entries": parts.known.mark("entries")}, []
+    together(*[lambda: found.append(brain.get(marks).find("货到付款"))] * 6)
+    assert len(learned) == 1
+    assert [len(one) for one in found] == [1] * 6  # nobody went on with the old ones
+
+
 def test_two_editors_do_not_overwrite_each_other(parts, agent):
     entry = {"id": "ship", "title": "发货", "text": "甲。"}
     row = next(r for r in parts.known.listed("ship"))
@@ -406,20 +428,21 @@ def test_first_entries_that_nobody_changed_are_let_go(parts, agent):
 
 
 def test_a_customer_is_told_of_the_own_orders_alone(parts):
-    for name in ("a", "b"):
+    for name in ("a", "b", "new"):
         parts.accounts.add(name)
     order = {"customer": "a", "number": "20260001", "item": "水杯", "state": "已发货"}
     parts.known.load_orders(
         [order, order | {"customer": "b", "number": "20260002", "item": "雨伞"}]
     )
     answers = {}
-    for name in ("a", "b", None):
+    for name in ("a", "b", "new", None):
         account = parts.accounts.by_name(name).id if name else None
         talk = begin(parts, account)
         accept(parts, talk, "订单 20260001 和 20260002")
         parts.desk.deal(talk)
         answers[name] = said(parts, talk)[-1][1]
-    assert answers == {"a": "水杯", "b": "雨伞", None: "请先登录。"}
+    none = {"new": "没有订单。", None: "请先登录。"}
+    assert answers == {"a": "水杯", "b": "雨伞"} | none
 
 
 @pytest.mark.parametrize(

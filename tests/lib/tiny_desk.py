@@ -67,8 +67,9 @@ class Rule:
         if "投诉" in text:
             kind, answer, handoff = "handoff", "为您转人工。", "complaint"
         elif "订单" in text:
-            kind = "template"
-            answer = "、".join(order["item"] for order in orders) or "请先登录。"
+            kind, answer = "template", "请先登录。"
+            if orders is not None:
+                answer = "、".join(order["item"] for order in orders) or "没有订单。"
         elif found := self.find(text):
             kind, answer = "quoted", found[0].text
             sources = (Source(found[0].id, found[0].title, found[0].text),)

@@ -20,7 +20,7 @@ from ..blobs import Blobs
 from ..command import as_command
 from ..web import serve
 from .assistant import Assistant
-from .brain import Brain
+from .brain import Brain, newest
 from .conversations import Conversations, Limits
 from .desk import Desk
 from .knowledge import shop
@@ -218,8 +218,7 @@ def corrections(arguments: argparse.Namespace, parts: Parts) -> None:
     if not parts.known.corrections():
         return print("还没有更正，模型不变。")
     settle_threads()
-    row = parts.known.model()
-    folder = parts.folder / "models" / f"model-{row['version'] if row else 0}"
+    _, folder = newest(parts.known, parts.blobs, parts.folder / "models")
     _, known = parts.known.entries()
     version = learn(parts.known, parts.blobs, assistant_at(folder, print, known))
     print(f"新模型 {version} 已发布，正在运行的服务会自行换上。")

@@ -7,7 +7,7 @@ from typing import Any
 from ...runtime import optional
 from ..accounts import Account, Accounts
 from ..web import asking
-from .desk import Desk, checked_text
+from .desk import Desk, checked_text, may_take
 from .knowledge import suspicious
 from .known import NOTHING
 
@@ -86,6 +86,7 @@ def add_agents(app: Any, desk: Desk, accounts: Accounts, project: str) -> None:
         return {
             **{name: row[name] for name in names},
             "mine": row["agent"] == me.id,
+            "may_take": may_take(row, me),
             "orders": known.orders(row["account"]),
             "messages": conversations.messages(identity),
             "corrected": known.corrected(identity),

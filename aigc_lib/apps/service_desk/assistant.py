@@ -259,10 +259,12 @@ class Assistant:
         dialogue: Dialogue,
         text: str,
         *,
-        orders: Sequence[Order] = (),
+        orders: Sequence[Order] | None = (),
         today: date | None = None,
     ) -> Turn:
         """Answer what a customer says; ``orders`` are this customer's own, no others.
+
+        None: nobody has logged in, and who asks about an order is told to.
 
         Raises:
             ValueError: nothing was said, or a person has taken over.
@@ -299,7 +301,7 @@ class Assistant:
         if wanted in FOR_PEOPLE:
             return self._handoff(dialogue, spoken, FOR_PEOPLE[wanted], read)
         waiting = dialogue.waiting_for == "order" and named.keys() & NUMBERS
-        identified = identified_in(orders, text, named)
+        identified = identified_in(orders or (), text, named)
         follows = any(another(text, one) for one in identified)
         if (waiting or follows) and dialogue.intent in PERSONAL:
             wanted = dialogue.intent
@@ -308,7 +310,7 @@ class Assistant:
             if not identified and not named:  # the one spoken of before
                 old = dialogue.slots
                 numbers = {name: old[name] for name in NUMBERS & old.keys()}
-                identified = identified_in(orders, "", numbers)
+                identified = identified_in(orders or (), "", numbers)
             return self._personal(dialogue, spoken, wanted, read, orders, identified)
         if read.found and read.evidence >= self._needed(spoken):
             sources = quoted(text, read.found[0].entry)
@@ -360,10 +362,15 @@ class Assistant:
         spoken: str,
         wanted: str,
         read: _Read,
-        orders: Sequence[Order],
+        orders: Sequence[Order] | None,
         identified: list[Order],
     ) -> Turn:
         dialogue = replace(dialogue, intent=wanted)
+        if orders is None:  # whether there is such an order is not said
+            dialogue = replace(dialogue, waiting_for="order")
+            return self._turn(
+                dialogue, "question", SAYS[spoken]["login"], spoken, read, wanted
+            )
         asked_by_number = dialogue.slots.keys() & NUMBERS
         if not identified and len(orders) == 1 and not asked_by_number:
             identified = list(orders)

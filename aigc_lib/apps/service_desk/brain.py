@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import logging
+import re
+import shutil
 import tempfile
 import threading
 import time
@@ -16,6 +18,7 @@ from ..blobs import Blobs
 from .known import Known
 
 log = logging.getLogger(__name__)
+FOLDER = re.compile(r"model-(\d+)(-[0-9a-f]{16})?")  # of a version, and of its content
 
 
 class Answers(Protocol):
@@ -23,7 +26,7 @@ class Answers(Protocol):
 
     intents: Sequence[str]
 
-    def reply(self, dialogue: Any, text: str, orders: Sequence[dict]) -> Any: ...
+    def reply(self, dialogue: Any, text: str, orders: Sequence[dict] | None) -> Any: ...
 
     def suggest(self, dialogue: Any, n: int, orders: Sequence[dict]) -> Any: ...
 
@@ -69,9 +72,11 @@ class Brain:
             return None
         if marks.get("model", 0) > self._read["model"] and not self._loading.locked():
             threading.Thread(target=self._renew, daemon=True).start()
-        if marks.get("entries", 0) > self._read["entries"]:
+        mark = marks.get("entries", 0)
+        if mark > self._read["entries"]:
             with self._lock:
-                self._learn(self._answers)
+                if mark > self._read["entries"]:  # else another thread learned them
+                    self._learn(self._answers)
         return self._answers
 
     def _begin(self) -> None:
@@ -95,15 +100,15 @@ class Brain:
             self._loading.release()
 
     def _load(self) -> None:
-        row = self.known.model()
-        version = row["version"] if row else 0
-        folder = self.folder / f"model-{version}"
-        if row and not folder.exists():
-            unpack(self.blobs.get(row["blob"]), folder)
+        version, folder = newest(self.known, self.blobs, self.folder)
         mark, entries = self.known.entries()
         answers = self.make(folder, self._say, entries)
         with self._lock:
             self._answers, self._read = answers, {"entries": mark, "model": version}
+        for old in self.folder.glob("model-*"):  # others may just read the last but one
+            named = FOLDER.fullmatch(old.name)
+            if named and int(named[1]) < version - 1:
+                shutil.rmtree(old, ignore_errors=True)
 
     def _learn(self, answers: Answers) -> None:
         mark, entries = self.known.entries()
@@ -113,6 +118,20 @@ class Brain:
     def _say(self, told: str) -> None:
         self._told = "正在训练模型，只在第一次启动时做，约一分钟"
         log.warning("%s", told)
+
+
+def newest(known: Known, blobs: Blobs, models: Path) -> tuple[int, Path]:
+    """The version of the newest model, and the folder in ``models`` where it lies.
+
+    0: none was published; in that folder the first start trains one.
+    """
+    row = known.model()
+    if row is None:
+        return 0, models / "model-0"
+    folder = models / f"model-{row['version']}-{row['blob'][:16]}"
+    if not folder.exists():
+        unpack(blobs.get(row["blob"]), folder)
+    return row["version"], folder
 
 
 def pack(folder: Path) -> bytes:

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..accounts import ACCOUNTS, Accounts
 from ..database import first, now, rows, sql
+from ..jobs import Reused
 from .tables import CONVERSATIONS, MARKS, MESSAGES, ORDERS
 
 STATES = ("open", "waiting", "taken", "closed")  # machine, nobody yet, a person, over
@@ -52,12 +53,13 @@ class Work(NamedTuple):
     """A message that waits, and all that its answer depends on.
 
     ``person`` tells whether one that waits, this or a later one, calls a person.
+    ``orders`` are the customer's own; None where nobody has logged in.
     """
 
     conversation: dict[str, Any]
     message: dict[str, Any]
     person: bool
-    orders: list[dict[str, str]]
+    orders: list[dict[str, str]] | None
     marks: dict[str, int]
 
 
@@ -131,17 +133,16 @@ class Conversations:
         conversation for good.
 
         Raises:
-            Refused: too much, or the key was used for another text.
+            Refused: too much.
+            Reused: the key was used for another text.
             Closed: the conversation is over.
         """
         table = CONVERSATIONS.c
         with self.engine.begin() as connection:
             row = self._locked(connection, identity)
-            had = self._known(connection, identity, key)
+            had = self._known(connection, identity, key, text)
             if had is not None:
-                if had["text"] != text:
-                    raise Refused("这个编号已用于另一条消息。", 1)
-                return had["number"], False
+                return had, False
             if row["state"] == "closed":
                 raise Closed("这次对话已经结束。")
             self._check(connection, row)
@@ -177,7 +178,7 @@ class Conversations:
             person = any(one["told"].get("person") for one in waiting)
             orders = sql.select(ORDERS.c.row).where(ORDERS.c.account == row["account"])
             mine = row["account"] is not None
-            found = list(connection.scalars(orders)) if mine else []
+            found = list(connection.scalars(orders)) if mine else None
             marks = connection.execute(sql.select(MARKS.c.name, MARKS.c.value))
             return Work(row, waiting[0], person, found, dict(marks.all()))
 
@@ -201,11 +202,15 @@ class Conversations:
         False: it changed meanwhile, read it again. ``values`` are columns, ``message``
         what is said with it, ``audit`` who did what. A message with a key that is known
         was said before, and nothing happens.
+
+        Raises:
+            Reused: the key was used for another text.
         """
         identity, table = row["id"], CONVERSATIONS.c
         with self.engine.begin() as connection:
             found = self._locked(connection, identity)
-            if message and self._known(connection, identity, message.get("key")):
+            key = message and message.get("key")
+            if key and self._known(connection, identity, key, message["text"]):
                 return True
             if found["version"] != row["version"]:
                 return False
@@ -307,13 +312,17 @@ class Conversations:
         touch = touch.values(version=table.version).returning(*table)
         return rows(connection, touch)[0]
 
-    def _known(self, connection: Any, identity: str, key: str | None) -> Any:
-        if key is None:
-            return None
+    def _known(self, connection: Any, identity: str, key: str, text: str) -> int | None:
+        """The number of the message that has this key already."""
         table = MESSAGES.c
         wanted = sql.select(table.number, table.text)
         wanted = wanted.where(table.conversation == identity, table.key == key)
-        return first(connection, wanted)
+        had = first(connection, wanted)
+        if had is None:
+            return None
+        if had["text"] != text:
+            raise Reused("这个编号已用于另一条消息。")
+        return had["number"]
 
     def _check(self, connection: Any, row: dict[str, Any]) -> None:
         table, limits = MESSAGES.c, self.limits

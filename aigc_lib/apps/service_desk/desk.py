@@ -147,10 +147,9 @@ class Desk:
         Raises:
             Taken: somebody else does, or the conversation is over.
         """
-        free = ("open", "waiting") + ("taken",) * (agent.role == "admin")
 
         def taken(row: dict[str, Any]) -> dict[str, Any]:
-            if row["state"] not in free:
+            if not may_take(row, agent):
                 over = row["state"] == "closed"
                 raise Taken("对话已结束。" if over else "这次对话已有人接手。")
             return {"state": "taken", "agent": agent.id, "message": _note(JOINED)}
@@ -167,7 +166,12 @@ class Desk:
         self._change(identity, back, (agent.id, "give.back"))
 
     def say(self, identity: str, agent: Account, text: str, key: str) -> None:
-        """Say something to the customer; the same ``key`` says it once."""
+        """Say something to the customer; the same ``key`` says it once.
+
+        Raises:
+            Taken: the conversation is not this agent's.
+            Reused: the key was used for another text.
+        """
         self.deal(identity)  # what the customer wrote before stands before it
 
         def said(row: dict[str, Any]) -> dict[str, Any]:
@@ -213,6 +217,12 @@ class Desk:
                 raise ValueError("没有这次对话。")
             if self.conversations.change(row, audit=audit, **wanted(row)):
                 return
+
+
+def may_take(row: dict[str, Any], agent: Account) -> bool:
+    """Whether a conversation is free; for an administrator another's is as well."""
+    others = row["state"] == "taken" and row["agent"] != agent.id
+    return row["state"] in ("open", "waiting") or (others and agent.role == "admin")
 
 
 def checked_text(text: Any, most: int) -> str:

@@ -24,6 +24,7 @@ SAYS = {
         "greeting": "您好，我是{shop}的自动客服。请问您想问什么？",
         "thanks": "不客气，还有问题请直接问。",
         "order": "请告诉我订单号，或者订单号的最后四位。",
+        "login": "查订单请先登录：订单只给本人看。登录以后再问一次，或者说“转人工”。",
         "no order": "您的账号下没有找到这个订单。请核对订单号，或者说“转人工”。",
         "unknown": "抱歉，本店的资料里没有找到这个问题的答案，我不乱说。"
         "您可以换个说法再问，或者说“转人工”。",
@@ -36,6 +37,8 @@ SAYS = {
         "greeting": "Hello, I am the automatic assistant of {shop}. How can I help?",
         "thanks": "You are welcome.",
         "order": "Please tell me the order number, or its last four digits.",
+        "login": "Please log in first: an order is shown to its owner alone. Then ask "
+        'again, or say "agent".',
         "no order": "I find no such order in your account. Please check the number, or "
         'say "agent".',
         "unknown": "Sorry, I find no answer to this in our information, and I will not "

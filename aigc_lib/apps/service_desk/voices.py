@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from .conversations import Refused
 
 log = logging.getLogger(__name__)
 AT_ONCE = 2  # replies read at the same time: each is a process of its own
+WAITING = 4  # that wait for their turn: each holds a thread of the server
 PATIENCE = 1.0  # seconds to wait for one's turn
 
 
@@ -28,6 +29,7 @@ class Voices:
         self.speaks = find_spec("espeakng_loader") is not None
         self._listener: listening.Listener | None = None
         self._turn = threading.Semaphore(AT_ONCE)
+        self._room = threading.Semaphore(AT_ONCE + WAITING)
 
     @property
     def hears(self) -> bool:
@@ -69,12 +71,12 @@ class Voices:
     @contextmanager
     def _in_turn(self) -> Iterator[None]:
         """Let few work at once, and nobody hold up those who only write."""
-        if not self._turn.acquire(timeout=PATIENCE):
-            raise Refused("现在朗读的人太多，请过一会儿再试。", 5)
-        try:
+        with ExitStack() as given_back:
+            for gate, patience in (self._room, 0), (self._turn, PATIENCE):
+                if not gate.acquire(timeout=patience):
+                    raise Refused("现在朗读的人太多，请过一会儿再试。", 5)
+                given_back.callback(gate.release)
             yield
-        finally:
-            self._turn.release()
 
     def _begin(self, after: threading.Event) -> None:
         after.wait()

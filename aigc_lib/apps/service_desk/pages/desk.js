@@ -89,7 +89,7 @@ function show(talk) {
   const reason = talk.reason ? `原因：${REASONS[talk.reason] ?? talk.reason}。` : "";
   const rated = talk.stars ? `评价 ${talk.stars} 分。${talk.remark ?? ""}` : "";
   $("about").textContent = `${clock(talk.opened)} 开始。${reason}${rated}`;
-  $("take").hidden = !["open", "waiting"].includes(talk.state);
+  $("take").hidden = !talk.may_take;
   $("give-back").hidden = $("close").hidden = $("write").hidden = !talk.mine
     || talk.state !== "taken";
   const corrected = Object.fromEntries(talk.corrected.map(one => [one.number, one]));
@@ -178,13 +178,15 @@ for (const [id, what] of [["take", "take"], ["give-back", "back"], ["close", "cl
   }));
 }
 
-let key = newKey(); // of the next message: the same again if it has to be sent again
+let unsure = null; // sent, and no answer came: the same again has the same key
 $("write").addEventListener("submit", doing(async () => {
   const text = $("text").value.trim();
   if (!text) return;
-  show(await act("messages", { text, key }));
-  key = newKey();
-  $("text").value = "";
+  if (unsure?.text !== text) unsure = { text, key: newKey() };
+  const sent = unsure;
+  show(await act("messages", sent));
+  if (unsure === sent) unsure = null;
+  if ($("text").value.trim() === text) $("text").value = ""; // not what came meanwhile
 }));
 $("text").addEventListener("keydown", event => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
