@@ -17,7 +17,9 @@ import httpx
 import psutil
 
 from aigc_lib.apps.database import engine, sql
+from aigc_lib.apps.image_platform.platform import Platform
 from aigc_lib.apps.image_platform.studio import pixels_of
+from aigc_lib.apps.image_platform.wishes import Make
 from aigc_lib.apps.jobs import JOBS
 from benchmarks.forked import Program
 from benchmarks.servers import KEYS, free_ports
@@ -59,7 +61,8 @@ class Site:
         self.address = f"http://127.0.0.1:{self.port}"
         self.words = ["--folder", str(folder), "--url", url, "--blobs", blobs]
         self.words += ["--port", str(self.port)]
-        self.url, self.folder, self.program = url, folder, program
+        self.url, self.blobs = url, blobs
+        self.folder, self.program = folder, program
         self.server: subprocess.Popen | Child | None = None
         self.workers: list[subprocess.Popen | Child] = []
 
@@ -260,18 +263,18 @@ def look(one: Site, accepted: dict[str, dict], seconds: float) -> dict[str, int]
 def pace(one: Site, jobs: int, label: str, cores: list[int], model: int = 1) -> dict:
     """Let as many workers as ``cores`` do ``jobs`` jobs of one picture each.
 
-    The jobs are accepted first; then the workers start, and the clock with the first
-    job that begins.
+    The jobs are accepted first, in this process, for a server lets one account have
+    only few open; then the workers start, and the clock with the first job that begins.
     """
+    platform = Platform(one.url, one.blobs, one.folder)
+    platform.jobs.most_open = jobs
+    platform.start()
+    account, accepted = platform.accounts.by_name("load"), {}
+    for seed in range(jobs):
+        wish = Make(model=model, label=label, n=1, seed=seed, steps=STEPS)
+        accepted[platform.make(account, wish)] = wish.model_dump()
+    platform.close()
     one.serve("--accept-only")
-    headers = {"Authorization": f"Bearer {one.key}"}
-    accepted = {}
-    with httpx.Client(base_url=one.address, headers=headers, timeout=60) as http:
-        for seed in range(jobs):
-            asked = {"model": model, "label": label, "n": 1, "seed": seed}
-            answer = http.post("/api/pictures", json={**asked, "steps": STEPS})
-            answer.raise_for_status()
-            accepted[answer.json()["job"]] = asked
     one.workers = [one.start("worker", core=core) for core in cores]
     left = look(one, accepted, seconds=1_200)
     made = engine(one.url)

@@ -9,7 +9,9 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -18,6 +20,7 @@ from ..runtime import optional
 
 MOST = 64 * 2**20  # bytes of one thing
 NAME = re.compile(r"[0-9a-f]{64}")
+OWNER = "owner"  # no name of a thing
 
 
 class Damaged(OSError):
@@ -62,7 +65,7 @@ class Blobs:
     def put(self, data: bytes) -> str:
         """Store ``data`` and return its name; it is there whole, or not at all.
 
-        What was damaged under that name is replaced.
+        What was damaged under that name is replaced. A ``sweep`` spares it as new.
 
         Raises:
             ValueError: more than ``most`` bytes.
@@ -72,7 +75,7 @@ class Blobs:
         name = hashlib.sha256(data).hexdigest()
         if self.folder is not None:  # the same names, and on the disk when it returns
             path = os.path.join(self.folder, _path(name))
-            if not _is(path, name):
+            if not _renewed(path, name):
                 with replacing(path) as temporary:
                     temporary.write_bytes(data)
         else:
@@ -96,29 +99,61 @@ class Blobs:
 
     def delete(self, name: str) -> None:
         """Remove what is stored under ``name``; nothing happens where nothing is."""
-        if self.has(name):
+        with suppress(FileNotFoundError):  # another process may be quicker
             self._api.delete(self._store, _path(name))
+
+    def sweep(self, owner: str, named: Callable[[], Iterable[str]], age: float) -> bool:
+        """Remove what nothing names and nobody put for ``age`` seconds.
+
+        ``named`` gives the names that rows have. It is asked after the store was: what
+        waits for the commit of its row was put lately, and is spared. Who sweeps first
+        owns the place; where another ``owner`` does, whose rows are not known here,
+        nothing is removed. Returns whether it was swept.
+        """
+        try:
+            found = self._api.get(self._store, OWNER).bytes()
+        except FileNotFoundError:
+            found = owner.encode()
+            self._api.put(self._store, OWNER, found)
+        if bytes(found) != owner.encode():
+            return False
+        edge = time.time() - age
+        old = {name for name, put in self._all() if put < edge}
+        for name in old.difference(named()):
+            put = self._put_at(name)  # perhaps again meanwhile
+            if put is not None and put < edge:
+                self.delete(name)
+        return True
 
     def has(self, name: str) -> bool:
         """Tell whether something is stored under ``name``."""
-        try:
-            self._api.head(self._store, _path(name))
-        except FileNotFoundError:
-            return False
-        return True
+        return self._put_at(name) is not None
 
     def __iter__(self) -> Iterator[str]:
         """The names of all that is stored."""
+        return (name for name, _ in self._all())
+
+    def _all(self) -> Iterator[tuple[str, float]]:
+        """The names of all that is stored, and when each was put last."""
         for piece in self._api.list(self._store):
             for thing in piece:
                 name = thing["path"].replace("/", "")
                 if NAME.fullmatch(name):
-                    yield name
+                    yield name, thing["last_modified"].timestamp()
+
+    def _put_at(self, name: str) -> float | None:
+        """When a thing was put last, in seconds since 1970; None where it is not."""
+        try:
+            told = self._api.head(self._store, _path(name))
+        except FileNotFoundError:
+            return None
+        return told["last_modified"].timestamp()
 
 
-def _is(path: str, name: str) -> bool:
-    """Whether a file holds what its name says."""
+def _renewed(path: str, name: str) -> bool:
+    """Whether a file holds what its name says; it counts as put now."""
     try:
+        os.utime(path)
         with open(path, "rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest() == name
     except FileNotFoundError:

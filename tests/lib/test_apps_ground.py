@@ -161,9 +161,11 @@ def test_a_damaged_blob_is_noticed(tmp_path):
 
 def test_a_sweep_leaves_what_is_named_or_young(blobs):
     kept, lost = blobs.put(b"picture"), blobs.put(b"of no row")
-    blobs.sweep(lambda: [kept], 3_600.0)
+    assert blobs.sweep("one", lambda: [kept], 3_600.0)
     assert sorted(blobs) == sorted([kept, lost])
-    blobs.sweep(lambda: [kept], -3_600.0)
+    assert not blobs.sweep("another", lambda: [], -3_600.0)
+    assert sorted(blobs) == sorted([kept, lost])
+    assert blobs.sweep("one", lambda: [kept], -3_600.0)
     assert list(blobs) == [kept]
 
 
@@ -176,7 +178,7 @@ def test_a_sweep_leaves_what_is_put_meanwhile(tmp_path):
         blobs.put(b"picture")  # whose row is not there yet
         return []
 
-    blobs.sweep(named, 3_600.0)
+    blobs.sweep("one", named, 3_600.0)
     assert blobs.has(name)
 
 

@@ -17,7 +17,7 @@ pytest.importorskip("obstore")
 pytest.importorskip("fastapi")
 
 from fastapi.testclient import TestClient
-from tiny_platform import CLASSES, finished, platform_at, png
+from tiny_platform import CLASSES, aged, finished, platform_at, png
 
 from aigc_lib import models
 from aigc_lib.apps.backup import backup, restore
@@ -160,6 +160,7 @@ def test_a_request_sent_twice_is_one(ann):
         {"label": "x" * 41},
         {"label": None},
         {"label": "红\x00"},
+        {"label": "红\u202e"},
         {"unknown": 1},
     ],
 )
@@ -364,7 +365,12 @@ def test_deleting_has_a_grace_period(ann, platform, monkeypatch):
     monkeypatch.setattr(stores, "GRACE", -1.0)
     assert platform.store.purge() == 1
     assert platform.store.purge() == 0
+    aged(platform, (row["blob"], row["raw"]))
+    platform.store.sweep()
     assert not platform.store.blobs.has(row["raw"])
+    with platform.store.engine.begin() as connection:  # who saw it just before
+        same = picture["id"], account
+        assert not platform.store.change(connection, *same, deleted=None)
     for answer in (ann.get(url), ann.get(f"{url}.png"), ann.post(f"{url}/restore")):
         assert answer.status_code == 404
     family = ann.get(f"/api/pictures/{child['id']}/family").json()
@@ -379,6 +385,8 @@ def test_who_is_killed_while_clearing_up_clears_up_again(ann, platform, monkeypa
     row = platform.store.picture(picture["id"], account)
     ann.delete(f"/api/pictures/{picture['id']}")
     monkeypatch.setattr(stores, "GRACE", -1.0)
+    names = row["blob"], row["raw"]
+    aged(platform, names)
 
     def killed(name):
         raise KeyboardInterrupt
@@ -386,9 +394,32 @@ def test_who_is_killed_while_clearing_up_clears_up_again(ann, platform, monkeypa
     with monkeypatch.context() as patch:
         patch.setattr(platform.store.blobs, "delete", killed)
         with pytest.raises(KeyboardInterrupt):
-            platform.store.purge()
-    assert platform.store.purge() == 1
-    assert not any(platform.store.blobs.has(row[name]) for name in ("blob", "raw"))
+            platform.clear()
+    platform.clear()
+    assert not any(map(platform.store.blobs.has, names))
+
+
+def test_files_whose_row_never_came_are_removed(platform):
+    blobs = platform.store.blobs
+    old, new = blobs.put(b"of a killed process"), blobs.put(b"of one that works")
+    aged(platform, [old])
+    platform.clear()
+    assert (blobs.has(old), blobs.has(new)) == (False, True)
+
+
+def test_files_that_were_put_again_wait_for_their_row(ann, platform, monkeypatch):
+    asked = {**RED, "seed": 2468, "n": 1}
+    (picture,) = finished(ann, ann.post("/api/pictures", json=asked))["pictures"]
+    account, blobs = platform.accounts.by_name("ann").id, platform.store.blobs
+    row = platform.store.picture(picture["id"], account)
+    names = row["blob"], row["raw"]
+    aged(platform, names)
+    ann.delete(f"/api/pictures/{picture['id']}")
+    monkeypatch.setattr(stores, "GRACE", -1.0)
+    for name in names:  # a job makes the same picture, and has not ended
+        blobs.put(blobs.get(name))
+    platform.clear()
+    assert all(map(blobs.has, names))
 
 
 def test_clearing_up_goes_on_after_an_error(monkeypatch):
@@ -412,9 +443,11 @@ def test_a_blob_that_two_pictures_share_outlives_one(ann, platform, monkeypatch)
         finished(ann, ann.post("/api/pictures", json=asked))["pictures"][0]
         for _ in "ab"
     )
+    row = platform.store.picture(a["id"], platform.accounts.by_name("ann").id)
+    aged(platform, (row["blob"], row["raw"]))
     ann.delete(f"/api/pictures/{a['id']}")
     monkeypatch.setattr(stores, "GRACE", -1.0)
-    platform.store.purge()
+    platform.clear()
     assert ann.get(b["url"]).status_code == 200
 
 

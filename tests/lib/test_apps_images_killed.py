@@ -13,8 +13,9 @@ pytest.importorskip("fastapi")
 from tiny_platform import CLASSES, tiny_model
 
 from aigc_lib.apps.image_platform.load import load
+from aigc_lib.apps.jobs import MOST_OPEN
 from benchmarks.forked import Program
-from benchmarks.platform_runs import ALSO, MODULE, Site, killed, look, site
+from benchmarks.platform_runs import ALSO, MODULE, Site, killed, look, pace, site
 
 KILLS = 3  # the benchmark `image_platform` makes 50
 
@@ -45,6 +46,15 @@ def test_a_server_and_two_workers_killed_in_turn(
         told = killed(one, KILLS, "红", workers=2)
     assert told["accepted"] > 0
     assert (told["lost"], told["doubled"], told["broken"]) == (0, 0, 0), told
+
+
+def test_a_pace_is_of_more_jobs_than_an_account_may_have_open(tmp_path, program):
+    place, jobs = tmp_path / "at", MOST_OPEN + 1
+    blobs = (tmp_path / "blobs").as_uri()
+    url = f"sqlite:///{place / 'platform.sqlite'}"
+    with site(place, url, blobs, models(tmp_path), program) as one:
+        told = pace(one, jobs, "红", cores=[None])
+    assert (told["accepted"], told["lost"], told["doubled"]) == (jobs, 0, 0), told
 
 
 def test_the_command_as_a_reader_starts_it(tmp_path, program):

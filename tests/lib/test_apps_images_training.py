@@ -11,7 +11,7 @@ pytest.importorskip("obstore")
 pytest.importorskip("fastapi")
 
 from fastapi.testclient import TestClient
-from tiny_platform import CLASSES, WIDTHS, finished, platform_at, png, tiny_model
+from tiny_platform import CLASSES, WIDTHS, aged, finished, platform_at, png, tiny_model
 
 from aigc_lib.apps.image_platform import trainer
 from aigc_lib.apps.image_platform.service import service
@@ -64,6 +64,8 @@ def trained(client, album, **asked):
 def test_a_model_of_ones_own(clients, album, platform):
     job = finished(clients.ann, trained(clients.ann, album))
     assert job["state"] == "done", job
+    aged(platform, platform.store.blobs)
+    platform.clear()  # it leaves the last look
     assert (
         pixels_of(clients.ann.get(f"/api/jobs/{job['id']}/look").content).shape[0] == 3
     )

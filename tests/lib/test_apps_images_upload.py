@@ -2,9 +2,12 @@
 
 import io
 import struct
+import time
 import zipfile
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 
+import anyio
 import numpy as np
 import pytest
 import torch
@@ -15,12 +18,14 @@ pytest.importorskip("obstore")
 pytest.importorskip("fastapi")
 
 from fastapi.testclient import TestClient
-from tiny_platform import platform_at
+from tiny_platform import aged, platform_at
 
 from aigc_lib.apps.image_platform import service as services
 from aigc_lib.apps.image_platform import upload
+from aigc_lib.apps.image_platform.check import Verdict
 from aigc_lib.apps.image_platform.service import service
 from aigc_lib.apps.image_platform.upload import LEAST, OTHER, one, read, unpacked
+from aigc_lib.apps.local import running
 
 RED, BLUE = (200, 30, 40), (30, 40, 190)
 
@@ -314,11 +319,85 @@ def test_an_album_is_deleted_with_its_file_by_its_owner(client, monkeypatch):
     assert "先删掉" in sent(client, *good()).json()["error"]
     assert client.delete(url).json() == {"deleted": True}
     assert client.delete(url).status_code == 404
+    aged(client.platform, blobs)
+    client.platform.clear()
     assert len(set(blobs) - before) == 1  # the twin's
     assert client.delete(f"/api/albums/{twin}").status_code == 200
+    client.platform.clear()
     assert set(blobs) == before
     assert sent(client, *good()).status_code == 201
     assert client.get("/api/audit").json()[1]["action"] == "album.delete"
+
+
+def test_two_uploads_at_once_are_not_one_too_many(client, monkeypatch):
+    albums = client.get("/api/albums").json()
+    with monkeypatch.context() as patch:
+        patch.setattr(services, "MOST_ALBUMS", len(albums))
+        # so the second found it, before the first was kept
+        patch.setattr(client.platform.store, "albums", lambda account: albums[1:])
+        answer = sent(client, *good())
+    assert answer.status_code == 422
+    assert "先删掉" in answer.json()["error"]
+    assert client.get("/api/albums").json() == albums
+
+
+def test_an_account_has_only_so_many_open_jobs(client, monkeypatch):
+    platform = client.platform
+    eager = TestClient(client.app)
+    eager.headers["Authorization"] = f"Bearer {platform.accounts.add('eager')}"
+    album = sent(eager, *good()).json()["id"]
+    wish, learn = {"model": 1, "label": "红", "n": 1}, {"title": "mine", "steps": 20}
+    monkeypatch.setattr(platform.jobs, "most_open", 1)
+    assert eager.post("/api/pictures", json=wish).status_code == 202
+    before = [eager.get(f"/api/{x}").json() for x in ("me", "jobs", "audit")]
+    for path, asked in (("pictures", wish), (f"albums/{album}/train", learn)):
+        answer = eager.post(f"/api/{path}", json=asked)
+        assert answer.status_code == 429
+        assert "等待的任务太多" in answer.json()["error"]
+    assert [eager.get(f"/api/{x}").json() for x in ("me", "jobs", "audit")] == before
+    assert client.post("/api/pictures", json=wish).status_code == 202  # another's
+
+
+@pytest.mark.parametrize(
+    ("path", "place", "name"),
+    [
+        ("/check/picture", services.check, "checked"),
+        ("/api/import", services.portable, "imported"),
+        ("/api/albums", services, "_keep"),
+    ],
+)
+def test_what_is_sent_at_once_is_read_in_turns(client, monkeypatch, path, place, name):
+    inside, seen = [], []
+
+    def reading(*_):
+        inside.append(None)
+        seen.append(len(inside))
+        time.sleep(0.05)
+        inside.pop()
+        return Verdict(False, "")
+
+    for most in ("CHECKED", "READ"):
+        monkeypatch.setattr(services, most, 1)
+    monkeypatch.setattr(place, name, reading)
+    sending = {"headers": {"Authorization": client.headers["Authorization"]}}
+    sending["files"] = {"files": ("a.png", PNG)}
+    with running(service(client.platform)) as server, ThreadPoolExecutor(4) as pool:
+        waiting = [pool.submit(server.post, path, **sending) for _ in range(4)]
+        assert all(each.result().is_success for each in waiting)
+    assert seen == [1] * 4
+
+
+def test_a_picture_that_does_not_come_gives_its_place_to_others(client, monkeypatch):
+    monkeypatch.setattr(services, "PATIENCE", 0.01)
+    answer = []
+
+    async def told(message):
+        answer.append(message)
+
+    scope = {"type": "http", "method": "POST", "path": "/check/picture"}
+    scope |= {"headers": [], "query_string": b""}
+    anyio.run(service(client.platform), scope, anyio.sleep_forever, told)
+    assert answer[0]["status"] == 408
 
 
 def test_what_systems_add_is_passed_over():

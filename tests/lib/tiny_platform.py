@@ -3,8 +3,10 @@
 import contextlib
 import io
 import json
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from unittest.mock import patch
 
 import torch
@@ -69,6 +71,12 @@ def finished(client, answer):
             return job
         time.sleep(0.05)
     raise TimeoutError(json.dumps(job))
+
+
+def aged(platform, names):
+    """Let blobs in a folder be old, as if nobody had put them for years."""
+    for name in names:
+        os.utime(Path(platform.store.blobs.folder, name[:2], name[2:]), (0, 0))
 
 
 def png(size=(40, 30), colour=(200, 30, 40), mode="RGB", form="PNG", **options):

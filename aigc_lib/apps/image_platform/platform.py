@@ -177,12 +177,16 @@ class Platform:
         return job
 
     def clear(self) -> None:
-        """Remove what was deleted long ago, and checkpoints of trainings that ended."""
+        """Remove what was deleted long ago, and what nothing belongs to any more.
+
+        That is checkpoints of trainings that ended, and blobs that no row names.
+        """
         self.store.purge()
         for work in self.trainings.glob("*"):
             row = self.jobs.status(work.name)
             if row is None or row["state"] not in OPEN:
                 shutil.rmtree(work, ignore_errors=True)
+        self.store.sweep()
 
     def _clean(self) -> None:
         while True:

@@ -97,6 +97,7 @@ def imported(
         picture["blob"] = store.blobs.put(picture["png"])
         picture["raw"] = store.blobs.put(picture["pixels"])
     with store.engine.begin() as connection:
+        store.turn(connection, account.id)  # the same file may come twice at once
         added = _add(store, connection, account.id, found)
         if added:
             platform.accounts.spend(connection, account, added)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from ...runtime import optional
@@ -15,7 +18,7 @@ from .platform import PROJECT, TITLE, Platform
 from .store import PAGE
 from .wishes import AnyEdit, Make, Opinion, Switch, Train
 
-fastapi = optional("fastapi")
+anyio, fastapi = optional("anyio"), optional("fastapi")
 Request = fastapi.Request  # where FastAPI looks up the annotations
 Body = fastapi.Body
 MiB = 2**20
@@ -26,6 +29,8 @@ MOST = {  # bytes of a body
     "/check/picture": upload.MOST_FILE + MiB,
 }
 MOST_ALBUMS = 20  # of an account
+READ, CHECKED = 2, 8  # uploads and checked pictures that are in memory at once
+PATIENCE = 60.0  # seconds for a picture that is to be checked
 GONE = "没有这张图。"
 SHOWN = ("id", "parent", "model", "action", "label", "favourite", "created", "deleted")
 Key = Annotated[str | None, fastapi.Header(alias="Idempotency-Key", max_length=200)]
@@ -35,9 +40,10 @@ Number = Annotated[int, fastapi.Path(ge=1, lt=2**31)]
 def service(platform: Platform) -> Any:
     """Return the ``fastapi.FastAPI`` of the platform, with its pages."""
     app = fastapi.FastAPI(title=TITLE, docs_url=None, redoc_url=None, openapi_url=None)
-    _add_work(app, platform)
+    reading = anyio.CapacityLimiter(READ)
+    _add_work(app, platform, reading)
     _add_gallery(app, platform)
-    _add_account(app, platform)
+    _add_account(app, platform, reading)
     add_pages(app, platform)
     app.add_exception_handler(ValueError, _telling(422))
     app.add_exception_handler(FileNotFoundError, _telling(404, GONE))
@@ -67,7 +73,7 @@ def picture(row: dict[str, Any], *, whole: bool = False) -> dict[str, Any]:
     return told | ({"recipe": row["recipe"]} if whole else {})
 
 
-def _add_work(app: Any, platform: Platform) -> None:
+def _add_work(app: Any, platform: Platform, reading: Any) -> None:
     who = fastapi.Depends(asking(platform.accounts, PROJECT))
     jobs, store = platform.jobs, platform.store
 
@@ -146,17 +152,17 @@ def _add_work(app: Any, platform: Platform) -> None:
 
     @app.post("/api/albums", status_code=201)
     async def bring(request: Request, account: Account = who) -> Any:
-        async with request.form(
-            max_files=upload.MOST_FILES, max_fields=2, max_part_size=4_096
-        ) as form:
+        limits = {"max_files": upload.MOST_FILES, "max_fields": 2}
+        limits["max_part_size"] = 4_096
+        async with _in_turn(request, reading) as sent, sent.form(**limits) as form:
             title = upload.shown(str(form.get("title") or "")) or "我的图片"
             files = [
                 (file.filename or "", await file.read())
                 for file in form.getlist("files")
                 if hasattr(file, "read")
             ]
-        in_thread = fastapi.concurrency.run_in_threadpool
-        return await in_thread(_keep, platform, account, title, files, request)
+            in_thread = fastapi.concurrency.run_in_threadpool
+            return await in_thread(_keep, platform, account, title, files, request)
 
     @app.delete("/api/albums/{number}")
     def forget(request: Request, number: Number, account: Account = who) -> Any:
@@ -202,6 +208,22 @@ def _add_work(app: Any, platform: Platform) -> None:
         return {"published": wish.on}
 
 
+@asynccontextmanager
+async def _in_turn(request: Any, limiter: Any) -> AsyncIterator[Any]:
+    """Lend a request when its turn comes; until then its body is on the disk."""
+    with tempfile.TemporaryFile() as file:
+        async for piece in request.stream():
+            file.write(piece)
+        file.seek(0)
+
+        async def receive() -> dict[str, Any]:
+            piece = file.read(MiB)
+            return {"type": "http.request", "body": piece, "more_body": bool(piece)}
+
+        async with limiter:
+            yield Request(request.scope, receive)
+
+
 def _keep(
     platform: Platform,
     account: Account,
@@ -211,14 +233,16 @@ def _keep(
 ) -> dict[str, Any]:
     """Read an upload and keep it as an album; all of it, or nothing."""
     store = platform.store
+    full = ValueError(f"已经有 {MOST_ALBUMS} 批图片：先删掉用不着的。")
     if len(store.albums(account.id)) >= MOST_ALBUMS:
-        raise ValueError(f"已经有 {MOST_ALBUMS} 批图片：先删掉用不着的。")
+        raise full
     album = upload.read(files)
     blob = store.blobs.put(upload.packed(album))
     classes = list(album.classes)
     with store.engine.begin() as connection:
         number = store.add_album(
             connection,
+            MOST_ALBUMS,
             account=account.id,
             title=title,
             blob=blob,
@@ -226,6 +250,8 @@ def _keep(
             n=len(album.x),
             refused=album.refused[:100],
         )
+        if number is None:
+            raise full
         told = {"album": number, "n": len(album.x)}
         source = source_of(request)
         platform.accounts.note(
@@ -241,7 +267,7 @@ def _png(data: bytes, headers: dict[str, str] | None = None) -> Any:
 
 def _add_gallery(app: Any, platform: Platform) -> None:
     who = fastapi.Depends(asking(platform.accounts, PROJECT))
-    store = platform.store
+    store, checking = platform.store, anyio.CapacityLimiter(CHECKED)
 
     def mine(number: int, account: Account) -> dict[str, Any]:
         row = store.picture(number, account.id)
@@ -345,12 +371,17 @@ def _add_gallery(app: Any, platform: Platform) -> None:
 
     @app.post("/check/picture")
     async def checked(request: Request) -> Any:
-        data = await request.body()
         in_thread = fastapi.concurrency.run_in_threadpool
-        return (await in_thread(check.checked, store, data))._asdict()
+        async with checking:
+            try:
+                with anyio.fail_after(PATIENCE):  # others wait for this place
+                    data = await request.body()
+            except TimeoutError:
+                raise fastapi.HTTPException(408, "内容来得太慢，请再试一次。") from None
+            return (await in_thread(check.checked, store, data))._asdict()
 
 
-def _add_account(app: Any, platform: Platform) -> None:
+def _add_account(app: Any, platform: Platform, reading: Any) -> None:
     who = fastapi.Depends(asking(platform.accounts, PROJECT))
 
     @app.get("/api/me")
@@ -374,10 +405,10 @@ def _add_account(app: Any, platform: Platform) -> None:
 
     @app.post("/api/import")
     async def bring(request: Request, account: Account = who) -> Any:
-        data = await request.body()
-        in_thread = fastapi.concurrency.run_in_threadpool
-        source = source_of(request)
-        return await in_thread(portable.imported, platform, account, data, source)
+        in_thread, source = fastapi.concurrency.run_in_threadpool, source_of(request)
+        async with _in_turn(request, reading) as sent:
+            data = await sent.body()
+            return await in_thread(portable.imported, platform, account, data, source)
 
     @app.get("/api/accounts")
     def everybody(account: Account = who) -> Any:

@@ -6,6 +6,7 @@ and its mark, ``raw`` the same pixels without a mark, from which edits start.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,9 @@ from .. import database
 from ..accounts import ACCOUNTS
 from ..blobs import Blobs
 from ..database import engine, first, insert, now, rows, sql, upgrade
+from ..jobs import JOBS
 
+log = logging.getLogger(__name__)
 TABLES = sql.MetaData()
 MODELS = sql.Table(
     "models",
@@ -81,6 +84,7 @@ FEEDBACK = sql.Table(
 )
 ALL = [*database.TABLES.sorted_tables, *TABLES.sorted_tables]
 GRACE = 7 * 86_400.0  # seconds in which a deleted picture can come back
+SPARED = 86_400.0  # seconds in which a blob may wait for the row that names it
 PAGE = 24  # pictures of a page of the gallery
 LIGHT = [c for c in PICTURES.c if c.name not in ("features", "recipe")]
 
@@ -252,42 +256,50 @@ class Store:
         return {"ancestors": ancestors, "children": children}
 
     def change(self, connection: Any, number: int, account: int, **values: Any) -> bool:
-        """Change a picture of an account; False where it has none of this number."""
+        """Change a picture of an account; False where it has none of this number.
+
+        One that ``purge`` emptied is none.
+        """
         table = PICTURES.c
         change = sql.update(PICTURES).where(
-            table.id == number, table.account == account
+            table.id == number, table.account == account, table.blob != ""
         )
         return connection.execute(change.values(**values)).rowcount > 0
 
-    def delete(self, connection: Any, number: int, account: int) -> bool:
-        """Take a picture out of the gallery; it can come back within ``GRACE``."""
-        return self.change(connection, number, account, deleted=now(self.engine))
-
-    def restore(self, connection: Any, number: int, account: int) -> bool:
-        """Bring a deleted picture back."""
-        return self.change(connection, number, account, deleted=None)
-
     def purge(self) -> int:
-        """Remove what was deleted longer than ``GRACE`` ago; returns how many.
+        """Empty what was deleted longer than ``GRACE`` ago; returns how many.
 
         A picture that others were made of loses its pixels, but stays as their parent.
-        A blob goes when no row names it any more.
+        Its files go with a ``sweep``.
         """
         table = PICTURES.c
         over = table.deleted < now(self.engine) - GRACE
+        # a single statement: what is restored meanwhile is not emptied
+        change = sql.update(PICTURES).where(over, table.blob != "")
+        emptied = {"blob": "", "raw": "", "features": b"", "recipe": {}}
+        empty = sql.select(table.id).where(table.blob == "")
         with self.engine.begin() as connection:
-            gone = rows(connection, sql.select(PICTURES).where(over, table.blob != ""))
-            for row in gone:
-                here = table.id == row["id"]
-                mine = FEEDBACK.c.picture == row["id"]
-                connection.execute(sql.delete(FEEDBACK).where(mine))
-                emptied = {"blob": "", "raw": "", "features": b"", "recipe": {}}
-                connection.execute(sql.update(PICTURES).where(here).values(**emptied))
-            names = {row[name] for row in gone for name in ("blob", "raw")}
-            # before the commit: whoever is killed here finds the rows again
-            for name in names - set(self.needed(connection)):
-                self.blobs.delete(name)
-        return len(gone)
+            n = connection.execute(change.values(**emptied)).rowcount
+            said = FEEDBACK.c.picture.in_(empty)
+            connection.execute(sql.delete(FEEDBACK).where(said))
+        return n
+
+    def sweep(self) -> None:
+        """Remove the blobs that no row names and that were not put for ``SPARED``.
+
+        They belonged to what was deleted, or their row never came. Nothing else removes
+        a blob: another row that names the same one may be about to be committed.
+        """
+
+        def named() -> set[str]:
+            looks = sql.select(JOBS.c.look).where(JOBS.c.look.is_not(None))
+            with self.engine.connect() as connection:
+                return {*self.needed(connection), *connection.scalars(looks)}
+
+        with self.engine.connect() as connection:  # no two databases have the same
+            began = connection.scalar(sql.select(sql.func.min(ACCOUNTS.c.created)))
+        if began is not None and not self.blobs.sweep(repr(began), named, SPARED):
+            log.warning("the files belong to another platform too: none is removed")
 
     def marked(self, mark: int) -> list[dict[str, Any]]:
         """All pictures that carry a mark, deleted ones too, and their model's title."""
@@ -301,8 +313,21 @@ class Store:
 
     # ---- albums and feedback --------------------------------------------------------
 
-    def add_album(self, connection: Any, **values: Any) -> int:
-        """Keep the pictures that were uploaded; returns the album's number."""
+    def turn(self, connection: Any, account: int) -> None:
+        """Let others who ask for a turn of this account wait for the commit."""
+        mine = sql.update(ACCOUNTS).where(ACCOUNTS.c.id == account)
+        connection.execute(mine.values(role=ACCOUNTS.c.role))
+
+    def add_album(self, connection: Any, most: int, **values: Any) -> int | None:
+        """Keep the pictures that were uploaded; returns the album's number.
+
+        None: the account has ``most`` albums, and this is not kept.
+        """
+        self.turn(connection, values["account"])
+        mine = ALBUMS.c.account == values["account"]
+        count = sql.select(sql.func.count()).select_from(ALBUMS).where(mine)
+        if connection.scalar(count) >= most:
+            return None
         store = sql.insert(ALBUMS).values(created=now(self.engine), **values)
         return connection.scalar(store.returning(ALBUMS.c.id))
 
@@ -320,13 +345,13 @@ class Store:
             return first(connection, wanted)
 
     def delete_album(self, connection: Any, number: int, account: int) -> bool:
-        """Remove an album and its pictures for good; False where there is none."""
+        """Remove an album for good; False where there is none.
+
+        Its pictures go with a ``sweep``.
+        """
         table = ALBUMS.c
         gone = sql.delete(ALBUMS).where(table.id == number, table.account == account)
-        blob = connection.scalar(gone.returning(table.blob))
-        if blob is not None and blob not in set(self.needed(connection)):
-            self.blobs.delete(blob)
-        return blob is not None
+        return connection.execute(gone).rowcount > 0
 
     def say(
         self, connection: Any, number: int, account: int, good: bool, reasons: list[str]
@@ -361,7 +386,7 @@ class Store:
             return rows(connection, wanted.order_by(FEEDBACK.c.at))
 
     def needed(self, connection: Any) -> Iterable[str]:
-        """The blobs that some row names: for a backup, and before one is removed."""
+        """The blobs that a backup has to hold."""
         for column in (PICTURES.c.blob, PICTURES.c.raw, MODELS.c.blob, ALBUMS.c.blob):
             yield from connection.scalars(sql.select(column).where(column != ""))
 

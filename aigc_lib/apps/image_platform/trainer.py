@@ -102,7 +102,7 @@ class Teller:
     """Tells the job how a training goes, in two stages, with a look now and then."""
 
     def __init__(self, store: Store, task: Task):
-        self.store, self.task, self.look = store, task, ""
+        self.store, self.task = store, task
         self.enough = False  # it was asked to stop, and says so once
 
     def __call__(self, share: float, told: str, model: Any = None) -> None:
@@ -113,9 +113,6 @@ class Teller:
             row = torch.cat(list(to_uint8(x.cpu())), dim=2)  # (C, S, LOOKED * S)
             look = self.store.blobs.put(plain_png(row))
         go_on = self.task.tell(0.9 * share, told, look=look)
-        if look and self.look and look != self.look:
-            self.store.blobs.delete(self.look)
-        self.look = look or self.look
         if not go_on and not self.enough:
             self.enough = True
             raise Enough

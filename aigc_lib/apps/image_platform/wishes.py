@@ -10,15 +10,17 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from .studio import MOST_N
 
 REASONS = ("像", "清楚", "颜色好", "不像", "模糊", "颜色怪", "有残缺", "太像别的图")
+JOINERS = "\u200c\u200d"  # of letters and of emoji
 
 
 def plain(text: str) -> str:
-    """Return a text that every database can hold.
+    """Return a text that every database can hold, and that shows all that is in it.
 
     Raises:
-        ValueError: there are control characters or half characters in it.
+        ValueError: there are control characters, half ones or unseen ones in it.
     """
-    if any(unicodedata.category(c) in ("Cc", "Cs") for c in text):
+    hidden = ("Cc", "Cf", "Cs")
+    if any(unicodedata.category(c) in hidden and c not in JOINERS for c in text):
         raise ValueError("there are control characters in it")
     return text
 
