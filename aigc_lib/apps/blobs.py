@@ -106,20 +106,16 @@ class Blobs:
         """Remove what nothing names and nobody put for ``age`` seconds.
 
         ``named`` gives the names that rows have. It is asked after the store was: what
-        waits for the commit of its row was put lately, and is spared. Who sweeps first
-        owns the place; where another ``owner`` does, whose rows are not known here,
-        nothing is removed. Returns whether it was swept.
+        waits for the commit of its row was put lately, and is spared. A place belongs
+        to the first ``owner`` that knows something in it, or finds it empty; for
+        another, who does not know what rows name, nothing is removed. Returns whether
+        it was swept.
         """
-        try:
-            found = self._api.get(self._store, OWNER).bytes()
-        except FileNotFoundError:
-            found = owner.encode()
-            self._api.put(self._store, OWNER, found)
-        if bytes(found) != owner.encode():
+        stored, kept = dict(self._all()), set(named())
+        if not self._belongs(owner, claim=not stored or not kept.isdisjoint(stored)):
             return False
         edge = time.time() - age
-        old = {name for name, put in self._all() if put < edge}
-        for name in old.difference(named()):
+        for name in {name for name, put in stored.items() if put < edge} - kept:
             put = self._put_at(name)  # perhaps again meanwhile
             if put is not None and put < edge:
                 self.delete(name)
@@ -140,6 +136,16 @@ class Blobs:
                 name = thing["path"].replace("/", "")
                 if NAME.fullmatch(name):
                     yield name, thing["last_modified"].timestamp()
+
+    def _belongs(self, owner: str, *, claim: bool) -> bool:
+        """Whether the place is ``owner``'s; it is from now on where it is nobody's."""
+        try:
+            found = self._api.get(self._store, OWNER).bytes()
+        except FileNotFoundError:
+            if claim:
+                self._api.put(self._store, OWNER, owner.encode())
+            return claim
+        return bytes(found) == owner.encode()
 
     def _put_at(self, name: str) -> float | None:
         """When a thing was put last, in seconds since 1970; None where it is not."""

@@ -161,7 +161,7 @@ def test_a_damaged_blob_is_noticed(tmp_path):
 
 def test_a_sweep_leaves_what_is_named_or_young(blobs):
     kept, lost = blobs.put(b"picture"), blobs.put(b"of no row")
-    assert blobs.sweep("one", lambda: [kept], 3_600.0)
+    assert blobs.sweep("one", lambda: [kept], 3_600.0)  # it is there, so one's place
     assert sorted(blobs) == sorted([kept, lost])
     assert not blobs.sweep("another", lambda: [], -3_600.0)
     assert sorted(blobs) == sorted([kept, lost])
@@ -169,14 +169,23 @@ def test_a_sweep_leaves_what_is_named_or_young(blobs):
     assert list(blobs) == [kept]
 
 
+def test_a_sweep_claims_no_place_of_which_it_knows_nothing(blobs):
+    blobs.put(b"of another program")
+    assert not blobs.sweep("new", lambda: ["0" * 64], -3_600.0)
+    assert len(list(blobs)) == 1
+    assert not blobs.sweep("new", lambda: [], -3_600.0)
+    assert blobs.sweep("old", lambda: list(blobs), -3_600.0)
+    assert len(list(blobs)) == 1
+
+
 def test_a_sweep_leaves_what_is_put_meanwhile(tmp_path):
     blobs = Blobs(f"file://{tmp_path}/blobs")
-    name = blobs.put(b"picture")
+    name, other = blobs.put(b"picture"), blobs.put(b"another")
     os.utime(tmp_path / "blobs" / name[:2] / name[2:], (0, 0))
 
     def named():
         blobs.put(b"picture")  # whose row is not there yet
-        return []
+        return [other]
 
     blobs.sweep("one", named, 3_600.0)
     assert blobs.has(name)

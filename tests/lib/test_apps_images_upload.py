@@ -387,17 +387,44 @@ def test_what_is_sent_at_once_is_read_in_turns(client, monkeypatch, path, place,
     assert seen == [1] * 4
 
 
-def test_a_picture_that_does_not_come_gives_its_place_to_others(client, monkeypatch):
-    monkeypatch.setattr(services, "PATIENCE", 0.01)
-    answer = []
-
-    async def told(message):
-        answer.append(message)
-
+def test_a_picture_that_does_not_come_takes_nobodys_place(client, monkeypatch):
+    monkeypatch.setattr(services, "CHECKED", 1)
+    app = service(client.platform)
     scope = {"type": "http", "method": "POST", "path": "/check/picture"}
     scope |= {"headers": [], "query_string": b""}
-    anyio.run(service(client.platform), scope, anyio.sleep_forever, told)
-    assert answer[0]["status"] == 408
+
+    async def status(receive):
+        told = []
+
+        async def send(message):
+            told.append(message)
+
+        await app(scope, receive, send)
+        return told[0]["status"]
+
+    async def whole():
+        return {"type": "http.request", "body": PNG, "more_body": False}
+
+    async def beside_one_that_does_not_come():
+        async with anyio.create_task_group() as group:
+            group.start_soon(status, anyio.sleep_forever)
+            await anyio.wait_all_tasks_blocked()
+            found = await status(whole)
+            group.cancel_scope.cancel()
+        return found
+
+    assert anyio.run(beside_one_that_does_not_come) == 200
+    monkeypatch.setattr(services, "PATIENCE", 0.01)
+    assert anyio.run(status, anyio.sleep_forever) == 408
+
+
+def test_an_account_sends_only_few_uploads_at_once(client, monkeypatch):
+    monkeypatch.setattr(services, "MOST_SENT", 0)
+    files = {"files": ("a.png", PNG)}
+    for path in ("/api/albums", "/api/import"):
+        answer = client.post(path, files=files)
+        assert answer.status_code == 429
+        assert "Retry-After" in answer.headers
 
 
 def test_what_systems_add_is_passed_over():

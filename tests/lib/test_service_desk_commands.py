@@ -161,8 +161,9 @@ def test_folders_of_models_are_named_by_their_content_and_old_ones_go(
         blob = parts.known.model()["blob"]
         assert (models / f"model-{version}-{blob[:16]}").is_dir()
         assert brain.get({}).version == 1  # how many corrections it learned
+    assert (models / "model-1").exists()
     held = sorted(path.name[:7] for path in models.iterdir())
-    assert held == ["model-2", "model-3", "model-m"]
+    assert held == ["model-0", "model-1", "model-2", "model-3", "model-m"]
 
 
 def test_a_backup_brings_everything_into_another_database(

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
 from ...runtime import optional
 from ..accounts import Account
 from ..database import now
-from ..jobs import progress
+from ..jobs import Busy, progress
 from ..web import asking, for_admins, guarded, source_of
 from . import check, portable, upload
 from .pages import add_pages
@@ -30,7 +31,8 @@ MOST = {  # bytes of a body
 }
 MOST_ALBUMS = 20  # of an account
 READ, CHECKED = 2, 8  # uploads and checked pictures that are in memory at once
-PATIENCE = 60.0  # seconds for a picture that is to be checked
+MOST_SENT = 4  # uploads of one account that come or wait
+PATIENCE = 60.0  # seconds for a picture that is to be checked to come
 GONE = "没有这张图。"
 SHOWN = ("id", "parent", "model", "action", "label", "favourite", "created", "deleted")
 Key = Annotated[str | None, fastapi.Header(alias="Idempotency-Key", max_length=200)]
@@ -40,7 +42,7 @@ Number = Annotated[int, fastapi.Path(ge=1, lt=2**31)]
 def service(platform: Platform) -> Any:
     """Return the ``fastapi.FastAPI`` of the platform, with its pages."""
     app = fastapi.FastAPI(title=TITLE, docs_url=None, redoc_url=None, openapi_url=None)
-    reading = anyio.CapacityLimiter(READ)
+    reading = _reading()
     _add_work(app, platform, reading)
     _add_gallery(app, platform)
     _add_account(app, platform, reading)
@@ -154,7 +156,7 @@ def _add_work(app: Any, platform: Platform, reading: Any) -> None:
     async def bring(request: Request, account: Account = who) -> Any:
         limits = {"max_files": upload.MOST_FILES, "max_fields": 2}
         limits["max_part_size"] = 4_096
-        async with _in_turn(request, reading) as sent, sent.form(**limits) as form:
+        async with reading(request, account) as sent, sent.form(**limits) as form:
             title = upload.shown(str(form.get("title") or "")) or "我的图片"
             files = [
                 (file.filename or "", await file.read())
@@ -209,11 +211,21 @@ def _add_work(app: Any, platform: Platform, reading: Any) -> None:
 
 
 @asynccontextmanager
-async def _in_turn(request: Any, limiter: Any) -> AsyncIterator[Any]:
-    """Lend a request when its turn comes; until then its body is on the disk."""
+async def _in_turn(
+    request: Any, limiter: Any, patience: float | None = None
+) -> AsyncIterator[Any]:
+    """Lend a request when its turn comes; until then its body is on the disk.
+
+    Raises:
+        HTTPException: the body took longer than ``patience`` seconds to come.
+    """
     with tempfile.TemporaryFile() as file:
-        async for piece in request.stream():
-            file.write(piece)
+        try:
+            with anyio.fail_after(patience):
+                async for piece in request.stream():
+                    file.write(piece)
+        except TimeoutError:
+            raise fastapi.HTTPException(408, "内容来得太慢，请再试一次。") from None
         file.seek(0)
 
         async def receive() -> dict[str, Any]:
@@ -222,6 +234,24 @@ async def _in_turn(request: Any, limiter: Any) -> AsyncIterator[Any]:
 
         async with limiter:
             yield Request(request.scope, receive)
+
+
+def _reading() -> Callable[[Any, Account], Any]:
+    """Return what lends the uploads of accounts in turns, ``READ`` at once."""
+    limiter, sent = anyio.CapacityLimiter(READ), Counter[int]()
+
+    @asynccontextmanager
+    async def reading(request: Any, account: Account) -> AsyncIterator[Any]:
+        if sent[account.id] >= MOST_SENT:
+            raise Busy(f"{MOST_SENT} uploads of this account wait")
+        sent[account.id] += 1
+        try:
+            async with _in_turn(request, limiter) as lent:
+                yield lent
+        finally:
+            sent[account.id] -= 1
+
+    return reading
 
 
 def _keep(
@@ -372,12 +402,8 @@ def _add_gallery(app: Any, platform: Platform) -> None:
     @app.post("/check/picture")
     async def checked(request: Request) -> Any:
         in_thread = fastapi.concurrency.run_in_threadpool
-        async with checking:
-            try:
-                with anyio.fail_after(PATIENCE):  # others wait for this place
-                    data = await request.body()
-            except TimeoutError:
-                raise fastapi.HTTPException(408, "内容来得太慢，请再试一次。") from None
+        async with _in_turn(request, checking, PATIENCE) as sent:
+            data = await sent.body()
             return (await in_thread(check.checked, store, data))._asdict()
 
 
@@ -406,7 +432,7 @@ def _add_account(app: Any, platform: Platform, reading: Any) -> None:
     @app.post("/api/import")
     async def bring(request: Request, account: Account = who) -> Any:
         in_thread, source = fastapi.concurrency.run_in_threadpool, source_of(request)
-        async with _in_turn(request, reading) as sent:
+        async with reading(request, account) as sent:
             data = await sent.body()
             return await in_thread(portable.imported, platform, account, data, source)
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from .. import database
 from ..accounts import ACCOUNTS
-from ..blobs import Blobs
+from ..blobs import OWNER, Blobs
 from ..database import engine, first, insert, now, rows, sql, upgrade
 from ..jobs import JOBS
 
@@ -296,10 +296,17 @@ class Store:
             with self.engine.connect() as connection:
                 return {*self.needed(connection), *connection.scalars(looks)}
 
-        with self.engine.connect() as connection:  # no two databases have the same
-            began = connection.scalar(sql.select(sql.func.min(ACCOUNTS.c.created)))
-        if began is not None and not self.blobs.sweep(repr(began), named, SPARED):
-            log.warning("the files belong to another platform too: none is removed")
+        # a restored copy has the same accounts, another database at one URL others
+        with self.engine.connect() as connection:
+            eldest = sql.select(ACCOUNTS.c.created).order_by(ACCOUNTS.c.id).limit(1)
+            began = connection.scalar(eldest)
+        owner = f"{self.engine.url.render_as_string()} {began!r}"  # no password in it
+        if not self.blobs.sweep(owner, named, SPARED):
+            log.warning(
+                "old files stay: another platform uses their place, or did. If this is "
+                "the only one, remove the file %s there",
+                OWNER,
+            )
 
     def marked(self, mark: int) -> list[dict[str, Any]]:
         """All pictures that carry a mark, deleted ones too, and their model's title."""

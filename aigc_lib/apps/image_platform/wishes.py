@@ -14,14 +14,15 @@ JOINERS = "\u200c\u200d"  # of letters and of emoji
 
 
 def plain(text: str) -> str:
-    """Return a text that every database can hold, and that shows all that is in it.
+    """Return a text that every database can hold, without signs that nobody sees.
 
     Raises:
-        ValueError: there are control characters, half ones or unseen ones in it.
+        ValueError: there are control characters, half ones, or signs of format other
+            than joiners in it.
     """
     hidden = ("Cc", "Cf", "Cs")
     if any(unicodedata.category(c) in hidden and c not in JOINERS for c in text):
-        raise ValueError("there are control characters in it")
+        raise ValueError("there are signs in it that nobody sees")
     return text
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import logging
 import os
 import signal
 import threading
@@ -22,6 +23,8 @@ from ..jobs import Jobs
 from . import store as tables
 from .store import Store
 from .studio import WORK, Studio, Tunes
+
+log = logging.getLogger(__name__)
 
 PROJECT = "music-studio"
 MODEL, FIRST = "composer.safetensors", "first-key.txt"  # in the folder
@@ -196,7 +199,10 @@ def _first(accounts: Accounts, path: Path) -> None:
 
 def _forget(store: Store) -> None:
     while True:
-        store.purge()
+        try:
+            store.purge()
+        except Exception:  # a database that is away comes back
+            log.exception("clearing up failed; it goes on")
         threading.Event().wait(HOUR)
 
 

@@ -217,11 +217,15 @@ class Store:
         """
         before = now(self.engine) - grace
         over = PIECES.c.deleted < before
-        kept, asked = sql.select(PIECES.c.id), JOBS.c.request
+        asked = JOBS.c.request
+        parent = asked["parent"].as_string()
+        made, began = (
+            sql.exists().where(PIECES.c.id == i) for i in (JOBS.c.id, parent)
+        )
         forget = sql.update(JOBS).where(
             JOBS.c.ended < before,
             asked["kind"].as_string().is_not(None),  # not yet
-            JOBS.c.id.not_in(kept) | asked["parent"].as_string().not_in(kept),
+            ~made | (parent.is_not(None) & ~began),
         )
         with self.engine.begin() as connection:
             gone = sql.select(PIECES.c.id).where(over)

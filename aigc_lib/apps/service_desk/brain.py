@@ -107,7 +107,7 @@ class Brain:
             self._answers, self._read = answers, {"entries": mark, "model": version}
         for old in self.folder.glob("model-*"):  # others may just read the last but one
             named = FOLDER.fullmatch(old.name)
-            if named and int(named[1]) < version - 1:
+            if named and named[2] and int(named[1]) < version - 1:
                 shutil.rmtree(old, ignore_errors=True)
 
     def _learn(self, answers: Answers) -> None:

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 from ..accounts import ACCOUNTS, Accounts
 from ..database import first, now, rows, sql
-from ..jobs import Reused
 from .tables import CONVERSATIONS, MARKS, MESSAGES, ORDERS
 
 STATES = ("open", "waiting", "taken", "closed")  # machine, nobody yet, a person, over
@@ -134,7 +133,7 @@ class Conversations:
 
         Raises:
             Refused: too much.
-            Reused: the key was used for another text.
+            ValueError: the key was used for another text.
             Closed: the conversation is over.
         """
         table = CONVERSATIONS.c
@@ -204,7 +203,7 @@ class Conversations:
         was said before, and nothing happens.
 
         Raises:
-            Reused: the key was used for another text.
+            ValueError: the key was used for another text.
         """
         identity, table = row["id"], CONVERSATIONS.c
         with self.engine.begin() as connection:
@@ -321,7 +320,7 @@ class Conversations:
         if had is None:
             return None
         if had["text"] != text:
-            raise Reused("这个编号已用于另一条消息。")
+            raise ValueError("这个编号已用于另一条消息。")
         return had["number"]
 
     def _check(self, connection: Any, row: dict[str, Any]) -> None:

@@ -170,7 +170,7 @@ class Desk:
 
         Raises:
             Taken: the conversation is not this agent's.
-            Reused: the key was used for another text.
+            ValueError: the key was used for another text.
         """
         self.deal(identity)  # what the customer wrote before stands before it
 
