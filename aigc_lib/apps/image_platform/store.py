@@ -300,6 +300,8 @@ class Store:
         with self.engine.connect() as connection:
             eldest = sql.select(ACCOUNTS.c.created).order_by(ACCOUNTS.c.id).limit(1)
             began = connection.scalar(eldest)
+        if began is None:  # nobody has made anything
+            return
         owner = f"{self.engine.url.render_as_string()} {began!r}"  # no password in it
         if not self.blobs.sweep(owner, named, SPARED):
             log.warning(
