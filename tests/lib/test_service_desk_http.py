@@ -339,7 +339,7 @@ def test_an_agent_takes_answers_and_gives_back(parts):
     base = f"/api/desk/conversations/{waiting['id']}"
     assert agent.get(base).json()["reason"] == "complaint"
     hello = {"text": "您好", "key": "k" * 8}
-    assert agent.post(f"{base}/messages", json=hello).status_code == 422
+    assert agent.post(f"{base}/messages", json=hello).status_code == 409
     (one,) = agent.get(f"{base}/suggestions").json()["suggestions"]
     assert one["text"] == "退款三天到账。"
     assert one["sources"][0]["title"] == "退款多久到账"
