@@ -70,7 +70,7 @@ EMPTY = {"share": 0.0, "told": "", "tries": 0, "stopping": False}
 
 
 class Busy(RuntimeError):
-    """So many jobs are open that no more are accepted; nothing was stored."""
+    """So much is open or under way that no more is accepted; nothing was stored."""
 
 
 class Reused(ValueError):

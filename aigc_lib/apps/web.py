@@ -10,7 +10,9 @@ from __future__ import annotations
 import html
 import os
 import signal
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -246,6 +248,22 @@ def for_admins(account: Account) -> Account:
     if account.role != "admin":
         raise fastapi.HTTPException(403, "只有管理员可以。")
     return account
+
+
+@contextmanager
+def one_more(under_way: Counter[int], account: Account, most: int) -> Iterator[None]:
+    """Count a request of an account for as long as the block lasts.
+
+    Raises:
+        Busy: ``most`` of its requests are under way.
+    """
+    if under_way[account.id] >= most:
+        raise Busy(f"{most} requests of this account are under way")
+    under_way[account.id] += 1
+    try:
+        yield
+    finally:
+        under_way[account.id] -= 1
 
 
 def foreign(request: Any, cookie: str = "") -> bool:

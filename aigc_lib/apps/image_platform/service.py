@@ -11,8 +11,8 @@ from typing import Annotated, Any
 from ...runtime import optional
 from ..accounts import Account
 from ..database import now
-from ..jobs import Busy, progress
-from ..web import asking, for_admins, guarded, source_of
+from ..jobs import progress
+from ..web import asking, for_admins, guarded, one_more, source_of
 from . import check, portable, upload
 from .pages import add_pages
 from .platform import PROJECT, TITLE, Platform
@@ -242,14 +242,9 @@ def _reading() -> Callable[[Any, Account], Any]:
 
     @asynccontextmanager
     async def reading(request: Any, account: Account) -> AsyncIterator[Any]:
-        if sent[account.id] >= MOST_SENT:
-            raise Busy(f"{MOST_SENT} uploads of this account wait")
-        sent[account.id] += 1
-        try:
+        with one_more(sent, account, MOST_SENT):
             async with _in_turn(request, limiter) as lent:
                 yield lent
-        finally:
-            sent[account.id] -= 1
 
     return reading
 

@@ -15,8 +15,8 @@ from urllib.parse import quote
 from ...codecs.piece import Piece
 from ...runtime import optional
 from ..accounts import Account, Accounts
-from ..jobs import MOST_OPEN, OPEN, Busy, Jobs, Reused, progress
-from ..web import asking, for_admins, guarded, source_of
+from ..jobs import MOST_OPEN, OPEN, Jobs, Reused, progress
+from ..web import asking, for_admins, guarded, one_more, source_of
 from . import wishes
 from .choices import choices, told_of
 from .files import TYPES, rendered
@@ -64,13 +64,8 @@ def service(
     asked_for: Counter[int] = Counter()  # files, by account
 
     async def in_turn(limiter: Any, account: Account, work: Any, *given: Any) -> Any:
-        if asked_for[account.id] >= MOST_FILES:
-            raise Busy(f"{MOST_FILES} files of this account wait")
-        asked_for[account.id] += 1
-        try:
+        with one_more(asked_for, account, MOST_FILES):
             return await anyio.to_thread.run_sync(work, *given, limiter=limiter)
-        finally:
-            asked_for[account.id] -= 1
 
     def note(request: Any, account: Account, action: str, **what: Any) -> None:
         accounts.note(account.id, action, what, source_of(request))
