@@ -16,6 +16,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterable
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,26 +112,36 @@ def judged(
     return found
 
 
-def against(runs: dict[str, list[dict]], data: str) -> list[dict]:
-    """Differences of our best from real rows and from its peers, seed by seed.
+def gains(
+    runs: dict[str, list[dict]], ours: str, peers: Iterable[str]
+) -> list[dict[str, Any]]:
+    """Differences of ``ours`` from its peers, seed by seed.
 
     With Student's interval of their mean: what varies is the training.
     """
     found = []
-    best = runs[f"{data} table_flow"]
+    best = runs[ours]
     figures = [name for name in ("accuracy", "auc", "r2") if name in best[0]]
-    for peer in ("real", "tvae", "ctgan"):
+    for peer in peers:
         for figure in figures:
-            pairs = zip(best, runs[f"{data} {peer}"], strict=True)
-            gains = np.array([a[figure] - b[figure] for a, b in pairs])
-            row = {"data": data, "against": peer, "figure": figure}
-            row["gain"] = float(gains.mean())
-            if len(gains) > 1:
-                error = gains.std(ddof=1) / len(gains) ** 0.5
-                low, high = stats.t.interval(0.95, len(gains) - 1, row["gain"], error)
+            pairs = zip(best, runs[peer], strict=True)
+            differences = np.array([a[figure] - b[figure] for a, b in pairs])
+            row = {"against": peer, "figure": figure, "gain": float(differences.mean())}
+            if len(differences) > 1:
+                error = stats.sem(differences)
+                low, high = stats.t.interval(
+                    0.95, len(differences) - 1, row["gain"], error
+                )
                 row |= {"from": float(low), "to": float(high)}
             found.append(row)
     return found
+
+
+def gains_of(runs: dict[str, list[dict]], data: str) -> list[dict[str, Any]]:
+    """What our best gains on one table against real rows and its peers."""
+    of = {key.removeprefix(f"{data} "): runs[key] for key in runs if data in key}
+    rows = gains(of, "table_flow", ("real", "tvae", "ctgan"))
+    return [{"data": data} | row for row in rows]
 
 
 def main() -> None:
@@ -143,7 +155,7 @@ def main() -> None:
     record(
         "adult",
         rows,
-        gains=[row for data in DATA for row in against(runs, data)],
+        gains=[row for data in DATA for row in gains_of(runs, data)],
         data=", ".join(DATA),
         split="models and classifiers learn from train, all figures are on test",
         metric="accuracy: mean of 4 classifiers; auc, r2: gradient-boosted trees; "

@@ -26,7 +26,7 @@ def test_gains_are_taken_seed_by_seed():
     def runs(values):
         return [{"accuracy": value, "auc": value / 2} for value in values]
 
-    found = adult.against(
+    found = adult.gains_of(
         {
             "x table_flow": runs([0.8, 0.7, 0.9]),
             "x real": runs([0.9, 0.8, 1.0]),
