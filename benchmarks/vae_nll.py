@@ -72,7 +72,7 @@ def measure(name: str, seed: int, train: Tensor, test: Tensor) -> dict[str, floa
     x = test.float() / 127.5 - 1
     began = time.perf_counter()
     nll = model.nll(x, K)
-    with torch.no_grad():
+    with torch.no_grad(), model.averaged():  # as `nll` does by itself
         terms = [torch.stack(model.rate_distortion(part)) for part in x.split(1_000)]
     rate, distortion = torch.cat(terms, 1).mean(1).tolist()
     return {
