@@ -43,7 +43,7 @@ SIMPLE, PCA, MEMORY = "brightness and contrast", "PCA of pixels", "kNN of patche
 ANOGAN, FAST, AUTO, FLOW = "AnoGAN", "f-AnoGAN", "VAE", "flow"
 MARKER = "trained on pasted defects"
 WAYS = (SIMPLE, PCA, MEMORY, ANOGAN, FAST, AUTO, FLOW, MARKER)
-REAL, PASTED, DRAWN, NONE = (
+REAL, PASTED, DRAWN, NONE = ARMS = (
     "real defects only",
     "real and pasted",
     "real and drawn by a VAE",
@@ -294,6 +294,23 @@ def told(gain) -> dict:
     return {"gain": gain.mean, "from": gain.low, "to": gain.high}
 
 
+def classifier_gains(trials: list[dict], found: list[dict]) -> dict[str, dict]:
+    """Compare classifiers with real defects alone, and pasted ones with detectors.
+
+    ``trials`` of ``augmented`` and ``found`` of ``inspect``: the same groups of places.
+    """
+    gains = {}
+    for key in ("auroc", "alarms"):
+        arms = {way: [t[way][key] for t in trials] for way in ARMS}
+        rivals = {o: [run["ways"][o][key] for run in found] for o in (PCA, MEMORY)}
+        pairs = [(way, REAL) for way in ARMS if way != REAL]
+        pairs += [(way, other) for way in (PASTED, NONE) for other in rivals]
+        for way, other in pairs:
+            gain = student_gain(arms[way], (arms | rivals)[other])
+            gains[f"classifier, {key}, {way} against {other}"] = told(gain)
+    return gains
+
+
 def main() -> None:
     rows, gains, picked = [], {}, {}
     runs = {
@@ -325,28 +342,13 @@ def main() -> None:
     trials = [
         kept("inspection", f"defects {k}", partial(augmented, k)) for k in seeds(5)
     ]
-    for way in (REAL, PASTED, DRAWN, NONE):
+    for way in ARMS:
         row = {"data": "bsdata, classifier", "way": way, "runs": len(trials)}
         for key in ("auroc", "alarms"):
             row[key] = float(np.mean([t[way][key] for t in trials]))
         rows.append(row)
         print(row, flush=True)
-        if way == REAL:
-            continue
-        for key in ("auroc", "alarms"):
-            pairs = ([t[w][key] for t in trials] for w in (way, REAL))
-            gains[f"classifier, {key}, {way} against {REAL}"] = told(
-                student_gain(*pairs)
-            )
-    for other in (PCA, MEMORY):
-        for key in ("auroc", "alarms"):
-            pairs = (
-                [t[NONE][key] for t in trials],
-                [run["ways"][other][key] for run in runs["bsdata"]],
-            )
-            gains[f"classifier, {key}, {NONE} against {other}"] = told(
-                student_gain(*pairs)
-            )
+    gains |= classifier_gains(trials, runs["bsdata"])
     record(
         "inspection",
         rows,

@@ -48,6 +48,34 @@ def test_no_place_is_learned_and_judged():
     assert judged == len(data.x)
 
 
+def test_pasted_defects_are_compared_with_the_detectors_too():
+    def figures(auroc, place):
+        return {"auroc": auroc + 0.01 * place, "alarms": 0.3}
+
+    levels = dict(zip(inspection.ARMS, (0.86, 0.95, 0.82, 0.91), strict=True))
+    trials = [
+        {way: figures(level, place) for way, level in levels.items()}
+        for place in range(5)
+    ]
+    detectors = {inspection.PCA: 0.89, inspection.MEMORY: 0.88}
+    found = [
+        {"ways": {way: figures(level, place) for way, level in detectors.items()}}
+        for place in range(5)
+    ]
+    gains = inspection.classifier_gains(trials, found)
+    assert len(gains) == 2 * (3 + 4)
+    for way, other in [
+        (inspection.PASTED, inspection.PCA),
+        (inspection.NONE, inspection.MEMORY),
+        (inspection.DRAWN, inspection.REAL),
+    ]:
+        gain = gains[f"classifier, auroc, {way} against {other}"]
+        # places differ, the difference within a place does not
+        expected = levels[way] - (levels | detectors)[other]
+        np.testing.assert_allclose(list(gain.values()), expected, atol=1e-6)
+        assert gains[f"classifier, alarms, {way} against {other}"]["gain"] == 0
+
+
 def test_brightness_and_contrast_are_two_numbers():
     normals = torch.randint(90, 110, (200, 1, 8, 8), dtype=torch.uint8)
     usual, bright = normals[:1], normals[:1] + 60
@@ -55,6 +83,25 @@ def test_brightness_and_contrast_are_two_numbers():
     assert high > 100 * max(low, 1)
     shuffled = usual.flatten()[torch.randperm(64)].view(1, 1, 8, 8)
     assert inspection.simple(normals, shuffled) == pytest.approx(low)
+
+
+@pytest.mark.skipif(find("jobshop") is None, reason="jobshop is not here")
+def test_every_known_optimum_counts_once_in_its_size(monkeypatch):
+    def run(benchmark, name, measure):
+        large = name.startswith(("ta", "yn"))
+        return {"CP-SAT": 0.02 * large, "mwkr": 0.2, "spt": 0.3, "seconds": 1.0,
+                "bound": 0 if large else 10_000}  # fmt: skip
+
+    monkeypatch.setattr(jobshop, "kept", run)
+    rows = jobshop.optima()
+    assert len({(row["what"], row["way"]) for row in rows}) == len(rows)
+    solver = {row["what"]: row for row in rows if row["way"] == "CP-SAT"}
+    *parts, whole = solver.values()
+    assert whole["shops"] == sum(row["shops"] for row in parts) == 86
+    small = solver["optima"]
+    assert (small["shops"], small["gap"], small["proven"]) == (35, 0, 1)
+    assert whole["gap"] == pytest.approx(0.02 * (1 - whole["solved"]))
+    assert whole["proven"] == whole["solved"] < 1
 
 
 def test_a_week_is_planned_and_broken(monkeypatch):

@@ -1,7 +1,11 @@
 """What the benchmarks of scenarios and of alarms compute themselves."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 pytest.importorskip("arch")
 
@@ -26,9 +30,58 @@ def test_the_truth_holds_on_the_made_up_market():
     prices = scenarios.aigc.data.load("made_market", split="test").x[:, 0].numpy()
     hits = np.diff(np.log(prices)) < risk.var[1:]
     assert scenarios.kupiec(hits).p_value > 0.01
-    assert scenarios.error_of_var(risk) == 0
-    wide = TAIL(1.1 * risk.var, risk.shortfall)
-    assert scenarios.error_of_var(wide) == pytest.approx(0.1)
+    for part, factor in {"var": 1.1, "shortfall": 0.8}.items():
+        wrong = risk._replace(**{part: factor * getattr(risk, part)})
+        for name, far in scenarios.errors(wrong).items():
+            expected = abs(factor - 1) if name == part else 0
+            np.testing.assert_allclose(far, expected, atol=1e-12)
+
+
+def test_a_method_on_the_made_up_market_is_judged_by_the_truth():
+    right = scenarios.judged_on("made_market", scenarios.truth(2_500))
+    deep = scenarios.truth(2_500)._replace(shortfall=1.5 * scenarios.truth(2_500)[1])
+    wrong = scenarios.judged_on("made_market", deep)
+    assert right["error_of_shortfall"] == 0
+    assert wrong["error_of_shortfall"] == pytest.approx(0.5)
+    row = scenarios.differences([right], [wrong, right])
+    assert row["error_of_shortfall_minus_garch_t"] == pytest.approx(0.25)
+    ends = row["error_of_shortfall_minus_garch_t_interval"]
+    np.testing.assert_allclose(ends, 0.25)
+    assert row["error_of_var_minus_garch_t"] == 0
+    low, high = row["score_minus_garch_t_interval"]
+    assert 0 < low < row["score_minus_garch_t"] < high
+
+
+RETURNS = np.random.default_rng(1).standard_normal(700)
+
+
+def test_riskmetrics_weights_the_squares_of_the_days_before():
+    found = scenarios.normal(RETURNS, 600)
+    weights = 0.06 * 0.94 ** np.arange(650)
+    deviation = np.sqrt(weights @ RETURNS[649::-1] ** 2)  # of day 650
+    assert found.var[50] == pytest.approx(deviation * norm.ppf(0.01))
+    below = norm.expect(lambda x: x, ub=norm.ppf(0.01), conditional=True)
+    assert found.shortfall[50] == pytest.approx(deviation * below)
+    assert len(found.var) == 100
+
+
+def test_a_bootstrapped_day_is_one_of_all_days_before():
+    found = scenarios.bootstrapped(RETURNS, 690)
+    for k in (0, 9):
+        past = RETURNS[: 690 + k]
+        assert found.var[k] in past
+        assert found.var[k] == pytest.approx(np.quantile(past, 0.01), abs=0.2)
+        assert past.min() < found.shortfall[k] < found.var[k]
+
+
+@pytest.mark.parametrize("method", [scenarios.normal, scenarios.bootstrapped])
+def test_no_forecast_of_a_benchmark_knows_its_own_day(method):
+    changed = RETURNS.copy()
+    changed[690:] = -50.0
+    before, after = method(RETURNS, 680), method(changed, 680)
+    np.testing.assert_array_equal(before.var[:11], after.var[:11])
+    np.testing.assert_array_equal(before.shortfall[:11], after.shortfall[:11])
+    assert (after.shortfall[11:] < before.shortfall[11:]).all()
 
 
 def test_what_is_judged_by_hand():
@@ -56,3 +109,17 @@ def test_all_readers_meet_the_same_headlines():
     other = opinion_alarm.days_of([2 * pool for pool in numbered], counts, 3)
     np.testing.assert_allclose(2 * first, other)
     assert not np.allclose(first, opinion_alarm.days_of(numbered, counts, 4))
+
+
+def test_the_words_of_the_monitor_are_those_that_were_measured():
+    path = Path(__file__).parents[2] / "results" / "opinion_alarm.json"
+    rows = json.loads(path.read_text("utf-8"))["rows"]
+    (measured,) = {
+        row["f1_negative"]
+        for row in rows
+        if row["reader"] == "keyword count, words by hand"
+    }
+    test = opinion_alarm.aigc.data.load("finance_headlines", split="test")
+    said = opinion_alarm.words_by_hand(None, test, 0) > 0
+    bad = np.array([facts["sentiment"] == "负面" for facts in test.facts])
+    assert opinion_alarm.f1_score(bad, said) == pytest.approx(measured)

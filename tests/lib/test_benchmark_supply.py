@@ -130,7 +130,7 @@ def test_who_knows_the_truth_orders_best(monkeypatch):
 # ---- routes --------------------------------------------------------------------------
 
 
-def test_a_city_is_planned_in_five_ways(monkeypatch):
+def test_a_city_is_planned_in_six_ways(monkeypatch):
     pytest.importorskip("pyvrp")
     monkeypatch.setattr(routes, "ITERATIONS", 30)
     monkeypatch.setattr(routes, "POOL", 31)
@@ -139,10 +139,33 @@ def test_a_city_is_planned_in_five_ways(monkeypatch):
     routes.pool.cache_clear()
     found = routes.city(1)
     routes.pool.cache_clear()
-    assert len(found) == 5
+    assert set(found) == set(routes.WAYS)
     for way in found.values():
         assert way["planned"] <= way["mean"] <= way["tail"]
-    assert found[routes.PLAIN]["planned"] == min(w["planned"] for w in found.values())
+    plain, turned = found[routes.PLAIN], found[routes.TURNED]
+    assert plain["planned"] == min(w["planned"] for w in found.values())
+    # the same plan, other directions
+    for key in ("planned", "share", "trucks"):
+        assert turned[key] == pytest.approx(plain[key])
+    assert turned["mean"] != plain["mean"]
+
+
+def test_directions_and_plans_are_told_apart(monkeypatch):
+    costs = dict(zip(routes.WAYS, (110.0, 104, 120, 103, 100, 99), strict=True))
+    answer = {
+        way: dict.fromkeys(("planned", "mean", "tail", "share", "trucks"), cost)
+        for way, cost in costs.items()
+    }
+    monkeypatch.setattr(routes, "kept", lambda *_: answer)
+    rows, gains = routes.scenarios()
+    assert [row["way"] for row in rows] == list(routes.WAYS)
+    assert len(gains) == 2 * 7
+    for told, new, old in [
+        (f"expected cost against {routes.TURNED}", 100, 104),
+        (f"expected cost, {routes.TURNED} against {routes.PLAIN}", 104, 110),
+        (f"95% cost, {routes.PAST} against {routes.TURNED}", 103, 104),
+    ]:
+        assert gains[told]["gain"] == pytest.approx(new / old - 1)
 
 
 def test_goods_are_carried_in_three_ways():
