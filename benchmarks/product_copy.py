@@ -3,8 +3,8 @@
 Counted in steps, so that it may be measured on a busy machine. One pre-trained GPT is
 asked by prompts alone, tuned whole and through LoRA, then helped by another try, by
 preferences and by the constraint. All write for the same 1,000 unseen sets of
-attributes; the judge of ``aigc_lib.data.product_copy`` counts. Learning rates are
-chosen before, by what one seed writes for other sets of attributes.
+attributes; the judge of ``aigc_lib.data.made.product_copy`` counts. Learning rates
+are chosen before, by what one seed writes for other sets of attributes.
 """
 
 from __future__ import annotations

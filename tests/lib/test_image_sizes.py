@@ -4,7 +4,7 @@ import pytest
 import torch
 
 import aigc_lib as aigc
-from aigc_lib.models import MODELS, VAE
+from aigc_lib.models import DDPM, MODELS, VAE, FlowMatching
 from aigc_lib.models.diffusion.unet import UNet
 from aigc_lib.models.gan.growing import growth, shrunk
 from aigc_lib.nets.conv import ConvDiscriminator, ConvGenerator, halvings, stage_widths
@@ -85,6 +85,36 @@ def test_what_is_no_image_has_no_bounds():
     torch.manual_seed(0)
     aigc.fit(model, x, steps=400)
     assert model.sample(50, seed=0).mean().item() == pytest.approx(4, abs=0.5)
+
+
+@pytest.mark.parametrize("shape", [(4, 6, 10), (4, 8, 8)])
+@pytest.mark.parametrize("kind", [VAE, FlowMatching, DDPM])
+def test_three_dimensions_make_no_image_of_codes(kind, shape, tmp_path):
+    options = {"hidden": 32} if kind is VAE else {"width": 4}
+    steps = {} if kind is VAE else {"steps": 4}
+    for images in (False, None):
+        model = kind(sample_shape=shape, images=images, **options)
+        if kind is VAE:  # one that says 4 everywhere; a fresh flow leaves the noise
+            *_, bias = model.decoder.parameters()
+            torch.nn.init.constant_(bias, 4.0)
+        loaded = kind.load(model.save(tmp_path / "m"))
+        drawn = loaded.sample(5, seed=0, **steps)
+        assert drawn.shape == (5, *shape)
+        assert (drawn.abs().max() > 1) == (images is False)
+        assert torch.equal(drawn, model.sample(5, seed=0, **steps))
+        x = 3 * torch.randn(8, *shape, generator=torch.Generator().manual_seed(0))
+        if images is False:
+            aigc.fit(loaded, x, steps=1, batch_size=8)
+        else:
+            with pytest.raises(ValueError, match=r"\[-1, 1\]"):
+                aigc.fit(loaded, x, steps=1, batch_size=8)
+
+
+def test_a_file_that_does_not_say_whether_it_makes_images_goes_by_the_shape(tmp_path):
+    for shape, modality in (((4, 8, 8), "images"), ((4, 8), "points")):
+        model = FlowMatching(sample_shape=shape, width=4)
+        del model.config["images"]  # as in files of earlier versions
+        assert FlowMatching.load(model.save(tmp_path / "m")).modality == modality
 
 
 @pytest.mark.parametrize(

@@ -109,6 +109,21 @@ def test_the_memory_gives_the_same_sounds(option, told):
     assert fast.std() > 0
 
 
+@pytest.mark.parametrize(
+    ("option", "told"),
+    [
+        ({"classes": 3}, {"labels": torch.tensor([2, 0, 1, 2, 1])}),
+        ({"bands": 5}, {"mel": torch.linspace(-9, 1, 75).reshape(5, 5, 3)}),
+    ],
+    ids=["classes", "vocoder"],
+)
+def test_sounds_are_the_same_when_they_are_made_in_parts(option, told, monkeypatch):
+    model = restless(**option)
+    together = model.sample(5, seed=1, length=60, **told)
+    monkeypatch.setattr("aigc_lib.models.base.PART", 2)
+    torch.testing.assert_close(model.sample(5, seed=1, length=60, **told), together)
+
+
 def test_one_step_gives_the_logits_of_the_whole():
     model = restless(classes=3).double()
     codes = torch.randint(16, (2, 30))

@@ -73,8 +73,9 @@ class Denoiser(GenerativeModel):
     guidance compares (Ho & Salimans 2022).
 
     Made for images unless ``sample_shape`` says otherwise: (D,) for rows and latents,
-    (C, T) for series, whose values are not bounded. ``net`` is the name of a network,
-    or one of your own: (x (B, *sample_shape), t (B,), labels (B,) or None) ->
+    (C, T) for series, whose values are not bounded. (C, H, W) are images, with values
+    in [-1, 1], unless ``images=False`` says that they are not. ``net`` is the name of a
+    network, or one of your own: (x (B, *sample_shape), t (B,), labels (B,) or None) ->
     (B, *sample_shape), where label number ``classes`` means "none". Of its own, the
     layers named by an attribute ``inner`` are trained by Muon, all others by AdamW.
 
@@ -94,19 +95,20 @@ class Denoiser(GenerativeModel):
         width: int,
         *,
         sample_shape: tuple[int, ...] | None,
+        images: bool | None = None,
         net: str | nn.Module,
         classes: int | None,
         label_dropout: float,
         learning_rate: float,
     ):
         shape = shape_of(sample_shape, image_size, channels)
-        images = len(shape) == 3 and shape[1] == shape[2]
+        square = len(shape) == 3 and shape[1] == shape[2]
         if isinstance(net, str):
             if net not in NETS:
                 raise unknown("net", net, NETS)
-            if net == "unet" and not images:  # the default
+            if net == "unet" and not square:  # the default
                 net = "mlp"
-            if net in ("dit", "unet4") and not images:
+            if net in ("dit", "unet4") and not square:
                 raise ValueError(f"{net=}, sample_shape={shape}: for square images")
         finite("label_dropout", label_dropout, least=0, most=1)
         finite("learning_rate", learning_rate, above=0)
@@ -115,7 +117,8 @@ class Denoiser(GenerativeModel):
         super().__init__()
         self.net = NETS[net](shape, width, classes) if isinstance(net, str) else net
         self.sample_shape = shape
-        self.modality = "images" if len(shape) == 3 else "points"
+        images = len(shape) == 3 if images is None else images
+        self.modality = "images" if images else "points"
         self.classes = classes
         self.conditional = classes is not None
         self.label_dropout = label_dropout

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ...arguments import at_least, whole
-from ..base import Seed, Update, noise_source
+from ..base import Seed, Update, in_parts, noise_source
 from ..frames import checked
 from .denoiser import Denoiser
 from .flow import StraightPath
@@ -107,11 +107,16 @@ class FilmFlow(Denoiser):
             raise ValueError(f"known holds {len(known)} films: give 1 or n={n}")
         past = known.to(self.device).flatten(1, 2).expand(n, -1, -1, -1)
         shape = (n, self.made * self.channels, self.image_size, self.image_size)
-        x = torch.randn(shape, generator=noise_source(seed)).to(self.device)
-        with self.for_sampling("net") as net:
+        noise = torch.randn(shape, generator=noise_source(seed)).to(self.device)
+
+        def walked(x: Tensor, past: Tensor) -> Tensor:
             for t, after in pairwise(uniform_times(steps).tolist()):
-                clean = self.guess(net, x, past, x.new_full((n,), t))
+                clean = self.guess(net, x, past, x.new_full((len(x),), t))
                 x = towards(x, clean, t, after)
+            return x
+
+        with self.for_sampling("net") as net:
+            x = in_parts(walked, noise, past)
         return x.clamp(-1, 1).unflatten(1, (self.made, self.channels)).cpu()
 
     def predict(

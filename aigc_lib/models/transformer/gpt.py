@@ -18,7 +18,7 @@ from ...codecs.tokenizers import Tokenizer, tokenizer_from
 from ...nets.attention import KVCache, Transformer
 from ...nets.direct import without_onednn
 from ...optim import Muon
-from ..base import GenerativeModel, Update, noise_source
+from ..base import GenerativeModel, Seed, Update, in_parts, noise_source
 from .sampling import Sampling
 
 OPTIMIZERS = ("adamw", "muon")
@@ -171,10 +171,13 @@ class GPT(GenerativeModel):
         """
         if whole("n", n) < 1:
             raise ValueError(f"n={n}: ask for at least one sample")
-        start = self._start().expand(n, -1)
+        start, source = self._start().expand(n, -1), noise_source(seed)
         length = self.context if length is None else length
-        tokens = self.generate(start, length, seed=seed, **sampling)
-        return tokens[:, start.shape[1] :]
+
+        def written(part: Tensor) -> Tensor:
+            return self.generate(part, length, seed=source, **sampling)
+
+        return in_parts(written, start)[:, start.shape[1] :]
 
     def generate(
         self,
@@ -182,7 +185,7 @@ class GPT(GenerativeModel):
         n: int,
         *,
         lengths: Tensor | None = None,
-        seed: int | None = None,
+        seed: Seed = None,
         stop_token: int | None = None,
         constraint: Constraint | None = None,
         cache: bool = True,
@@ -329,7 +332,7 @@ class Writer:
         model: GPT,
         prompt: Tensor,
         n: int,
-        seed: int | None,
+        seed: Seed,
         constraint: Constraint | None,
         cache: bool,
         sampling: Sampling,

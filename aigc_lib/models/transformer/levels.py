@@ -15,6 +15,7 @@ from ...arguments import whole
 from ...codecs.level_tokens import LevelCodec
 from ...codecs.levels import SokobanLevel, turned
 from ...simulators.sokoban import Room, Sokoban, bits, lowest
+from ..base import in_parts, noise_source
 from .gpt import GPT
 
 
@@ -125,16 +126,20 @@ class LevelWriter(GPT):
             raise ValueError(
                 f"difficulty={difficulty}: give 0 to {self.classes - 1} or None"
             )
-        start = torch.full((n, 1), self.codec.first + kind)
-        rule = Held(self.codec) if constrained else None
         room, things = self.codec.packs, self.codec.length - 1 - self.codec.packs
-        told: dict[str, Any] = {"constraint": rule, "temperature": temperature}
-        rows = self.generate(start, room, seed=seed, **told)
-        if things:
-            told["temperature"] = temperature if placing is None else placing
-            other = None if seed is None else seed + 1
-            rows = self.generate(rows, things, seed=other, **told)
-        return rows
+        source = noise_source(seed)
+        other = noise_source(None if seed is None else seed + 1)
+
+        def written(start: Tensor) -> Tensor:
+            rule = Held(self.codec) if constrained else None
+            told: dict[str, Any] = {"constraint": rule, "temperature": temperature}
+            rows = self.generate(start, room, seed=source, **told)
+            if things:
+                told["temperature"] = temperature if placing is None else placing
+                rows = self.generate(rows, things, seed=other, **told)
+            return rows
+
+        return in_parts(written, torch.full((n, 1), self.codec.first + kind))
 
 
 class Held:

@@ -12,7 +12,7 @@ from ...arguments import at_least, finite, whole
 from ...codecs.tokenizers import Tokenizer, tokenizer_from
 from ...codecs.tokens import told
 from ...nets.attention import KVCache
-from ..base import Update, noise_source
+from ..base import Update, in_parts, noise_source
 from ..vae.quantised import VQVAE
 from .gpt import GPT
 from .sampling import Sampling
@@ -137,12 +137,12 @@ class Painter(GPT):
         text = empty if texts is None else self.read(texts)
         if len(text) not in (1, n):
             raise ValueError(f"texts: {len(text)} for n={n}: give 1 or {n}")
-        text, source = text.expand(n, -1), noise_source(seed)
-        # one cache holds both readings, the one without text behind the other
-        rows = (text if guidance == 1 else torch.cat([text, empty])).to(self.device)
-        side, written = self.autoencoder.side, []
-        with self._writing() as net:
-            cache = KVCache(net, len(rows))
+        source, side = noise_source(seed), self.autoencoder.side
+
+        def some(text: Tensor, empty: Tensor) -> Tensor:
+            # one cache holds both readings, the one without text behind the other
+            rows = (text if guidance == 1 else torch.cat([text, empty])).to(self.device)
+            n, written, cache = len(text), [], KVCache(net, len(rows))
             logits = net(rows, cache)[:, -1]
             while True:
                 if guidance != 1:
@@ -153,3 +153,6 @@ class Painter(GPT):
                     return torch.stack(written, 1).view(n, side, side).clone()
                 both = token.repeat(len(rows) // n)
                 logits = net.step(both + self.first, cache)
+
+        with self._writing() as net:
+            return in_parts(some, text.expand(n, -1), empty)

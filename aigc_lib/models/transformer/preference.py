@@ -17,7 +17,7 @@ from .gpt import GPT, readable
 def log_probability(net: torch.nn.Module, runs: Tensor) -> Tensor:
     """Sum over each run (B, T + 1) of the log probabilities of its learned tokens.
 
-    In nats, (B,). Negative tokens are only read (see ``aigc_lib.data.tokens``).
+    In nats, (B,). Negative tokens are only read (see ``aigc_lib.codecs.tokens``).
     """
     tokens, learned = readable(runs[:, 1:]), runs[:, 1:] >= 0
     log_p = net(readable(runs[:, :-1])).log_softmax(-1)  # (B, T, V)
@@ -39,8 +39,8 @@ class DPO(Trainable):
 
     Trains on pairs (N, 2, T + 1): the better run, then the worse one, such as two
     results of ``aigc.data.prompted`` stacked on axis 1. ``beta`` is the price of going
-    away from the beginning. Afterwards ``gpt`` is what
-    writes, and what one usually saves.
+    away from the beginning. Afterwards ``gpt`` is what writes, and what one usually
+    saves.
 
     Raises:
         ValueError: ``beta`` or ``learning_rate`` not above 0.

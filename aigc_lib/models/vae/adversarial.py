@@ -10,7 +10,7 @@ from torch.optim import Adam, Optimizer
 
 from ...arguments import at_least, finite, multiple_of
 from ...nets.conv import ConvDiscriminator, ConvGenerator
-from ..base import Update
+from ..base import Update, in_parts
 from ..gan.game import HingeGAN
 from .autoencoder import conv_encoder
 from .bounds import kl_to_standard_normal, reparameterize
@@ -109,8 +109,13 @@ class VAEGAN(HingeGAN):
         A draw, for the decoder has learned from nothing else: most means lie nearer to
         the origin than any code that it has seen.
         """
-        with self.for_sampling("encoder") as encoder:
+
+        def rebuilt(x: Tensor, eps: Tensor) -> Tensor:
             mu, log_var = mean_and_log_var(encoder(x.to(self.device)))
-        eps = self.prior(len(x), seed=seed)
-        with self.for_sampling("generator") as generator:
             return generator(mu + (0.5 * log_var).exp() * eps)
+
+        with (
+            self.for_sampling("encoder") as encoder,
+            self.for_sampling("generator") as generator,
+        ):
+            return in_parts(rebuilt, x, self.prior(len(x), seed=seed))

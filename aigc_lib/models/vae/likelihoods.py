@@ -38,7 +38,7 @@ class Bernoulli(nn.Module):
 class Gaussian(nn.Module):
     """Numbers with one learned deviation: the decoder gives their means.
 
-    Those of images are pixels, and their means are kept in [-1, 1].
+    Those of images are pixels: ``bounded`` keeps their means in [-1, 1].
 
     Learning the deviation sets the balance of reconstruction and KL by maximum
     likelihood; a fixed one would be a hidden weight (Rybkin et al. 2021).
@@ -46,9 +46,11 @@ class Gaussian(nn.Module):
 
     maps = 1
 
-    def __init__(self, sample_shape: tuple[int, ...] = (1, 28, 28)):
+    def __init__(
+        self, sample_shape: tuple[int, ...] = (1, 28, 28), *, bounded: bool = True
+    ):
         super().__init__()
-        self.axes = len(sample_shape)
+        self.axes, self.bounded = len(sample_shape), bounded
         self.log_std = nn.Parameter(torch.zeros(()))
 
     def log_prob(self, x: Tensor, decoded: Tensor) -> Tensor:
@@ -58,7 +60,7 @@ class Gaussian(nn.Module):
 
     def mean(self, decoded: Tensor) -> Tensor:
         """The expected sample; an image in [-1, 1]."""
-        return torch.tanh(decoded) if self.axes == 3 else decoded
+        return torch.tanh(decoded) if self.bounded else decoded
 
 
 LIKELIHOODS = {

@@ -52,17 +52,18 @@ class VAE(GenerativeModel):
     it (free bits, Kingma et al. 2016).
 
     Made for images unless ``sample_shape`` says otherwise: (D,) for rows, (C, T) for
-    series, whose values are not bounded. ``encoder`` and ``decoder`` may be networks
-    of your own: (B, *sample_shape) -> (B, 2 latent_dim), and (B, latent_dim) ->
-    (B, *sample_shape); then ``body`` and ``hidden`` do not count.
+    series, whose values are not bounded. (C, H, W) are images, with values in [-1, 1],
+    unless ``images=False`` says that they are not. ``encoder`` and ``decoder`` may be
+    networks of your own: (B, *sample_shape) -> (B, 2 latent_dim), and (B, latent_dim)
+    -> (B, *sample_shape); then ``body`` and ``hidden`` do not count. What is not square
+    gets the body "mlp".
 
     Raises:
-        ValueError: unknown ``body`` or ``likelihood``, convolutions or the
-            autoregressive likelihood for what is no image, several channels with the
-            latter, an ``image_size`` that is no multiple of 4, ``hidden`` below 16 with
-            convolutions, another size below 1, negative ``beta`` or ``free_nats``,
-            fewer than one importance sample, or several together with another ``beta``
-            than 1 or with ``free_nats``.
+        ValueError: unknown ``body`` or ``likelihood``, the autoregressive likelihood
+            for what is no image of one channel, an ``image_size`` that is no multiple
+            of 4, ``hidden`` below 16 with convolutions, another size below 1, negative
+            ``beta`` or ``free_nats``, fewer than one importance sample, or several
+            together with another ``beta`` than 1 or with ``free_nats``.
     """
 
     sampled = ("decoder",)
@@ -75,6 +76,7 @@ class VAE(GenerativeModel):
         hidden: int = 512,
         *,
         sample_shape: tuple[int, ...] | None = None,
+        images: bool | None = None,
         encoder: nn.Module | None = None,
         decoder: nn.Module | None = None,
         body: str = "conv",
@@ -85,8 +87,9 @@ class VAE(GenerativeModel):
         learning_rate: float = 2e-3,
     ):
         shape = shape_of(sample_shape, image_size, channels)
-        images = len(shape) == 3
-        if not images and body == "conv":
+        images = len(shape) == 3 if images is None else images
+        square = len(shape) == 3 and shape[1] == shape[2]
+        if not square and body == "conv":
             body = "mlp"
         for name, value, known in (
             ("body", body, BODIES),
@@ -116,7 +119,8 @@ class VAE(GenerativeModel):
         self.modality = "images" if images else "points"
         make_encoder, make_decoder = BODIES[body]
         self.encoder = encoder or make_encoder(shape, hidden, 2 * latent_dim)
-        self.likelihood = LIKELIHOODS[likelihood](shape)
+        options = {"bounded": images} if likelihood == "gaussian" else {}
+        self.likelihood = LIKELIHOODS[likelihood](shape, **options)
         maps = (shape[0] * self.likelihood.maps, *shape[1:])
         self.decoder = decoder or make_decoder(latent_dim, hidden, maps)
         self.body = body

@@ -15,7 +15,14 @@ from ...arguments import at_least, finite
 from ...codecs.sound import mu_law_decode, mu_law_encode
 from ...codecs.spectrum import HOP, log_mel
 from ...optim import Muon
-from ..base import Batch, GenerativeModel, Update, codes_for, noise_source
+from ..base import (
+    Batch,
+    GenerativeModel,
+    Update,
+    codes_for,
+    in_parts,
+    noise_source,
+)
 from .stack import WaveNetStack
 
 MATRIX_RATE = 10  # times the rate of the other parameters
@@ -141,21 +148,27 @@ class WaveNet(GenerativeModel):
         elif labels is not None:
             raise ValueError(f"labels={labels!r}: the model was made without classes")
         self._check_mel(mel, n, length)
-        uniform = torch.rand(length, n, generator=noise).to(self.device)
-        # small tensors by the thousand: what autograd notes of each would be felt
-        with self.for_sampling("net") as net, torch.inference_mode():
-            codes = torch.full((n, length + 1), self.levels // 2, device=self.device)
-            condition = self._condition(n, length, labels, mel)
-            memory, projected = net.silence(n), net.project(condition)
-            for t in tqdm(range(length), disable=runtime.quiet(), unit=" samples"):
-                if cached:
-                    logits = net.step(codes[:, t], t, memory, projected)
-                else:
-                    seen = slice(max(0, t + 1 - net.receptive_field), t + 1)
-                    now = condition[:, seen] if self.bands else condition
-                    logits = net(codes[:, seen], now)[:, -1]
-                codes[:, t + 1] = draw(logits, temperature, uniform[t])
-        return mu_law_decode(codes[:, 1:], self.levels).cpu()
+        uniform = torch.rand(length, n, generator=noise).to(self.device).T
+
+        def drawn(uniform: Tensor, labels: Tensor | None, mel: Tensor | None) -> Tensor:
+            n = len(uniform)
+            # small tensors by the thousand: what autograd notes of each would be felt
+            with torch.inference_mode():
+                codes = torch.full((n, length + 1), self.levels // 2).to(self.device)
+                condition = self._condition(n, length, labels, mel)
+                memory, projected = net.silence(n), net.project(condition)
+                for t in tqdm(range(length), disable=runtime.quiet(), unit=" samples"):
+                    if cached:
+                        logits = net.step(codes[:, t], t, memory, projected)
+                    else:
+                        seen = slice(max(0, t + 1 - net.receptive_field), t + 1)
+                        now = condition[:, seen] if self.bands else condition
+                        logits = net(codes[:, seen], now)[:, -1]
+                    codes[:, t + 1] = draw(logits, temperature, uniform[:, t])
+            return mu_law_decode(codes[:, 1:], self.levels).cpu()
+
+        with self.for_sampling("net") as net:
+            return in_parts(drawn, uniform, labels, mel)
 
     def _check_mel(self, mel: Tensor | None, n: int, length: int) -> None:
         if self.bands is None and mel is not None:
