@@ -84,11 +84,17 @@ def library_differs(way: str) -> list[str]:
 
 
 def changed() -> list[Path]:
-    """List the chapters whose code is not that of the branch's base, or last commit."""
+    """List the chapters whose code is not that of the branch's base.
+
+    On the main branch that is what was there before a push, where ``BEFORE_PUSH`` names
+    it, or the commit before.
+    """
     here = git("rev-parse", "HEAD")
     base = git("merge-base", "HEAD", "origin/main") or git("merge-base", "HEAD", "main")
     if base in (None, here):
-        base = git("rev-parse", "HEAD~1")
+        before = os.environ.get("BEFORE_PUSH")  # zeros if the branch was not there
+        base = before and git("merge-base", "HEAD", before)
+        base = base or git("rev-parse", "HEAD~1")
     if base is None:
         print("  no earlier commit to compare with: nothing is known to have changed")
         return []

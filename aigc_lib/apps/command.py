@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Sequence
 
 from .. import console
-from ..runtime import optional
 
 
 def as_command(main: Callable[[Sequence[str]], None]) -> None:
@@ -16,10 +15,12 @@ def as_command(main: Callable[[Sequence[str]], None]) -> None:
     its password end the process with code 1 and one line.
     """
     console.forgive()
-    sql = optional("sqlalchemy")
     try:
         main(sys.argv[1:])
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
-    except sql.exc.OperationalError as error:
+    except Exception as error:
+        sql = sys.modules.get("sqlalchemy.exc")  # not every command has a database
+        if sql is None or not isinstance(error, sql.OperationalError):
+            raise
         sys.exit(f"error: the database does not answer: {error.orig}")

@@ -1,5 +1,8 @@
 """The writer of copy: batches, verdicts, best of n, the constraint, the page."""
 
+import runpy
+import sys
+
 import pytest
 import torch
 from umbrella import FACTS, LINE
@@ -109,6 +112,26 @@ def test_the_command_asks_for_its_model(capsys):
     error = capsys.readouterr().err
     assert "usage: python -m aigc_lib.apps.copywriter" in error
     assert "required: model" in error
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "no such file"), (b"a picture", "is no safetensors file")],
+)
+def test_a_file_without_a_writer_is_named_in_one_line(
+    content, said, tmp_path, monkeypatch
+):
+    path = tmp_path / "writer.safetensors"
+    if content:
+        path.write_bytes(content)
+    monkeypatch.setattr(sys, "argv", ["copywriter", str(path)])
+    monkeypatch.delitem(sys.modules, main.__module__)  # it is run, not imported
+    with pytest.raises(SystemExit) as stopped:
+        runpy.run_module(copywriter.__name__, run_name="__main__")
+    error = stopped.value.code
+    assert error.startswith("error: path=")
+    assert said in error
+    assert "\n" not in error
 
 
 def test_what_is_chosen_becomes_facts():

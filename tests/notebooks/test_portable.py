@@ -72,6 +72,12 @@ def test_only_new_code_counts(tmp_path, bare, monkeypatch):
     git("add", "--all")
     git("commit", "--quiet", "--message", "third")
     assert portable.changed() == [edited, new]
+    git("commit", "--quiet", "--allow-empty", "--message", "of the same push")
+    assert portable.changed() == []
+    monkeypatch.setenv("BEFORE_PUSH", portable.git("rev-parse", "HEAD~2"))
+    assert portable.changed() == [edited, new]
+    monkeypatch.setenv("BEFORE_PUSH", "0" * 40)
+    assert portable.changed() == []
     git("checkout", "--quiet", "-b", "branch")
     git("commit", "--quiet", "--allow-empty", "--message", "fourth")
     bare(old, "2")
