@@ -1,34 +1,19 @@
-"""Minutes, memory and data per chapter, as the last `make book` of each profile took.
+"""Minutes and memory per chapter, as the last `make book` of each profile took.
 
 The table of chapter 00 is read from it.
 """
 
 from __future__ import annotations
 
-import ast
 from pathlib import Path
 
 import nbformat
 from nbformat import NotebookNode
 
-from aigc_lib.data import CATALOG
 from benchmarks.record import record
 from tools import chapter
 
 EXECUTED = Path(__file__).parent.parent / "_build" / "executed"
-
-
-def data_of(notebook: NotebookNode) -> list[str]:
-    """Name the sets to download that the code of ``notebook`` mentions, in order."""
-    words = [
-        node.value
-        for cell in chapter.code_cells(notebook)
-        for node in ast.walk(ast.parse(cell.source))
-        if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    ]
-    return [
-        name for name in dict.fromkeys(words) if getattr(CATALOG.get(name), "files", ())
-    ]
 
 
 def rows(costs: list[dict], notebooks: dict[str, NotebookNode]) -> list[dict]:
@@ -47,9 +32,6 @@ def rows(costs: list[dict], notebooks: dict[str, NotebookNode]) -> list[dict]:
         row |= {"seconds": cost["seconds"], "peak_mb": cost["peak_mb"]}
         if smoke := by_profile.get((name, "smoke")):
             row["smoke_seconds"] = smoke["seconds"]
-        sets = data_of(notebooks[name])
-        size = sum(file.bytes for name in sets for file in CATALOG[name].files)
-        row |= {"data": "、".join(sets), "download_mb": round(size / 1e6, 1)}
         found.append(row)
     return found
 

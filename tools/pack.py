@@ -34,6 +34,7 @@ from . import chapter, sync
 CLASSROOM = Path(__file__).with_name("classroom")
 BATCH = 50e6  # bytes that one call of pip brings: what an interruption can cost
 IMPORTS = ["torch", "torchvision", "aigc_lib"]
+NO_STANDIN = ("german_credit",)  # without it a chapter stops and says what to do
 
 
 class PackFailed(Exception):
@@ -340,9 +341,17 @@ def guide(out: Path, facts: dict, cards: list, left_out: dict[str, str]) -> str:
     if lacking:
         lacking.insert(0, "没有带上的 · Left out:\n")
         lacking.append(
-            "\n用到它们的章节会换上替身（手写数字，或编写的商品文案），并且挂出横幅；"
-            "自己有一份的，按数据卡上的路径放进 `data`。\nThe chapters that load them "
-            "show a banner and use stand-ins: handwritten digits, or made-up copy."
+            "\n用到它们的章节会说出来，换上替身接着跑（图换成手写数字，诗换成编写的"
+            "商品文案，别的换成程序造的），或者略过那几格；自己有一份的，按数据卡上的"
+            "路径放进 `data`。\nThe chapters that load them say so and use stand-ins: "
+            "handwritten digits for pictures, made-up copy for poems, made-up data for "
+            "the rest; or they leave those cells out."
+        )
+    for card in (CATALOG[name] for name in left_out if name in NO_STANDIN):
+        lacking.append(
+            f"\n例外：{card.title}没有替身，第 {'、'.join(card.chapters)} 章会停下来，"
+            "说明怎样取。\nAn exception: without it chapters "
+            f"{' and '.join(card.chapters)} stop and say what to do."
         )
     return (
         (CLASSROOM / "README.md")

@@ -1,29 +1,17 @@
-"""Rows of the teacher's table: one a chapter, its data found in its code."""
+"""Rows of the teacher's table: one a chapter; the data it names come from the cards."""
 
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
-from aigc_lib.data import CATALOG
-from benchmarks.chapters import data_of, rows
+import aigc_lib as aigc
+from benchmarks.chapters import rows
+from tools import chapter
 
 COST = {"peak_mb": 900}
 
 
 def notebook(code, heading="(ch01)=\n# 概述\n\nText"):
     return new_notebook(cells=[new_markdown_cell(heading), new_code_cell(code)])
-
-
-@pytest.mark.parametrize(
-    ("code", "data"),
-    [
-        ('aigc.data.load("fashion_mnist", standin="digits")', ["fashion_mnist"]),
-        ('for n in ("mnist", "cifar10", "mnist"): load(n)', ["mnist", "cifar10"]),
-        ('aigc.data.load("ring8")', []),  # made on the spot
-        ("x = 1  # fashion_mnist", []),
-    ],
-)
-def test_data_to_download(code, data):
-    assert data_of(notebook(code)) == data
 
 
 def test_one_row_a_chapter():
@@ -40,6 +28,16 @@ def test_one_row_a_chapter():
     assert found[0]["minutes"] == 0.5
     assert found[0]["smoke_seconds"] == 6.0
     assert "smoke_seconds" not in found[1]
-    mnist = sum(file.bytes for file in CATALOG["mnist"].files) / 1e6
-    assert found[0]["download_mb"] == pytest.approx(mnist, abs=0.06)
-    assert (found[1]["data"], found[1]["download_mb"]) == ("", 0)
+
+
+@pytest.mark.parametrize(
+    ("number", "said"),
+    [("03", "mnist 11.6 MB"), ("21", "fashion_mnist 30.9 MB"), ("25", None)],
+)
+def test_the_page_asks_for_what_a_chapter_loads(number, said, capsys):
+    """Chapter 21 reads the licences of other sets; 25 needs none."""
+    page = chapter.read(chapter.sources("00")[0])
+    (cell,) = (c for c in chapter.code_cells(page) if ".chapters" in c.source)
+    exec(cell.source, {"aigc": aigc})
+    told = dict(line.split("  ", 1) for line in capsys.readouterr().out.splitlines())
+    assert told.get(number) == said

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from aigc_lib.data import CATALOG, find
-from tools import pack
+from tools import chapter, pack
 from tools.chapter import ROOT, sources
 from tools.pack import Archive, PackFailed
 
@@ -201,6 +202,31 @@ def test_what_is_in_it_and_what_is_not_is_said(made):
     check = ["sha256sum", "--check", "--quiet", "SHA256SUMS"]
     assert subprocess.run(check, cwd=made / "data").returncode == 0
     assert len(sums) == len(CATALOG["chinese_poetry"].files)
+
+
+def test_what_happens_without_a_set_is_said(tmp_path, monkeypatch):
+    monkeypatch.setattr(pack, "CATALOG", CATALOG)  # not only the few
+    facts = {"for": {"python": "3.11", "system": "Linux", "machine": "x86_64"}}
+    facts |= {"torch": "cpu", "installed_bytes": 0}
+    said = pack.guide(tmp_path, facts, [], {"vglc": "not here"})
+    assert "程序造的" in said
+    assert "stop" not in said
+    said = pack.guide(tmp_path, facts, [], {"german_credit": "not here"})
+    assert "第 12、14 章会停下来" in said
+    assert "chapters 12 and 14 stop" in said
+
+
+def test_other_sets_have_a_standin():
+    """A cell that loads one names its stand-in, or first looks whether it is there."""
+    stopped = set()
+    for source in sources():
+        for cell in chapter.code_cells(chapter.read(source)):
+            if "data.load(" in cell.source and not re.search(
+                r"standin|data\.find|OSError", cell.source
+            ):
+                stopped |= set(re.findall(r'"(\w+)"', cell.source))
+    needed = {card.name for card in CATALOG.values() if card.files}
+    assert stopped & needed == set(pack.NO_STANDIN)
 
 
 def test_answers_and_old_pages_do_not_travel(made, book, built):
