@@ -44,3 +44,13 @@ def test_gains_are_taken_seed_by_seed():
     # Student's 4.30 for 2 degrees of freedom, times 0.05 / root of 3
     reach = rows["tvae", "auc"]["to"] - rows["tvae", "auc"]["gain"]
     assert reach == pytest.approx(4.3027 * 0.05 / 3**0.5, rel=1e-4)
+
+
+def test_rows_of_one_class_teach_to_say_that_class():
+    train, test = adult.made_up("train", 400), adult.made_up("test", 300)
+    codec = TableCodec.fit(train.frame, **train.asked)
+    made = codec.typed(train.frame)
+    made["returned"] = "no"
+    found = adult.judged(train, test, made, seed=0)
+    share = (test.frame["returned"] == "no").mean()
+    assert (found["accuracy"], found["auc"]) == (pytest.approx(share), 0.5)

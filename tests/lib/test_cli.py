@@ -368,11 +368,13 @@ def test_a_bug_is_not_hidden(monkeypatch):
 
 
 def test_a_package_that_is_missing_is_named(monkeypatch, tmp_path, capsys):
-    def missing(name):
-        raise importlib.metadata.PackageNotFoundError(name)
+    def version(name, installed=importlib.metadata.version):
+        if name == "music21":
+            raise importlib.metadata.PackageNotFoundError(name)
+        return installed(name)
 
     monkeypatch.setitem(sys.modules, "music21", None)  # import of None fails at once
-    monkeypatch.setattr("importlib.metadata.version", missing)
+    monkeypatch.setattr("importlib.metadata.version", version)
     out = tmp_path / "model.safetensors"
     for words in (
         ["fit", "gpt", "bach_chorales", *STEP, "--out", out],
