@@ -1,4 +1,4 @@
-"""How the image platform bears load, kills, and a second worker.
+"""How the image platform bears load and kills.
 
 ``load``: 1, 4 and 16 clients ask for pictures of the house's small models, for a minute
 each and the last for five; p50 and p95 of a request, the memory of the server.
@@ -6,8 +6,7 @@ each and the last for five; p50 and p95 of a request, the memory of the server.
 and the model alone, a picture at a time, not filled up to a batch.
 ``killed``: 50 kills of the server (SQLite, PostgreSQL), and of the server and two
 workers in turn (PostgreSQL and S3), while four clients ask.
-``workers``: 1,000 jobs of one picture, by one worker and by two, each on a core of its
-own, PostgreSQL and S3. ``QUICK=1`` is a quick try. Words after the name choose parts:
+``QUICK=1`` is a quick try. Words after the name choose parts:
 they are kept until a call that has the load records them, and says what it lacks.
 """
 
@@ -33,12 +32,12 @@ from aigc_lib.data import load as load_data
 from aigc_lib.train import fit
 from benchmarks import servers
 from benchmarks.platform_runs import STEPS as FEW
-from benchmarks.platform_runs import killed, pace, site
+from benchmarks.platform_runs import killed, site
 from benchmarks.record import kept, record
 
 NAME = "image_platform"
 QUICK = bool(os.environ.get("QUICK"))
-KILLS, PARTS, JOBS = (4, 2, 20) if QUICK else (50, 2, 1_000)
+KILLS, PARTS = (4, 2) if QUICK else (50, 2)
 KINDS = ("killed sqlite", "killed postgresql", "killed postgresql s3 workers")
 UNKNOWN = "not measured yet"
 SECONDS = {1: 60.0, 4: 60.0, 16: 300.0}
@@ -143,26 +142,14 @@ def kills(kind: str, seed: int) -> dict:
         return killed(one, n, CLOTHES[0], seed=seed, workers=workers)
 
 
-def paced(cores: list[int]) -> dict:
-    """Let workers on these cores do all jobs."""
-    os.environ.update(servers.KEYS)
-    with tempfile.TemporaryDirectory() as folder, servers.postgres() as url:
-        place = Path(folder)
-        with servers.s3() as blobs, site(place, url, blobs, titled("flow")) as one:
-            return pace(one, JOBS, CLOTHES[0], cores)
-
-
 def main(asked: list[str]) -> None:
     """Measure all parts, or those that begin as asked; record once all are there."""
     TRAINED.mkdir(parents=True, exist_ok=True)
-    cores = sorted(os.sched_getaffinity(0))
     parts = {f"load {n}": lambda n=n: loaded(n) for n in SECONDS}
     parts["batching"] = batching
     for kind in KINDS:
         for seed in range(PARTS):
             parts[f"{kind} {seed}"] = lambda kind=kind, seed=seed: kills(kind, seed)
-    parts["workers 1"] = lambda: paced(cores[:1])
-    parts["workers 2"] = lambda: paced((cores * 2)[:2])
     chosen = [key for key in parts if not asked or any(map(key.startswith, asked))]
     rows = {}
     for key in chosen:
@@ -175,18 +162,14 @@ def main(asked: list[str]) -> None:
         runs = [rows.get(f"{kind} {seed}") for seed in range(PARTS)]
         whole = all(runs) and {key: sum(run[key] for run in runs) for key in runs[0]}
         told[kind.replace(" ", "_")] = whole or UNKNOWN
-    one, two = (rows.get(f"workers {n}") for n in (1, 2))
-    if one and two:
-        two |= {"gain": round(two["jobs_a_second"] / one["jobs_a_second"], 2)}
-    told |= {"workers_1": one or UNKNOWN, "workers_2": two or UNKNOWN}
     record(
         NAME,
         [rows[f"load {n}"] for n in SECONDS],
         **told,
-        cores=len(cores),
+        cores=len(os.sched_getaffinity(0)),
         models="the conditional GAN and the flow that a first start trains, 28 px",
         request="load: 1 to 4 pictures, steps 20, guidance 2; from the request to the "
-        f"last picture fetched. kills, workers: the flow, {FEW} steps",
+        f"last picture fetched. kills: the flow, {FEW} steps",
     )
 
 

@@ -260,8 +260,18 @@ def look(one: Site, accepted: dict[str, dict], seconds: float) -> dict[str, int]
     }
 
 
-def pace(one: Site, jobs: int, label: str, cores: list[int], model: int = 1) -> dict:
+def pace(
+    one: Site,
+    jobs: int,
+    label: str,
+    cores: list[int],
+    model: int = 1,
+    steps: int = STEPS,
+    **wishes: Any,
+) -> dict:
     """Let as many workers as ``cores`` do ``jobs`` jobs of one picture each.
+
+    ``wishes`` are more fields of ``Make``.
 
     The jobs are accepted first, in this process, for a server lets one account have
     only few open; then the workers start, and the clock with the first job that begins.
@@ -271,7 +281,7 @@ def pace(one: Site, jobs: int, label: str, cores: list[int], model: int = 1) -> 
     platform.start()
     account, accepted = platform.accounts.by_name("load"), {}
     for seed in range(jobs):
-        wish = Make(model=model, label=label, n=1, seed=seed, steps=STEPS)
+        wish = Make(model=model, label=label, n=1, seed=seed, steps=steps, **wishes)
         accepted[platform.make(account, wish)] = wish.model_dump()
     platform.close()
     one.serve("--accept-only")
