@@ -85,25 +85,6 @@ def test_brightness_and_contrast_are_two_numbers():
     assert inspection.simple(normals, shuffled) == pytest.approx(low)
 
 
-@pytest.mark.skipif(find("jobshop") is None, reason="jobshop is not here")
-def test_every_known_optimum_counts_once_in_its_size(monkeypatch):
-    def run(benchmark, name, measure):
-        large = name.startswith(("ta", "yn"))
-        return {"CP-SAT": 0.02 * large, "mwkr": 0.2, "spt": 0.3, "seconds": 1.0,
-                "bound": 0 if large else 10_000}  # fmt: skip
-
-    monkeypatch.setattr(jobshop, "kept", run)
-    rows = jobshop.optima()
-    assert len({(row["what"], row["way"]) for row in rows}) == len(rows)
-    solver = {row["what"]: row for row in rows if row["way"] == "CP-SAT"}
-    *parts, whole = solver.values()
-    assert whole["shops"] == sum(row["shops"] for row in parts) == 86
-    small = solver["optima"]
-    assert (small["shops"], small["gap"], small["proven"]) == (35, 0, 1)
-    assert whole["gap"] == pytest.approx(0.02 * (1 - whole["solved"]))
-    assert whole["proven"] == whole["solved"] < 1
-
-
 def test_a_week_is_planned_and_broken(monkeypatch):
     pytest.importorskip("ortools")
     generator = np.random.default_rng(0)

@@ -12,7 +12,6 @@ from aigc_lib.codecs.designs import Derived, Rule, Space, contrast, crossed
 from aigc_lib.data.made.designs import COLLECTIONS, SPACES
 from aigc_lib.data.made.drawn import drawn, mixed, sheet
 from aigc_lib.metrics.designs import DesignJudge
-from benchmarks import designs
 
 
 def space(*rules: Rule) -> Space:
@@ -287,22 +286,3 @@ def test_crossed_designs_lie_between_their_parents():
             assert made[column].between(min(parents), max(parents)).all()
     with pytest.raises(ValueError, match="neighbours"):
         crossed(frame, np.array([[1]]), 5)
-
-
-def test_steps_are_chosen_on_the_part_for_it(monkeypatch):
-    """Not on what is judged by; and longer training than 1,000 steps is tried."""
-    _, valid, judged = designs.collection("watches", 0)
-
-    class Copier:
-        def __init__(self, maker, train, steps, seed):
-            self.copied = {2_000: valid, 4_000: judged}.get(steps, train)
-
-        def sample(self, n, *, seed):
-            return self.copied
-
-    monkeypatch.setattr(designs, "learned", Copier)
-    monkeypatch.setattr(designs, "NEAR", (5,))
-    found = designs.chosen("watches")
-    for maker in designs.MAKERS:
-        assert found[maker]["best"] == 2_000
-        assert found[maker]["useful"]["1000"] == 0
