@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Self
 
 import torch
@@ -57,16 +58,24 @@ class Images(Samples):
 
 
 class Part:
-    """Some of the samples of something with a length and an index, by number."""
+    """Some of the samples of something with a length and an index, by number.
+
+    It has ``bytes`` and ``to`` where the samples have them: they move as a whole.
+    """
 
     def __init__(self, samples: Any, numbers: Tensor):
         self.samples, self.numbers = samples, numbers
 
-    def to(self, device: torch.device | str) -> Self:
-        """Return the same part on ``device``, where its samples can be moved."""
-        if not hasattr(self.samples, "to"):
-            return self
-        return type(self)(self.samples.to(device), self.numbers.to(device))
+    @property
+    def bytes(self) -> int:
+        """How much memory all samples take, of which these are some."""
+        return self.samples.bytes
+
+    @property
+    def to(self) -> Callable[[torch.device | str], Self]:
+        """``to(device)`` returns the same part on ``device``."""
+        move = self.samples.to  # what cannot be moved has none
+        return lambda device: type(self)(move(device), self.numbers.to(device))
 
     def __len__(self) -> int:
         return len(self.numbers)

@@ -165,14 +165,13 @@ class Trainable(nn.Module, metaclass=_Configured):
         Equal models give equal bytes.
 
         Raises:
-            ValueError: weights that are not finite: training has diverged.
+            ValueError: what ``not_finite`` names: training has diverged.
         """
-        for name, parameter in self.named_parameters():
-            if not parameter.isfinite().all():
-                raise ValueError(
-                    f"{name} holds NaN or infinity, nothing was saved: train again "
-                    "with a lower learning rate"
-                )
+        if name := not_finite(self):
+            raise ValueError(
+                f"{name} holds NaN or infinity, nothing was saved: train again with a "
+                "lower learning rate"
+            )
         # what torch.compile has wrapped is saved under the name that it had before
         tensors = {
             name.replace("_orig_mod.", ""): tensor.detach().cpu().contiguous()
@@ -213,6 +212,22 @@ class GenerativeModel(Trainable):
 
 
 # ---- files ---------------------------------------------------------------------------
+
+
+def not_finite(model: Trainable) -> str | None:
+    """Name a weight of ``model`` that is not finite or a buffer with NaN, if any.
+
+    A buffer that is infinite is meant so: a mask, a threshold that all are above.
+    """
+    weights = {name for name, _ in model.named_parameters()}
+    good = {
+        name: (x.isfinite() if name in weights else ~x.isnan()).all().to(model.device)
+        for name, x in model.state_dict().items()
+        if isinstance(x, Tensor) and x.is_floating_point()
+    }
+    if torch.stack([*good.values()]).all():  # the device is waited for once
+        return None
+    return next(name for name, fine in good.items() if not fine)
 
 
 def load_model(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 import os
 import sys
 from collections.abc import Callable, Collection
@@ -27,7 +28,7 @@ from .interruption import Interruption, how_to_go_on
 from .randomness import own_randomness, seed_generators
 from .samples import Batches, as_samples, fingerprint
 from .update import Update, clipping
-from .validation import validation_losses
+from .validation import MOST, validation_losses
 
 LOG_EVERY = 50  # steps; the only moment at which the host waits for the device
 RECIPE = {  # where nobody has another
@@ -127,7 +128,8 @@ def fit(
     batches = Batches(samples, batch_size, seed, accelerator)
     if validate is not None:
         held_out = as_samples(validate, model)
-        size = min(batch_size, len(held_out))
+        share = min(len(held_out), MOST) // accelerator.num_processes
+        size = max(1, min(batch_size, share))
         held_out = Batches(held_out, size, seed, accelerator)
     elif keep_best:
         raise ValueError("keep_best=True: give data to validate on, as validate=")
@@ -140,6 +142,13 @@ def fit(
         model.averages.clear()
     changes = [clipping(max_grad_norm)] if max_grad_norm else []
     update = Update(model, accelerator, changes)
+    if keep_best and len(update.optimizers) > 1:
+        raise ValueError(
+            f"keep_best=True: {type(model).__name__} has several losses, "
+            f"{', '.join(sorted(update.optimizers))}, and none of them says which "
+            "model is best: leave it out (on the command line: --hold-out), and judge "
+            "samples with watch="
+        )
     history, step, clock, best = History(), 0, Clock(), None
 
     run = {"model": type(model).__name__, "config": model.config}
@@ -175,13 +184,8 @@ def fit(
             history.validate(step, losses)
             if not keep_best:
                 return
-            if len(losses) > 1:
-                raise ValueError(
-                    f"keep_best=True: {type(model).__name__} has several losses, "
-                    f"{', '.join(losses)}, and none of them says which model is best"
-                )
             (loss,) = losses.values()
-            if best is None or loss < best["loss"]:
+            if math.isfinite(loss) and (best is None or loss < best["loss"]):
                 weights = copy.deepcopy(model.state_dict())
                 best = {"loss": loss, "step": step, "weights": weights}
 

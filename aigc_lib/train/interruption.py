@@ -31,7 +31,10 @@ class Interruption:
 
 def how_to_go_on(checkpoint: str | os.PathLike | None, step: int) -> str:
     if checkpoint is None:
-        return f"stopped after step {step}; with checkpoint= it could be resumed"
+        return (
+            f"stopped after step {step}; with checkpoint= (on the command line: "
+            "--checkpoint) it could be resumed"
+        )
     return (
         f"stopped after step {step}, saved in {checkpoint}: the same call goes on there"
     )

@@ -26,3 +26,12 @@ def own_randomness(device: torch.device) -> Iterator[None]:
     devices = [] if device.type == "cpu" else [device]
     with torch.random.fork_rng(devices, device_type=kind):
         yield
+
+
+@contextmanager
+def same_randomness() -> Iterator[None]:
+    """Draw the same numbers each time, on the CPU; nothing outside changes."""
+    cpu = torch.device("cpu")
+    with own_randomness(cpu):
+        seed_generators(0, cpu)
+        yield

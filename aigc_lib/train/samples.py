@@ -13,8 +13,11 @@ from torch import Tensor
 
 from ..data.samples import Images, Samples
 from ..models.base import Trainable
+from .randomness import same_randomness
 
 LOOKED_AT = 1_024  # samples that are digested into the fingerprint
+AT_ONCE = 16  # samples that are looked at together
+NOT_FINITE = "data holds NaN or infinite values: remove those samples"
 
 
 class Indexed(Protocol):
@@ -33,32 +36,39 @@ def as_samples(data: Any, model: Trainable) -> Indexed:
     - Tensors or arrays (N, ...), one or several of one length, as they are.
     - Anything else with a length that is indexed by a tensor of numbers.
 
-    Pixels in uint8 are scaled to [-1, 1].
+    Pixels in uint8 are scaled to [-1, 1], but for those that an index gives. Of what is
+    indexed the first samples are checked, of all else every one.
 
     Raises:
         ValueError: none of these; values that are not finite; samples or labels that
             are not what the model is made for.
     """
     parts = _parts(data, model)
-    if parts is None:
-        samples = data
-    else:
-        images = model.modality == "images" and parts[0].dim() == 4
-        samples = (Images if images else Samples)(*parts)
-    first = samples[torch.arange(1)]
-    x = first[0] if isinstance(first, tuple) else first
-    if not isinstance(x, Tensor):
-        raise ValueError(
-            f"data gives {type(x).__name__}: an index must give a tensor, or a tuple "
-            "of tensors"
-        )
-    _check_shape(x, model)
-    if parts is not None:
-        for i, part in enumerate(parts):
-            _check_values(part, pixels=images and i == 0)
+    indexed = parts is None
+    if indexed:
+        parts = _first_parts(data)
+    images = model.modality == "images" and parts[0].dim() == 4
+    samples = data if indexed else (Images if images else Samples)(*parts)
+    _check_shape(parts[0], model)
+    for i, part in enumerate(parts):
+        _check_values(part, pixels=images and i == 0, scaled=not indexed)
     if model.conditional:
-        _check_labels(first, parts, model)
+        _check_labels(parts, model)
     return samples
+
+
+def _first_parts(data: Indexed) -> tuple[Tensor, ...]:
+    """Return the parts of the first samples of what is indexed."""
+    with same_randomness():
+        first = data[torch.arange(1)]  # one number indexes a string, too
+        x = first[0] if isinstance(first, tuple) else first
+        if not isinstance(x, Tensor):
+            raise ValueError(
+                f"data gives {type(x).__name__}: an index must give a tensor, or a "
+                "tuple of tensors"
+            )
+        first = data[torch.arange(min(AT_ONCE, len(data)))]
+    return first if isinstance(first, tuple) else (first,)
 
 
 def _parts(data: Any, model: Trainable) -> list[Tensor] | None:
@@ -101,7 +111,7 @@ def _tensor(value: Any) -> Tensor:
 
 
 def _check_shape(x: Tensor, model: Trainable) -> None:
-    """Refuse samples of another shape than the model's; ``x`` is a batch of one."""
+    """Refuse samples ``x`` of another shape than the model's."""
     wanted, shape = model.sample_shape, tuple(x.shape[1:])
     if wanted is not None and shape != tuple(wanted):
         raise ValueError(
@@ -110,31 +120,29 @@ def _check_shape(x: Tensor, model: Trainable) -> None:
         )
 
 
-def _check_values(x: Tensor, *, pixels: bool) -> None:
+def _check_values(x: Tensor, *, pixels: bool, scaled: bool) -> None:
+    """Refuse what is not finite, and pixels of another range; uint8 may be scaled."""
+    wanted = "floating point in [-1, 1], x / 127.5 - 1"
+    if scaled:
+        wanted = f"uint8 (0 to 255), or {wanted}"
     if not x.is_floating_point():
-        if pixels and x.dtype != torch.uint8:
-            raise ValueError(
-                f"data holds images of {x.dtype}: give uint8 (0 to 255) or floating "
-                "point in [-1, 1]"
-            )
+        if pixels and not (scaled and x.dtype == torch.uint8):
+            raise ValueError(f"data holds images of {x.dtype}: give {wanted}")
+        return
+    if not x.numel():
         return
     low, high = (bound.item() for bound in x.aminmax())
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ValueError("data holds NaN or infinite values: remove those samples")
+        raise ValueError(NOT_FINITE)
     if pixels and max(-low, high) > 1.001:
         raise ValueError(
-            f"data holds images from {low:.4g} to {high:.4g}: give uint8 (0 to 255), "
-            "or floating point in [-1, 1], x / 127.5 - 1"
+            f"data holds images from {low:.4g} to {high:.4g}: give {wanted}"
         )
 
 
-def _check_labels(
-    first: Tensor | tuple[Tensor, ...], parts: list[Tensor] | None, model: Trainable
-) -> None:
+def _check_labels(parts: Sequence[Tensor], model: Trainable) -> None:
     """Refuse labels that are no class of a conditional ``model``."""
-    y = parts[1] if parts and len(parts) > 1 else None
-    if y is None and parts is None and isinstance(first, tuple) and len(first) > 1:
-        y = first[1]
+    y = parts[1] if len(parts) > 1 else None
     if y is None or y.dim() != 1 or y.is_floating_point() or y.dtype == torch.bool:
         found = "none" if y is None else f"{tuple(y.shape)} {y.dtype}"
         raise ValueError(
@@ -156,21 +164,26 @@ def fingerprint(samples: Indexed) -> str:
 
     So a checkpoint knows its data, at little cost. Samples that look different every
     time are looked at with a fixed seed.
+
+    Raises:
+        ValueError: there are values among them that are not finite.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
+    with same_randomness():
         return _digest(samples)
 
 
 def _digest(samples: Indexed) -> str:
     n = len(samples)
-    digest = hashlib.sha256(str(n).encode())
-    for rows in torch.linspace(0, n - 1, min(n, LOOKED_AT)).long().split(16):
+    digest, finite = hashlib.sha256(str(n).encode()), torch.tensor(True)
+    for rows in torch.linspace(0, n - 1, min(n, LOOKED_AT)).long().split(AT_ONCE):
         batch = samples[rows]
         for part in batch if isinstance(batch, tuple) else (batch,):
             digest.update(f"{tuple(part.shape)} {part.dtype}".encode())
             part = part.detach().cpu().contiguous()
+            finite &= part.isfinite().all()
             digest.update(part.view(torch.uint8).numpy().tobytes())
+    if not finite:
+        raise ValueError(NOT_FINITE)
     return digest.hexdigest()
 
 

@@ -10,7 +10,7 @@ import torch
 from accelerate import Accelerator
 from torch import Tensor
 
-from ..models.base import Trainable
+from ..models.base import Trainable, not_finite
 
 REMEDY = "lower the learning rate, or add a penalty on the gradient"
 Change = Callable[[str, list[Tensor]], None]  # (optimiser, its parameters)
@@ -36,7 +36,7 @@ class Update:
     def __init__(
         self, model: Trainable, accelerator: Accelerator, changes: Sequence[Change] = ()
     ):
-        self.accelerator, self.changes = accelerator, changes
+        self.model, self.accelerator, self.changes = model, accelerator, changes
         self.optimizers = model.optimizers()
         self.parameters = {  # averages and what a LoRA froze learn nothing
             name: [
@@ -103,17 +103,13 @@ class Update:
         return losses
 
     def check_finite(self, step: int) -> None:
-        """Refuse to go on with weights that are not finite.
+        """Refuse to go on with what ``not_finite`` names.
 
         Raises:
-            TrainingDiverged: there are some.
+            TrainingDiverged: there is something.
         """
-        for name, parameters in self.parameters.items():
-            good = torch.stack([p.isfinite().all() for p in parameters if p.numel()])
-            if not good.all():
-                raise TrainingDiverged(
-                    f"weights of {name!r} are not finite at step {step}: {REMEDY}"
-                )
+        if name := not_finite(self.model):
+            raise TrainingDiverged(f"{name} is not finite at step {step}: {REMEDY}")
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state of every optimiser, and the losses since the last log."""

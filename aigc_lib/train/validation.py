@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from accelerate.utils import reduce
 from torch import Tensor
 
 from ..models.base import Trainable
@@ -28,12 +29,14 @@ def validation_losses(
 ) -> dict[str, float]:
     """Return the mean of each loss over up to ``MOST`` samples, with averaged weights.
 
-    The noise is the same at every look, so that its losses can be compared. Nothing
-    of the model changes.
+    Every process takes its share of them and gets the mean of all. The noise is the
+    same at every look, so that its losses can be compared. Nothing of the model
+    changes.
     """
-    steps = min(batches.n, MOST) // batches.batch_size
+    steps = min(batches.n, MOST) // batches.per_step
     record = _Recorder()
     state = model.get_extra_state() if _counts(model) else None
+    buffers = [(buffer, buffer.clone()) for buffer in model.buffers()]
     model.eval()
     with model.averaged():
         for step in range(steps):
@@ -42,8 +45,11 @@ def validation_losses(
     model.train()
     if state is not None:
         model.set_extra_state(state)
+    for buffer, before in buffers:  # such as a codebook, which steps move by themselves
+        buffer.copy_(before)
     model.zero_grad(set_to_none=True)
-    return {name: (total / steps).item() for name, total in record.totals.items()}
+    means = {name: total / steps for name, total in record.totals.items()}
+    return {name: reduce(mean, "mean").item() for name, mean in means.items()}
 
 
 def _counts(model: Trainable) -> bool:

@@ -10,7 +10,7 @@ import sys
 import numpy as np
 import pytest
 import torch
-from test_train_data import KINDS
+from test_train_data import KINDS, Classifier, kinds
 
 from aigc_lib.models import MLPGAN
 
@@ -58,6 +58,12 @@ for kind in KINDS:
     m = make()
     aigc.fit(m, data, steps=4, batch_size=20)
     torch.save(m.state_dict(), folder / f"{kind}-{rank}.pt")
+make, data = kinds(folder / str(rank))["classes"]
+few = tuple(part[:10] for part in data)  # less than a batch for each process
+m = make()
+history = aigc.fit(m, data, steps=4, batch_size=20, validate=few, keep_best=True)
+kept = {"losses": history.validation["loss"], "best": history.best_step}
+torch.save(kept | {"weights": m.state_dict()}, folder / f"best-{rank}.pt")
 """
 
 
@@ -109,3 +115,17 @@ def test_two_processes_agree_on_every_kind_of_batch(trained):
         )
         for name, value in first.items():
             assert torch.equal(second[name], value), f"{kind}: {name}"
+
+
+def test_two_processes_keep_the_same_best_weights(trained, tmp_path):
+    first, second = (
+        torch.load(trained / f"best-{rank}.pt", weights_only=True) for rank in (0, 1)
+    )
+    assert first["losses"] == second["losses"]
+    assert first["best"] == second["best"]
+    model = Classifier(4, 3)
+    model.start_averaging()
+    model.load_state_dict(first["weights"])
+    _, (x, y) = kinds(tmp_path)["classes"]
+    loss = torch.nn.functional.cross_entropy(model.averages["layer"](x[:10]), y[:10])
+    assert first["losses"][first["best"]] == pytest.approx(loss.item())

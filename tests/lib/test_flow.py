@@ -106,7 +106,7 @@ def test_parts_of_a_large_draw_do_not_matter(kind, monkeypatch):
     model = awake(tiny(kind, classes=3))
     model.tolerates_bf16 = False
     whole = model.sample(5, seed=0, steps=2, guidance=2.0)
-    monkeypatch.setattr("aigc_lib.models.denoiser.PART", 2)
+    monkeypatch.setattr("aigc_lib.models.diffusion.denoiser.PART", 2)
     parts = model.sample(5, seed=0, steps=2, guidance=2.0)
     assert torch.allclose(whole, parts, atol=1e-5)
 

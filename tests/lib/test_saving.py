@@ -13,7 +13,16 @@ from torch import nn
 
 import aigc_lib as aigc
 from aigc_lib.data import Characters
-from aigc_lib.models import DCGAN, DPO, GPT, MLPGAN, MODELS, VAE, Trainable
+from aigc_lib.models import (
+    DCGAN,
+    DPO,
+    GPT,
+    MLPGAN,
+    MODELS,
+    VAE,
+    TextClassifier,
+    Trainable,
+)
 
 every_model = pytest.mark.parametrize("name", MODELS)
 
@@ -176,6 +185,22 @@ def test_weights_that_are_not_finite_are_not_saved(saved):
     with pytest.raises(ValueError, match=r"generator.0.weight holds NaN.*lower"):
         model.save(saved)
     assert saved.read_bytes() == before
+
+
+def test_running_statistics_that_are_no_numbers_are_not_saved(saved):
+    before = saved.read_bytes()
+    model = DCGAN(width=4)
+    norm = next(m for m in model.modules() if isinstance(m, nn.BatchNorm2d))
+    norm.running_var[0] = torch.nan
+    with pytest.raises(ValueError, match=r"running_var holds NaN.*lower"):
+        model.save(saved)
+    assert saved.read_bytes() == before
+
+
+def test_a_buffer_may_be_infinite(tmp_path):
+    model = TextClassifier(Characters("ab\n"), width=8, heads=2, depth=1)
+    assert model.threshold.isinf()
+    assert aigc.models.load(model.save(tmp_path / "m")).threshold.isinf()
 
 
 def test_a_model_whose_weights_lie_channels_last_is_saved(tmp_path):

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +15,10 @@ from torch import nn
 import aigc_lib as aigc
 from aigc_lib.data import Windows
 from aigc_lib.data.samples import Images, Samples, held_out
-from aigc_lib.models import DCGAN, MLPGAN, VAE, FlowMatching, Trainable
+from aigc_lib.models import DCGAN, MLPGAN, VAE, VQVAE, FlowMatching, Trainable
 from aigc_lib.train import TrainingDiverged
-from aigc_lib.train.samples import as_samples, fingerprint
+from aigc_lib.train.samples import Batches, _fits, as_samples, fingerprint
+from aigc_lib.train.validation import MOST
 
 
 def assert_same(a, b):
@@ -227,6 +229,56 @@ def test_anything_with_a_length_and_an_index_serves():
         aigc.fit(model, range(9), steps=1, batch_size=5)
 
 
+class Read:
+    """What is known only by its length and its index."""
+
+    def __init__(self, *parts):
+        self.parts = parts
+
+    def __len__(self):
+        return len(self.parts[0])
+
+    def __getitem__(self, rows):
+        picked = tuple(part[rows] for part in self.parts)
+        return picked if len(picked) > 1 else picked[0]
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (255 * noise(8, 1, 28, 28).sigmoid(), "images from .*: give floating point"),
+        (torch.zeros(8, 1, 28, 28).byte(), "images of torch.uint8: give floating"),
+        (torch.full((8, 1, 28, 28), torch.nan), "NaN or infinite"),
+    ],
+)
+def test_images_of_an_index_are_checked_too(x, message):
+    with pytest.raises(ValueError, match=message):
+        aigc.fit(DCGAN(width=2), Read(x), steps=1, batch_size=4)
+
+
+def test_labels_of_an_index_are_checked_too():
+    data = Read(noise(40, 4), torch.arange(40) % 4)
+    with pytest.raises(ValueError, match="from 0 to 3, the model has classes 0 to 2"):
+        aigc.fit(Classifier(4, 3), data, steps=1, batch_size=4)
+
+
+def test_a_late_sample_of_an_index_is_no_number():
+    x = noise(40, 2)
+    x[37] = torch.nan
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        aigc.fit(MLPGAN(hidden=4), Read(x), steps=1, batch_size=4)
+
+
+def test_looking_at_samples_draws_nothing_outside():
+    class Noisy(Read):
+        def __getitem__(self, rows):
+            return super().__getitem__(rows) + torch.rand(len(rows), 1)
+
+    model, state = MLPGAN(hidden=4), torch.get_rng_state()
+    aigc.fit(model, Noisy(noise(40, 2)), steps=1, batch_size=4)
+    assert torch.equal(torch.get_rng_state(), state)
+
+
 # ---- checkpoints ---------------------------------------------------------------------
 
 
@@ -300,6 +352,25 @@ def test_what_is_not_finite_is_never_saved(tmp_path):
     assert torch.load(path, weights_only=True)["step"] == 4
 
 
+def test_a_buffer_that_is_no_number_ends_the_training(tmp_path):
+    class Spoilt(Net):
+        def __init__(self):
+            super().__init__(2, 1)
+            self.register_buffer("spread", torch.tensor(torch.inf))  # meant so
+
+        def score(self, batch):
+            self.seen = getattr(self, "seen", 0) + 1
+            if self.seen > 4:
+                self.spread.fill_(torch.nan)
+            return self.layer(batch).square().mean()
+
+    path = tmp_path / "c"
+    common = {"steps": 20, "batch_size": 10, "save_every": 2, "checkpoint": path}
+    with pytest.raises(TrainingDiverged, match="spread is not finite at step 6"):
+        aigc.fit(Spoilt(), noise(40, 2), **common)
+    assert torch.load(path, weights_only=True)["step"] == 4
+
+
 @pytest.mark.parametrize("numbers", [np.int64, np.float64, torch.tensor])
 def test_numbers_of_numpy_and_torch_can_be_resumed(numbers, tmp_path):
     for _ in range(2):
@@ -349,7 +420,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(tmp_path, kept):
     said = str(stopped.value)
     assert "stopped after step 8" in said or "stopped after step 7" in said
     if not kept:
-        assert "with checkpoint= it could be resumed" in said
+        assert "with checkpoint= (on the command line: --checkpoint) it" in said
         return
     assert f"saved in {path}" in said
     torch.manual_seed(0)
@@ -444,8 +515,10 @@ def test_a_checkpoint_knows_what_it_was_judged_by(tmp_path):
     aigc.fit(model, rows, **common | {"steps": 8, "validate": first})
 
 
-def test_a_game_of_two_losses_has_no_best_model():
-    with pytest.raises(ValueError, match="several losses, discriminator, generator"):
+def test_a_game_of_two_losses_has_no_best_model_and_is_not_begun():
+    with pytest.raises(
+        ValueError, match=r"losses, discriminator, generator.*: leave it out .*watch="
+    ):
         aigc.fit(
             MLPGAN(hidden=4),
             noise(40, 2),
@@ -453,7 +526,39 @@ def test_a_game_of_two_losses_has_no_best_model():
             batch_size=10,
             validate=noise(40, 2),
             keep_best=True,
+            watch=lambda model: pytest.fail("training began"),
+            watch_at=[0],
         )
+
+
+def test_a_held_out_loss_that_is_no_number_is_not_the_lowest():
+    class Late(Net):
+        looks = 0
+
+        def score(self, batch):
+            self.looks += not self.training
+            spoilt = self.looks == 1 and not self.training
+            return self.layer(batch).square().mean() * (torch.nan if spoilt else 1)
+
+    history = aigc.fit(
+        Late(2, 1),
+        noise(40, 2),
+        steps=3,
+        batch_size=10,
+        validate=noise(10, 2),
+        validate_at=[1, 2, 3],
+        keep_best=True,
+    )
+    curve = history.validation["loss"]
+    assert math.isnan(curve.pop(1))
+    assert curve[history.best_step] == min(curve.values())
+
+
+def test_a_batch_larger_than_a_look_can_be_validated():
+    x, y = linear_rows(MOST + 50, 0)
+    model = Classifier(6, 3)
+    history = aigc.fit(model, (x, y), steps=1, batch_size=len(y), validate=(x, y))
+    assert math.isfinite(history.validation["loss"][1])
 
 
 def test_dropout_rests_while_the_model_is_validated():
@@ -511,7 +616,38 @@ def test_held_out_samples_are_no_others_and_none_twice(kind):
     assert rows(held_out(data[kind], 0.2, seed=2)[1]) != rows(judges)
 
 
+def test_a_part_is_moved_where_its_samples_can_be_and_fit(monkeypatch):
+    x = noise(50, 3)
+    part, _ = held_out(Samples(x), 0.2)
+    assert part.bytes == x.nbytes
+    assert part.to("meta")[torch.arange(4)].device.type == "meta"
+    for free, fits in ((3 * x.nbytes, True), (x.nbytes, False)):
+        monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _, n=free: (n, n))
+        assert _fits(part, torch.device("cuda")) == fits
+
+    still, _ = held_out(Read(x), 0.2)
+    assert not hasattr(still, "to")
+    there = SimpleNamespace(
+        num_processes=1, process_index=0, device=torch.device("meta")
+    )
+    batches = Batches(still, 4, 0, there)
+    assert batches[0].device.type == "meta"
+    assert batches.order.device.type == "cpu"
+
+
 @pytest.mark.parametrize("share", [0, 1, -0.1, 0.001, math.nan, "some"])
 def test_shares_that_cannot_be_held_out(share):
     with pytest.raises(ValueError, match="share="):
         held_out(torch.zeros(20, 2), share)
+
+
+def test_validation_leaves_a_codebook_as_it_is():
+    x = torch.randint(0, 256, (32, 1, 16, 16), dtype=torch.uint8)
+    ends = []
+    for more in ({}, {"validate": x, "validate_at": [1, 2]}):
+        torch.manual_seed(0)
+        model = VQVAE(image_size=16, channels=1, num_codes=8, width=8)
+        aigc.fit(model, x, steps=3, batch_size=16, seed=0, **more)
+        ends.append(model.state_dict())
+    for name, tensor in ends[0].items():
+        torch.testing.assert_close(ends[1][name], tensor, rtol=0, atol=0)

@@ -133,6 +133,20 @@ def test_nll_corrects_a_bad_encoder_where_the_elbo_cannot():
     assert torch.equal(nll, model.nll(x, k=2000))
 
 
+@pytest.mark.parametrize("likelihood", ["gaussian", "autoregressive"])
+def test_nll_is_that_of_the_averaged_weights(likelihood):
+    model, x = tiny(likelihood=likelihood), torch.rand(4, 1, 8, 8)
+    model.start_averaging()
+    before = model.nll(x, k=5)
+    with torch.no_grad():
+        for name in model.sampled:
+            for parameter in getattr(model, name).parameters():
+                parameter.add_(0.1)
+    assert torch.equal(model.nll(x, k=5), before)
+    model.averages.clear()
+    assert not torch.equal(model.nll(x, k=5), before)
+
+
 @pytest.mark.parametrize("body", ["mlp", "conv"])
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian", "autoregressive"])
 @pytest.mark.parametrize("samples", [1, 3])
