@@ -15,7 +15,6 @@ the first alarm after it, at most those that are left. ``STEPS=20`` is a quick t
 from __future__ import annotations
 
 import os
-import re
 import time
 from functools import cache
 
@@ -28,6 +27,7 @@ from sklearn.pipeline import make_pipeline
 
 import aigc_lib as aigc
 from aigc_lib.apps.opinion_monitor.reader import SETTINGS
+from aigc_lib.apps.opinion_monitor.words import Words
 from aigc_lib.data import Characters, Texts
 from aigc_lib.decisions.alarm import CUSUM, LevelAlarm, delays
 from aigc_lib.metrics.intervals import bootstrap_interval
@@ -45,18 +45,10 @@ WORLD = OpinionStream()
 ALARMS = {"level": LevelAlarm, "CUSUM": CUSUM}
 
 
-# Joined by bars, as a person would write them down who thinks of bad news.
-BAD_WORDS = re.compile(
-    "跌|亏|降|减|下滑|下调|不及预期|低于预期|恶化|承压|萎缩|罚|违规|违法|立案|调查|警示|问询"
-    "|诉讼|起诉|败诉|投诉|维权|质疑|造假|召回|缺陷|事故|故障|泄露|停产|停工|停售|停牌|断供"
-    "|短缺|涨价|延期|推迟|取消|终止|失败|搁浅|落空|违约|逾期|冻结|质押|爆雷|破产|退市|抛售"
-    "|裁员|离职|辞职|出走|被查|失联|内斗|退货|滞销|积压|关店|裁撤|撤资|流失|危机|风险|利空"
-)
-
-
 def words_by_hand(train: Texts, test: Texts, seed: int) -> np.ndarray:
-    """1 where a headline holds one of ``BAD_WORDS``."""
-    return np.array([bool(BAD_WORDS.search(text)) for text in test.texts], float)
+    """1 where a headline holds one of the words of the opinion monitor."""
+    words = Words()
+    return np.array([words.hit(text) for text in test.texts], float)
 
 
 def keywords(train: Texts, test: Texts, seed: int) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 import json
 import sqlite3
+import threading
 from datetime import UTC, date, datetime, timedelta
 from types import SimpleNamespace
 
@@ -11,6 +12,8 @@ import pytest
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("fastapi")
 
+from tiny_monitor import Rule, lines, until
+
 from aigc_lib.apps.opinion_monitor import __main__ as command
 from aigc_lib.apps.opinion_monitor import made
 from aigc_lib.apps.opinion_monitor import monitor as monitors
@@ -18,34 +21,25 @@ from aigc_lib.apps.opinion_monitor.headlines import checked
 from aigc_lib.apps.opinion_monitor.made import MadeFeed
 from aigc_lib.apps.opinion_monitor.monitor import FileFeed, Monitor
 from aigc_lib.apps.opinion_monitor.page import ALL, page, shown
-from aigc_lib.apps.opinion_monitor.reader import Reader, Reading
+from aigc_lib.apps.opinion_monitor.reader import Reader
 from aigc_lib.apps.opinion_monitor.service import MOST_BYTES, MOST_ITEMS, service
 from aigc_lib.apps.opinion_monitor.store import Day, Store
 from aigc_lib.apps.opinion_monitor.trend import BASELINE, alarms, trend, watched
+from aigc_lib.apps.opinion_monitor.words import Words
 
 NOW = datetime(2026, 5, 6, 12, tzinfo=UTC)
 INJECTION = "'); DROP TABLE headlines; -- 股价大跌"
 
 
-class Rule:
-    """Reads without a network: bad is what holds 跌, good what holds 涨."""
-
-    topics = ("行情", "其他")
-
-    def read(self, texts):
-        return [
-            Reading(
-                "行情" if "股价" in text else "其他",
-                "负面" if "跌" in text else "正面" if "涨" in text else "中性",
-                0.9,
-            )
-            for text in texts
-        ]
+both = pytest.mark.parametrize("url", ["sqlite", "postgresql"], indirect=True)
 
 
 @pytest.fixture
-def url(tmp_path):
-    return f"sqlite:///{tmp_path / 'headlines.sqlite'}"
+def url(request, tmp_path):
+    """The URL of an empty database; of each kind where a test stands under ``both``."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return f"sqlite:///{tmp_path / 'headlines.sqlite'}"
+    return request.getfixturevalue("postgres_url")
 
 
 @pytest.fixture
@@ -117,6 +111,7 @@ def test_what_is_no_headline_is_refused(item, message):
 # ---- over HTTP -----------------------------------------------------------------------
 
 
+@both
 def test_headlines_are_accepted_once(client, monitor):
     sent = [{"text": "股价大跌"}, {"text": "股价大涨"}, {"text": "股价大跌"}]
     first = client.post("/headlines", json=sent)
@@ -150,6 +145,7 @@ def test_another_site_cannot_make_a_browser_post(client, monitor, headers, statu
     assert monitor.store.counts()["headlines"] == (status == 202)
 
 
+@both
 def test_sql_in_a_headline_is_a_text(client, monitor):
     assert client.post("/headlines", json={"text": INJECTION}).status_code == 202
     monitor.read_waiting()
@@ -186,6 +182,7 @@ def test_good_headlines_among_bad_ones_are_kept(client, monitor):
     assert [r["index"] for r in answer.json()["refused"]] == [1, 2]
 
 
+@both
 def test_a_flood_is_turned_away_whole(url):
     testclient = pytest.importorskip("fastapi.testclient")
     monitor = Monitor(Store(url, most_unread=10), Rule())
@@ -204,12 +201,7 @@ def test_a_flood_is_turned_away_whole(url):
 # ---- restarts ------------------------------------------------------------------------
 
 
-def lines(n, start=0):
-    return "".join(
-        f"第 {i} 条：股价{'跌' if i % 3 else '涨'}\n" for i in range(start, n)
-    )
-
-
+@both
 def test_a_restart_in_mid_stream_loses_nothing_and_counts_nothing_twice(
     tmp_path, url, monkeypatch
 ):
@@ -239,6 +231,7 @@ def test_a_restart_in_mid_stream_loses_nothing_and_counts_nothing_twice(
     assert (day.n, day.negative, day.positive) == (600, 400, 200)
 
 
+@both
 def test_headlines_and_position_are_stored_together_or_not_at_all(
     tmp_path, url, monkeypatch
 ):
@@ -282,24 +275,21 @@ def test_a_file_that_grows_is_followed(tmp_path, monitor):
         FileFeed(tmp_path / "none.txt")
 
 
+@both
 def test_threads_read_what_comes(monitor):
     threads = monitor.start()
     monitor.accept([{"text": f"股价跌 {i}"} for i in range(300)])
-    for _ in range(200):
-        if not monitor.store.counts()["unread"]:
-            break
-        threads[0].join(0.05)
+    until(lambda: not monitor.store.counts()["unread"])
     monitor.stop()
     for thread in threads:
         thread.join(10)
     assert monitor.store.counts() == {"headlines": 300, "unread": 0}
 
 
-def test_what_is_on_disk_is_whole(url, monitor, tmp_path):
-    monitor.accept([{"text": "股价跌"}])
-    found = sqlite3.connect(tmp_path / "headlines.sqlite").execute(
-        "SELECT text, topic FROM headlines"
-    )
+def test_what_is_on_disk_is_whole(tmp_path):
+    path = tmp_path / "headlines.sqlite"
+    Monitor(Store(f"sqlite:///{path}"), Rule()).accept([{"text": "股价跌"}])
+    found = sqlite3.connect(path).execute("SELECT text, topic FROM headlines")
     assert found.fetchall() == [("股价跌", None)]
 
 
@@ -320,6 +310,155 @@ def test_postgresql_gets_the_same_statements():
     store.engine.dialect.name = "mysql"
     with pytest.raises(ValueError, match="choose SQLite or PostgreSQL"):
         store._insert(HEADLINES)
+
+
+# ---- who reads -----------------------------------------------------------------------
+
+
+def test_words_tell_what_is_bad_and_nothing_else(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("\ufeff# 我的词表\n\n 爆雷 \n跌\n跌\nC++\n", encoding="utf-8")
+    words = Words.at(path)
+    found = words.predict(
+        ["股价大跌", "平台爆雷了", "股价大涨", "用 C++ 写", "用 CC 写"]
+    )
+    assert [s for s, _ in found] == ["负面", "负面", "中性", "负面", "中性"]
+    assert {sure for _, sure in found} == {None}
+    assert words.mark == Words(["跌", "C++", "爆雷"]).mark != Words().mark
+
+
+@pytest.mark.parametrize(
+    ("written", "message"),
+    [
+        (b"", "holds no word"),
+        (b"# \n\n", "holds no word"),
+        ("跌\n亏|降".encode(), "line 2.*one word a line"),
+        ("跌，亏，降".encode(), "line 1.*one word a line"),
+        ("跌 亏".encode(), "line 1.*one word a line"),
+        (("跌" * 21).encode(), "at most 20 characters"),
+        ("跌\n".encode("gbk"), "not UTF-8"),
+    ],
+)
+def test_what_is_no_list_of_words_is_refused(tmp_path, written, message):
+    path = tmp_path / "words.txt"
+    path.write_bytes(written)
+    with pytest.raises(ValueError, match=message):
+        Words.at(path)
+
+
+@both
+def test_another_reader_reads_all_again(monitor, url):
+    store = monitor.store
+    monitor.accept([{"text": "股价跌"}, {"text": "股价涨"}])
+    store.read_by("one")
+    monitor.read_waiting()
+    assert (store.read_by("one"), store.counts()["unread"]) == (None, 0)
+    store.read_by("other")
+    assert store.counts() == {"headlines": 2, "unread": 2}
+    assert store.days() == store.latest(10) == []
+    monitor.read_waiting()
+    with store.engine.begin() as connection:  # as older versions made it
+        connection.exec_driver_sql("DROP TABLE read_by")
+    again = Store(url)
+    assert again.days()[0].negative == 1
+    again.read_by("other")
+    assert again.counts() == {"headlines": 2, "unread": 2}
+
+
+@pytest.fixture
+def start(tmp_path, monkeypatch):
+    """What starts the command without a server; returns a client and two events.
+
+    The reader is being made when the first is set, and there soon after the second is.
+    """
+    pytest.importorskip("gradio")
+    testclient = pytest.importorskip("fastapi.testclient")
+    begun, go, served = threading.Event(), threading.Event(), []
+    readers = []
+
+    def at(folder, *, words, say):
+        say("training")
+        readers.append(words)
+        begun.set()
+        assert go.wait(60)
+        return Rule()
+
+    def serve(app, host, port, *, close):
+        served.extend((app, close))
+
+    monkeypatch.setattr(command, "settle_threads", lambda: None)
+    monkeypatch.setattr(command, "serve", serve)
+    monkeypatch.setattr(command.Reader, "at", at)
+
+    def start(*words):
+        command.main(["--folder", str(tmp_path), "--feed", "none", *words])
+        assert begun.wait(60)
+        return testclient.TestClient(served[0]), go, readers[0]
+
+    yield start
+    go.set()
+    if served:
+        served[1]()
+
+
+def test_headlines_are_taken_while_models_are_trained(start):
+    client, go, _ = start()
+    told = client.get("/health").json()
+    assert (told["status"], told["ready"], told["failed"]) == ("ok", False, False)
+    assert "正在训练模型" in told["told"]
+    assert client.get("/").status_code == 200
+    assert client.post("/headlines", json={"text": "股价大跌"}).status_code == 202
+    assert client.get("/headlines").json() == client.get("/trend").json() == []
+    for path in ("/alarms", "/trend?topic=行情", "/headlines?topic=行情"):
+        answer = client.get(path)
+        assert answer.status_code == 503
+        assert "正在训练模型" in answer.json()["detail"]
+        assert "retry-after" in answer.headers
+    go.set()
+    until(lambda: client.get("/headlines?topic=行情").status_code == 200)
+    until(lambda: client.get("/health").json()["unread"] == 0)
+    assert client.get("/health").json()["told"] == "已就绪"
+    assert client.get("/trend?topic=行情").json()[0]["share"] == 1
+    assert client.get("/alarms").json() == []
+
+
+def test_words_tell_the_sentiment_unless_a_classifier_shall(start, tmp_path):
+    client, _, words = start()
+    assert words.mark == Words().mark
+    assert "情感照词表" in client.get("/config").text
+    assert command.words_of("none") is None
+    path = tmp_path / "own.txt"
+    path.write_text("利空\n", encoding="utf-8")
+    assert command.words_of(str(path)).words == ("利空",)
+
+
+def test_a_run_length_reaches_the_alarms(start, tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        command, "Monitor", lambda *a, **k: made.append(k) or Monitor(*a, **k)
+    )
+    start("--run-length", "50")
+    assert made == [{"run_length": 50}]
+    with pytest.raises(ValueError, match="run_length=1"):
+        command.main(["--folder", str(tmp_path), "--run-length", "1"])
+
+
+def test_why_nobody_reads_is_told(monitor):
+    testclient = pytest.importorskip("fastapi.testclient")
+
+    def fails(say):
+        raise ValueError("topic.safetensors: no TextClassifier")
+
+    none = Monitor(monitor.store)
+    (thread,) = none.start(make=fails)
+    thread.join(60)
+    assert not thread.is_alive()
+    client = testclient.TestClient(service(none))
+    told = client.get("/health").json()
+    assert (told["ready"], told["failed"]) == (False, True)
+    assert "no TextClassifier" in told["told"]
+    assert client.post("/headlines", json={"text": "股价大跌"}).status_code == 202
+    assert "no TextClassifier" in client.get("/alarms").json()["detail"]
 
 
 # ---- trends and alarms ---------------------------------------------------------------
@@ -351,11 +490,31 @@ def test_the_alarm_keeps_its_rate_on_days_of_chance():
     assert 80 < 12_000 / rung < 160
 
 
+def test_fewer_false_alarms_come_later(monitor):
+    sent = [
+        {
+            "text": f"股价{'跌' if i < (3 if day < 21 else 6) else '涨'} {i}",
+            "time": f"2026-01-{day:02d}",
+        }
+        for day in range(1, 31)
+        for i in range(12)
+    ]
+    monitor.accept(sent)
+    monitor.read_waiting()
+    patient = Monitor(monitor.store, Rule(), run_length=1e5)
+    days = [[alarm["day"] for alarm in one.alarms()] for one in (monitor, patient)]
+    assert len(days[0]) > len(days[1]) > 0
+    assert days[0][-1] < days[1][-1]
+    for one, found in zip((monitor, patient), days, strict=True):
+        assert [p.day for p in one.trend("行情") if p.alarm] == found[::-1]
+
+
 def test_the_first_days_only_say_what_is_usual():
     assert watched(days(*[15] * BASELINE)) == [(0, False)] * BASELINE
     assert trend([]) == alarms([]) == []
 
 
+@both
 def test_the_order_of_arrival_does_not_matter(url, tmp_path):
     sent = [
         {
@@ -380,6 +539,7 @@ def test_the_order_of_arrival_does_not_matter(url, tmp_path):
 # ---- the made-up stream and the page -------------------------------------------------
 
 
+@both
 def test_the_made_up_stream_goes_on_where_it_stood(monkeypatch, url):
     monkeypatch.setattr(made, "HISTORY", 3)
     monkeypatch.setattr(monitors, "AT_ONCE", 100)
@@ -432,9 +592,22 @@ def test_the_page_shows_what_is_stored(monitor):
     assert "2 条" in told
     assert figure.axes[0].get_ylim() == (0, 1)
     assert [row[0] for row in shown(monitor, "行情")[2]] == ["股价跌"]
+    assert {row[3] for row in rows} == {"0.90"}
     blocks = page(monitor)
     kinds = [block.__class__.__name__ for block in blocks.blocks.values()]
     assert kinds.count("Dataframe") == 2
+
+
+def test_the_page_shows_what_words_told_and_what_it_waits_for(monitor):
+    pytest.importorskip("gradio")
+    monitor.accept([{"text": "股价跌"}])
+    monitor.read_waiting()
+    monitor.store.read([{"id": 1, "topic": "行情", "sentiment": "负面", "sure": None}])
+    _, rung, rows, told = shown(Monitor(monitor.store), ALL)
+    assert rows[0][2:4] == ["负面", ""]
+    assert rung == []
+    assert told.startswith("正在读取模型")
+    assert "1 条" in told
 
 
 def test_page_and_service_live_together(monitor):
@@ -459,3 +632,10 @@ def test_a_first_run_trains_and_a_second_one_loads(tmp_path):
     assert reader.read(some) == again.read(some)
     assert set(reader.topics) >= {"业绩", "监管"}
     assert reader.read(some)[0].sentiment in ("负面", "中性", "正面")
+    (tmp_path / "models" / "sentiment.safetensors").unlink()
+    by_words = Reader.at(tmp_path / "models", words=Words(), say=said.append)
+    assert len(said) == 2  # words need no training
+    assert [r.topic for r in by_words.read(some)] == [
+        r.topic for r in reader.read(some)
+    ]
+    assert [r[1:] for r in by_words.read(some)] == [("负面", None), ("中性", None)]

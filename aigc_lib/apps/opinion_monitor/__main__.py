@@ -10,14 +10,18 @@ from typing import Any
 from ...data import cache_dir
 from ...runtime import optional, settle_threads
 from ..command import as_command
+from ..web import serve
 from .made import MadeFeed
 from .monitor import FileFeed, Monitor
 from .page import page
 from .reader import Reader
 from .service import service
 from .store import Store
+from .trend import RUN_LENGTH
+from .words import Words
 
-NOTE = "标题由句式生成，公司不存在，日期也是虚构的。"
+MADE = "标题由句式生成，公司不存在，日期也是虚构的。"
+BY_WORDS = "情感照词表：有表里的词记负面，其余都记中性。"
 
 
 def parser() -> argparse.ArgumentParser:
@@ -41,6 +45,18 @@ def parser() -> argparse.ArgumentParser:
         help="made: the made-up stream; none: HTTP only; or a file of headlines, one a "
         "line, that may grow (default: %(default)s)",
     )
+    p.add_argument(
+        "--words",
+        help="a file of words of bad news, one a line, that tell the sentiment; none: "
+        "a classifier tells it (default: the list in words.py)",
+    )
+    p.add_argument(
+        "--run-length",
+        type=float,
+        default=RUN_LENGTH,
+        help="quiet days to a false alarm, for each topic; more: fewer alarms, and "
+        "later ones (default: %(default)s)",
+    )
     return p
 
 
@@ -50,16 +66,30 @@ def site(monitor: Monitor, note: str = "") -> Any:
     Raises:
         ModuleNotFoundError: gradio is missing.
     """
-    # Gradio takes uploads, whatever is on the page: this one takes none
     return optional("gradio").mount_gradio_app(
-        service(monitor), page(monitor, note), path="/", max_file_size=0
+        service(monitor),
+        page(monitor, note),
+        path="/",
+        max_file_size=0,  # Gradio takes uploads, whatever is on the page: here none
+        footer_links=[],  # too pale to read
     )
+
+
+def words_of(told: str | None) -> Words | None:
+    """What ``--words`` says; None: a classifier tells the sentiment.
+
+    Raises:
+        OSError: no such file.
+        ValueError: a file that is no list of words.
+    """
+    if told == "none":
+        return None
+    return Words.at(Path(told)) if told else Words()
 
 
 def main(words: Sequence[str]) -> None:
     """Start the monitor; Ctrl-C ends it."""
     arguments = parser().parse_args(words)
-    uvicorn, _ = optional("uvicorn"), optional("gradio")  # before models are trained
     settle_threads()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     url = arguments.url or f"sqlite:///{arguments.folder / 'headlines.sqlite'}"
@@ -67,15 +97,15 @@ def main(words: Sequence[str]) -> None:
         feed = MadeFeed() if arguments.feed == "made" else None
     else:
         feed = FileFeed(Path(arguments.feed))
+    listed = words_of(arguments.words)
     store = Store(url)
-    monitor = Monitor(store, Reader.at(arguments.folder))
-    monitor.start(feed)
-    note = NOTE if arguments.feed == "made" else ""
+    monitor = Monitor(store, run_length=arguments.run_length)
+    store.read_by(listed.mark if listed else "classifier")
+    note = (MADE if arguments.feed == "made" else "") + (BY_WORDS if listed else "")
     app = site(monitor, note)
-    try:
-        uvicorn.run(app, host=arguments.host, port=arguments.port, log_level="warning")
-    finally:
-        monitor.stop()
+    monitor.start(feed, lambda say: Reader.at(arguments.folder, words=listed, say=say))
+    print(f"页面：http://{arguments.host}:{arguments.port}/", flush=True)
+    serve(app, arguments.host, arguments.port, close=monitor.stop)
 
 
 if __name__ == "__main__":

@@ -5,15 +5,17 @@ from __future__ import annotations
 import json
 import logging
 import threading
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from ...decisions.alarm import CUSUM
 from .headlines import Headline, checked
 from .reader import Reading
 from .store import Flooded, Store
-from .trend import Point, alarms, trend
+from .trend import RUN_LENGTH, Point, alarms, trend
 
 AT_ONCE = 256  # headlines that are stored or read together
 LONGEST_LINE = 64 * 1024  # bytes of a line in a file
@@ -29,6 +31,14 @@ class Reads(Protocol):
     def read(self, texts: Sequence[str]) -> Sequence[Reading]: ...
 
 
+# Is told how it goes, and returns whoever reads.
+Make = Callable[[Callable[[str], None]], Reads]
+
+
+class NotReady(RuntimeError):
+    """Nobody is there yet who reads headlines, or knows the topics."""
+
+
 class Answer(NamedTuple):
     """What became of headlines that were sent."""
 
@@ -38,11 +48,54 @@ class Answer(NamedTuple):
 
 
 class Monitor:
-    """Takes headlines, reads what waits, and says what the counts show."""
+    """Takes headlines, reads what waits, and says what the counts show.
 
-    def __init__(self, store: Store, reader: Reads):
-        self.store, self.reader = store, reader
+    Without a ``reader`` headlines are taken and wait until ``start`` has made one.
+    ``run_length`` is the number of quiet days to a false alarm, for each topic.
+
+    Raises:
+        ValueError: a ``run_length`` that ``CUSUM.for_run_length`` refuses.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        reader: Reads | None = None,
+        *,
+        run_length: float = RUN_LENGTH,
+    ):
+        CUSUM.for_run_length(run_length)  # now, and not when the first day is shown
+        self.store, self.run_length = store, run_length
+        self.failed = ""  # why nobody reads
+        self._reader = reader
+        self._told, self._since = "正在读取模型", time.monotonic()
         self._work, self._stop = threading.Event(), threading.Event()
+
+    @property
+    def ready(self) -> bool:
+        """Whether somebody reads."""
+        return self._reader is not None
+
+    @property
+    def reader(self) -> Reads:
+        """Whoever reads.
+
+        Raises:
+            NotReady: nobody yet.
+        """
+        if self._reader is None:
+            raise NotReady(self.told)
+        return self._reader
+
+    @property
+    def told(self) -> str:
+        """What is done until it is ready, and for how long; or why it will not be."""
+        if self.ready:
+            return "已就绪"
+        if self.failed:
+            return f"模型读不了，标题只收不读：{self.failed}"
+        seconds = time.monotonic() - self._since
+        return f"{self._told}，已用 {seconds:.0f} 秒；收到的标题先存着"
 
     def accept(self, items: Sequence[Any]) -> Answer:
         """Check headlines and store the good ones; the others get a reason each.
@@ -64,10 +117,13 @@ class Monitor:
         """Read the headlines that wait, the oldest first; return how many.
 
         A stop in between leaves them waiting, and the next call reads them.
+
+        Raises:
+            NotReady: nobody reads yet.
         """
-        total = 0
+        reader, total = self.reader, 0
         while waiting := self.store.unread(AT_ONCE):
-            readings = self.reader.read([text for _, text in waiting])
+            readings = reader.read([text for _, text in waiting])
             self.store.read(
                 [
                     {"id": number, **reading._asdict()}
@@ -81,22 +137,32 @@ class Monitor:
 
     def trend(self, topic: str | None = None, last: int | None = None) -> list[Point]:
         """The days of a topic, or of all, with intervals and alarms."""
-        return trend(self.store.days(topic), last=last)
+        return trend(self.store.days(topic), last=last, run_length=self.run_length)
 
     def alarms(self) -> list[dict[str, Any]]:
-        """All alarms of all topics, the newest first."""
+        """All alarms of all topics, the newest first.
+
+        Raises:
+            NotReady: nobody knows the topics yet.
+        """
         found = [
             {"day": day.day, "topic": topic, "share": day.negative / day.n, "n": day.n}
             for topic in self.reader.topics
-            for day in alarms(self.store.days(topic))
+            for day in alarms(self.store.days(topic), run_length=self.run_length)
         ]
         return sorted(found, key=lambda alarm: alarm["day"], reverse=True)
 
     # ---- threads ---------------------------------------------------------------------
 
-    def start(self, feed: Feed | None = None) -> list[threading.Thread]:
-        """Read in a thread of its own, and follow ``feed`` in another."""
-        jobs = [self._read_on] + ([lambda: self._follow(feed)] if feed else [])
+    def start(
+        self, feed: Feed | None = None, make: Make | None = None
+    ) -> list[threading.Thread]:
+        """Read in a thread of its own, and follow ``feed`` in another.
+
+        The first one calls ``make`` before, for a monitor that has no reader.
+        """
+        jobs = [lambda: self._read_on(make)]
+        jobs += [lambda: self._follow(feed)] if feed else []
         threads = [threading.Thread(target=job, daemon=True) for job in jobs]
         for thread in threads:
             thread.start()
@@ -107,8 +173,21 @@ class Monitor:
         self._stop.set()
         self._work.set()
 
-    def _read_on(self) -> None:
-        while not self._stop.is_set():
+    def _prepare(self, make: Make) -> None:
+        try:
+            self._reader = make(self._say)
+        except Exception as error:  # the page says so, and headlines are kept
+            log.exception("the reader could not be made")
+            self.failed = f"{type(error).__name__}: {error}"[:300]
+
+    def _say(self, told: str) -> None:
+        self._told = "正在训练模型，只在第一次启动时做，不到一分钟"
+        log.warning("%s", told)
+
+    def _read_on(self, make: Make | None) -> None:
+        if make:
+            self._prepare(make)
+        while self.ready and not self._stop.is_set():
             self._work.wait(timeout=5.0)  # another process may have stored some
             self._work.clear()
             try:

@@ -10,7 +10,7 @@ from .monitor import Monitor
 from .trend import Point
 
 ALL = "全部主题"
-REFRESH = 5.0  # seconds
+REFRESH, LOOK = 5.0, 1.0  # seconds, and those until it is ready
 SHOWN, DAYS = 20, 120  # headlines, and days of the trend
 
 
@@ -38,7 +38,7 @@ def shown(monitor: Monitor, choice: str) -> tuple[Any, list, list, str]:
     topic = None if choice == ALL else choice
     rung = [
         [str(alarm["day"]), alarm["topic"], f"{alarm['share']:.0%}", alarm["n"]]
-        for alarm in monitor.alarms()
+        for alarm in (monitor.alarms() if monitor.ready else [])
         if topic in (None, alarm["topic"])
     ]
     rows = [
@@ -46,13 +46,15 @@ def shown(monitor: Monitor, choice: str) -> tuple[Any, list, list, str]:
             row["text"],
             row["topic"],
             row["sentiment"],
-            f"{row['sure']:.2f}",
+            "" if row["sure"] is None else f"{row['sure']:.2f}",
             str(row["day"]),
         ]
         for row in monitor.store.latest(SHOWN, topic)
     ]
     counts = monitor.store.counts()
     told = f"共收到 {counts['headlines']:,} 条，{counts['unread']:,} 条等待读取。"
+    if not monitor.ready:
+        told = f"{monitor.told}。{told}"
     return figure(monitor.trend(topic, DAYS)), rung, rows, told
 
 
@@ -63,12 +65,11 @@ def page(monitor: Monitor, note: str = "") -> Any:
         ModuleNotFoundError: gradio is missing.
     """
     gr = optional("gradio")
-    with gr.Blocks(title="舆情监测") as blocks:
+    with gr.Blocks(title="舆情监测", analytics_enabled=False) as blocks:
         gr.Markdown(
-            "# 舆情监测\n"
-            f"{note}主题与情感由模型判断，会出错；报警只说负面比平常多，不说为什么。"
+            f"# 舆情监测\n{note}主题与情感都会读错；报警只说负面比平常多，不说为什么。"
         )
-        topic = gr.Dropdown([ALL, *monitor.reader.topics], value=ALL, label="主题")
+        topic = gr.Dropdown([ALL], value=ALL, label="主题")
         told = gr.Markdown()
         gr.Markdown("每日负面占比：阴影为 95% 区间，竖线为报警。")
         plot = gr.Plot(show_label=False)
@@ -88,8 +89,18 @@ def page(monitor: Monitor, note: str = "") -> Any:
         def show(choice: str) -> tuple:
             return shown(monitor, choice)
 
+        def choices() -> tuple:
+            """Offer the topics as soon as they are known, and look no more."""
+            if not monitor.ready:
+                return gr.skip(), gr.skip()
+            known = gr.Dropdown([ALL, *monitor.reader.topics])
+            return known, gr.Timer(active=False)
+
         outputs = [plot, rung, latest, told]
         topic.change(show, topic, outputs)
         gr.Timer(REFRESH).tick(show, topic, outputs)
         blocks.load(show, topic, outputs)
+        look = gr.Timer(LOOK)
+        look.tick(choices, None, [topic, look])
+        blocks.load(choices, None, [topic, look])
     return blocks

@@ -7,7 +7,7 @@ from typing import Any
 
 from ...runtime import optional
 from ..web import foreign
-from .monitor import Monitor
+from .monitor import Monitor, NotReady
 from .store import Flooded
 
 fastapi = optional("fastapi")
@@ -25,11 +25,14 @@ def service(monitor: Monitor) -> Any:
       them. 202 with how many are ``new`` and ``known``, and why others are ``refused``;
       422 where all are; 413 and 400 for what is too large or no JSON; 403 for what
       another site makes a browser send; 429 in a flood, with nothing stored and a time
-      to come again.
-    - ``GET /trend?topic=``, ``GET /alarms``, ``GET /headlines?topic=&n=``,
-      ``GET /health``.
+      to come again. All the same while models are trained: headlines wait.
+    - ``GET /trend?topic=``, ``GET /alarms``, ``GET /headlines?topic=&n=``. 503 while
+      nobody knows the topics that it takes.
+    - ``GET /health``: whether it is ``ready``, what is ``told`` until then, and whether
+      that ``failed``; how many headlines there are.
     """
     app = fastapi.FastAPI(title="opinion monitor", docs_url=None, redoc_url=None)
+    app.add_exception_handler(NotReady, _not_ready)
     in_thread = fastapi.concurrency.run_in_threadpool
 
     @app.post("/headlines", status_code=202)
@@ -63,9 +66,20 @@ def service(monitor: Monitor) -> Any:
 
     @app.get("/health")
     def health() -> Any:
-        return {"status": "ok", **monitor.store.counts()}
+        return {
+            "status": "ok",
+            "ready": monitor.ready,
+            "told": monitor.told,
+            "failed": bool(monitor.failed),
+            **monitor.store.counts(),
+        }
 
     return app
+
+
+def _not_ready(_: Any, error: Exception) -> Any:
+    headers = {"Retry-After": "10"}
+    return fastapi.responses.JSONResponse({"detail": str(error)}, 503, headers)
 
 
 def _known(monitor: Monitor, topic: str | None) -> str | None:

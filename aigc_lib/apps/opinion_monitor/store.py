@@ -1,4 +1,4 @@
-"""What the monitor has accepted: one table of headlines, one of how far feeds are.
+"""What the monitor has accepted: headlines, how far feeds are, and who has read.
 
 A headline is stored before it is read, in the transaction that also moves its feed on:
 so a stop at any moment loses nothing, and nothing comes twice. SQLite in a file, or
@@ -36,6 +36,11 @@ FEEDS = sql.Table(
     TABLES,
     sql.Column("name", sql.String(200), primary_key=True),
     sql.Column("position", sql.BigInteger, nullable=False),
+)
+READ_BY = sql.Table(  # one row: who tells the sentiment
+    "read_by",
+    TABLES,
+    sql.Column("reader", sql.String(80), primary_key=True),
 )
 MOST_UNREAD = 20_000
 SENTIMENTS = ("负面", "中性", "正面")
@@ -96,9 +101,8 @@ class Store:
             new = 0
             if rows:
                 insert = self._insert(HEADLINES).on_conflict_do_nothing()
-                before = self._count(connection)
-                connection.execute(insert, rows)
-                new = self._count(connection) - before
+                stored = connection.execute(insert.returning(HEADLINES.c.id), rows)
+                new = len(stored.all())
             if feed is not None:
                 insert = self._insert(FEEDS).values(name=feed, position=position)
                 change = {"position": insert.excluded.position}
@@ -137,6 +141,18 @@ class Store:
         )
         with self.engine.begin() as connection:
             connection.execute(change, rows)
+
+    def read_by(self, reader: str) -> None:
+        """Note who reads from now on; what another one has read waits again.
+
+        Days that two have read differently would look like a shock.
+        """
+        nothing = dict.fromkeys(("topic", "sentiment", "sure"))
+        with self.engine.begin() as connection:
+            if connection.scalar(sql.select(READ_BY.c.reader)) != reader:
+                connection.execute(sql.delete(READ_BY))
+                connection.execute(sql.insert(READ_BY).values(reader=reader))
+                connection.execute(sql.update(HEADLINES).values(nothing))
 
     def days(self, topic: str | None = None) -> list[Day]:
         """Count what was read, one row a day that had any, in the order of time."""

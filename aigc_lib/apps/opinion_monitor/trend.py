@@ -37,6 +37,9 @@ def watched(
     headlines: z = (share - p) / sqrt(p (1 - p) (1 / n + 1 / m)), and a CUSUM rings. Its
     threshold is that of normal days. Days that vary more than by chance ring more
     often; days without headlines change nothing.
+
+    Raises:
+        ValueError: a ``run_length`` that ``CUSUM.for_run_length`` refuses.
     """
     usual = days[:BASELINE]
     m, bad = sum(day.n for day in usual), sum(day.negative for day in usual)
@@ -52,10 +55,12 @@ def watched(
     return found
 
 
-def trend(days: Sequence[Day], *, last: int | None = None) -> list[Point]:
+def trend(
+    days: Sequence[Day], *, last: int | None = None, run_length: float = RUN_LENGTH
+) -> list[Point]:
     """Return one point for each day with headlines, or for the ``last`` of them."""
-    points = []
-    for day, seen in list(zip(days, watched(days), strict=True))[-(last or 0) :]:
+    points, found = [], watched(days, run_length=run_length)
+    for day, seen in list(zip(days, found, strict=True))[-(last or 0) :]:
         low, high = proportion_interval(day.negative, day.n)
         points.append(Point(day.day, day.n, day.negative / day.n, low, high, *seen))
     return points
