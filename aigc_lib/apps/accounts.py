@@ -311,6 +311,12 @@ class Accounts:
                 raise TooManyTries("密钥错得太多次，请十分钟后再试。")
 
 
+def turn(connection: Any, account: int) -> None:
+    """Let others who ask for a turn of this account wait for the commit."""
+    mine = sql.update(ACCOUNTS).where(ACCOUNTS.c.id == account)
+    connection.execute(mine.values(role=ACCOUNTS.c.role))
+
+
 def _account(row: dict[str, Any]) -> Account:
     return Account(row["id"], row["name"], row["role"], row["quota"])
 

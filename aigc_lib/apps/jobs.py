@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 import psutil
 
 from ..runtime import optional
-from .accounts import ACCOUNTS
+from .accounts import ACCOUNTS, turn
 from .database import TABLES, first, insert, now, rows, sql
 
 log = logging.getLogger(__name__)
@@ -213,6 +213,8 @@ class Jobs:
                 return self.submit(
                     kind, request, account=account, key=key, connection=own
                 )
+        if account is not None:
+            turn(connection, account)  # two at once would not count each other
         queue = self.kinds[kind].queue
         identity = secrets.token_hex(16)
         if key is not None:

@@ -4,13 +4,17 @@ import hashlib
 import io
 import json
 import threading
+import time
 import zipfile
+from datetime import UTC, datetime
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image, PngImagePlugin
+from safetensors.torch import load as tensors
+from safetensors.torch import save
 
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("obstore")
@@ -21,8 +25,11 @@ from tiny_platform import CLASSES, aged, finished, platform_at, png
 
 from aigc_lib import models
 from aigc_lib.apps.backup import backup, restore
+from aigc_lib.apps.image_platform import pages, trainer, upload
 from aigc_lib.apps.image_platform import platform as platforms
+from aigc_lib.apps.image_platform import portable as portables
 from aigc_lib.apps.image_platform import store as stores
+from aigc_lib.apps.image_platform import studio as studios
 from aigc_lib.apps.image_platform.__main__ import parser
 from aigc_lib.apps.image_platform.feedback import written
 from aigc_lib.apps.image_platform.load import quantile
@@ -30,6 +37,10 @@ from aigc_lib.apps.image_platform.platform import PROJECT, Platform
 from aigc_lib.apps.image_platform.service import service
 from aigc_lib.apps.image_platform.store import ALL
 from aigc_lib.apps.image_platform.studio import (
+    LONG,
+    SHORT,
+    described,
+    kind_of,
     mask_of,
     pixels_of,
     plain_png,
@@ -224,6 +235,8 @@ def test_painting_changes_nothing_outside_of_the_mask(ann, three, platform):
     inside = mask_of(mask, 32)[0, 0]
     assert torch.equal(before[:, ~inside], after[:, ~inside])
     assert not torch.equal(before[:, inside], after[:, inside])
+    recipe = recipe_of(bytes_of(ann, version))
+    assert (recipe["before"], recipe["label"], version["label"]) == ("红", "绿", "红")
 
 
 def test_every_edit_is_a_version_with_its_parent(ann, three, platform):
@@ -249,9 +262,77 @@ def test_every_edit_is_a_version_with_its_parent(ann, three, platform):
     assert [p["id"] for p in family["ancestors"]] == [three[0]["id"], children[0]]
     whole = ann.get(f"/api/pictures/{grand['pictures'][0]['id']}").json()
     assert whole["recipe"]["action"] == "vary"
+    whole = ann.get(f"/api/pictures/{children[2]}").json()
+    assert (whole["recipe"]["before"], whole["recipe"]["label"]) == ("红", "绿")
     again = finished(ann, edited(ann, three[0], "vary", strength=0.5, n=2))
     for a, b in zip(jobs[0]["pictures"], again["pictures"], strict=True):
         assert bytes_of(ann, a) == bytes_of(ann, b)
+
+
+def test_a_direction_names_the_pictures_that_it_comes_from(app, platform):
+    client = client_of(app, platform.accounts.add("mover"))
+    red, green = (
+        finished(client, client.post("/api/pictures", json={**RED, "label": label}))
+        for label in ("红", "绿")
+    )
+
+    def moved():
+        """The recipe and the bytes of the same edit, and the picture."""
+        edit = edited(client, red["pictures"][0], "move", plus="红", minus="绿")
+        (picture,) = finished(client, edit)["pictures"]
+        whole = client.get(f"/api/pictures/{picture['id']}").json()
+        return whole["recipe"], bytes_of(client, picture), picture
+
+    def raws(job):
+        account = platform.accounts.by_name("mover").id
+        found = [platform.store.picture(p["id"], account) for p in job["pictures"]]
+        return [row["raw"] for row in found]
+
+    first = moved()
+    assert first[0]["examples"] == {"plus": raws(red), "minus": raws(green)}
+    second = moved()  # the first one is in the gallery, and is red too
+    assert first[0] != second[0]
+    assert first[1] != second[1]
+    urls = [f"/api/pictures/{picture['id']}" for *_, picture in (first, second)]
+    for url in urls:
+        client.delete(url)
+    assert moved()[:2] == first[:2]
+    for url in urls:  # so that another test counts only what it deleted
+        client.post(f"{url}/restore")
+
+
+def test_long_edits_do_not_hold_up_the_others(ann, bob, three, platform, monkeypatch):
+    begun, gate = threading.Event(), threading.Event()
+
+    def slow(model, x, *_):
+        begun.set()
+        gate.wait(60)
+        return x
+
+    monkeypatch.setattr(studios, "edited", slow)
+    walk = {"other": three[1]["id"], "n": 16, "steps": 100}
+    # more than are done at once of what is quick
+    answers = [edited(ann, three[0], "walk", **walk) for _ in range(5)]
+    assert begun.wait(60)
+    made = finished(bob, bob.post("/api/pictures", json=RED))
+    states = {ann.get(answer.json()["url"]).json()["state"] for answer in answers}
+    gate.set()
+    assert made["state"] == "done"
+    assert states == {"running", "waiting"}
+    assert {finished(ann, answer)["state"] for answer in answers} == {"done"}
+
+
+@pytest.mark.parametrize(
+    ("asked", "kind"),
+    [
+        ({"action": "move", "steps": 20}, LONG),
+        ({"action": "walk", "n": 16, "steps": 100}, LONG),
+        ({"action": "vary", "n": 16, "steps": 20}, SHORT),
+        ({"action": "paint", "steps": 100}, SHORT),
+    ],
+)
+def test_what_takes_the_network_long_is_a_long_edit(asked, kind):
+    assert kind_of(asked) == kind
 
 
 @pytest.mark.parametrize(
@@ -335,6 +416,20 @@ def test_search(bob, app, platform):
             assert client.get("/gallery", params={name: value}).status_code == 200
 
 
+@pytest.mark.skipif(not hasattr(time, "tzset"), reason="the system has one zone")
+def test_days_are_those_of_the_machine(monkeypatch):
+    with monkeypatch.context() as patch:
+        patch.setenv("TZ", "CST-8")
+        time.tzset()
+        began = datetime(2026, 11, 29, 16, tzinfo=UTC).timestamp()
+        assert pages._day("2026-11-30") == began
+        assert pages._day("2026-11-30", after=1) == began + 86_400
+        assert pages._when(began) == "2026-11-30 00:00 UTC+0800"
+    time.tzset()
+    for wrong in ("", "x", "9999-12-31"):
+        assert pages._day(wrong, after=1) is None
+
+
 def test_likeness_puts_the_same_picture_first(app, platform):
     client = client_of(app, platform.accounts.add("twins"))
     one = finished(client, client.post("/api/pictures", json=RED))["pictures"]
@@ -374,7 +469,12 @@ def test_deleting_has_a_grace_period(ann, platform, monkeypatch):
     for answer in (ann.get(url), ann.get(f"{url}.png"), ann.post(f"{url}/restore")):
         assert answer.status_code == 404
     family = ann.get(f"/api/pictures/{child['id']}/family").json()
-    assert [p["id"] for p in family["ancestors"]] == [picture["id"]]
+    (ancestor,) = family["ancestors"]
+    assert (ancestor["id"], ancestor["url"]) == (picture["id"], None)
+    page = ann.get(f"/pictures/{child['id']}").text
+    assert "已清除" in page
+    assert f"{url}.png" not in page
+    assert f'href="/pictures/{picture["id"]}"' not in page
     assert ann.get(other["url"]).status_code == 200
 
 
@@ -511,20 +611,21 @@ def test_without_a_key(app):
     assert client.get("/check").status_code == 200
 
 
-def test_a_name_that_is_markup_is_text(ann, platform):
+def test_a_name_that_is_markup_is_text(app, platform):
+    client = client_of(app, platform.accounts.add("marker"))
     title = "<script>alert(1)</script>"
     data = platform.store.blobs.get(platform.store.model(2, None)["blob"])
-    account = platform.accounts.by_name("ann").id
+    account = platform.accounts.by_name("marker").id
     with platform.store.engine.begin() as connection:
         told = {"size": 32, "edits": False, "words": False, "classes": CLASSES}
         same = {"account": account, "title": title, "published": False, "job": "x"}
         blob = platform.store.blobs.put(data + b" ")
         platform.store.add_model(connection, blob=blob, figures={}, **same, **told)
     asked = {**RED, "label": "<b>蓝</b>"}
-    job = finished(ann, ann.post("/api/pictures", json=asked))
+    job = finished(client, client.post("/api/pictures", json=asked))
     number = job["pictures"][0]["id"]
     for path in ("/", "/gallery", f"/pictures/{number}", "/account"):
-        page = ann.get(path)
+        page = client.get(path)
         assert page.status_code == 200
         assert title not in page.text
         assert "<b>蓝" not in page.text
@@ -596,9 +697,11 @@ def test_export_and_import_of_an_account(ann, app, platform, three):
     total = ann.get("/api/pictures").json()["total"]
     eve = client_of(app, platform.accounts.add("eve", quota=100_000))
     told = eve.post("/api/import", content=data).json()
-    assert told == {"new": total, "known": 0}
-    assert eve.post("/api/import", content=data).json() == {"new": 0, "known": total}
-    assert ann.post("/api/import", content=data).json() == {"new": 0, "known": total}
+    others = {"albums": 0, "models": 0}
+    assert told == {"new": total, "known": 0, **others}
+    known = {"new": 0, "known": total, **others}
+    assert eve.post("/api/import", content=data).json() == known
+    assert ann.post("/api/import", content=data).json() == known
     assert eve.get("/api/pictures", params={"favourites": True}).json()["total"] == 1
     versions = eve.get("/api/pictures").json()["pictures"]
     child = next(p for p in versions if p["action"] == "vary")
@@ -695,6 +798,228 @@ def test_an_import_above_the_quota_leaves_nothing(ann, app, platform, three):
     answer = client.post("/api/import", content=relisted(data, other))
     assert answer.status_code == 429
     assert set(platform.store.blobs) == before
+
+
+@pytest.fixture(scope="module")
+def belongings(app, platform):
+    """An account's client and export: an album, a model, pictures of it and of 1."""
+    client = client_of(app, platform.accounts.add("owner"))
+    sent = [
+        ("files", (f"{'dogs' if i % 2 else 'cats'}/{i}.png", png(colour=(9 * i, 8, 7))))
+        for i in range(upload.LEAST)
+    ]
+    title = {"title": "animals"}
+    assert client.post("/api/albums", files=sent, data=title).status_code == 201
+    model, store = own_model(), platform.store
+    with store.engine.begin() as connection:
+        store.add_model(
+            connection,
+            account=platform.accounts.by_name("owner").id,
+            blob=store.blobs.put(trainer.saved(model)),
+            published=False,
+            figures={"passed": True},
+            **title,
+            **described(model, ["cats", "dogs"]),
+        )
+    (mine,) = (m["id"] for m in client.get("/api/models").json() if m["mine"])
+    for number, label, n in ((mine, "dogs", 2), (1, "红", 1)):
+        asked = {"model": number, "label": label, "n": n, "steps": 2}
+        job = finished(client, client.post("/api/pictures", json=asked))
+        assert job["state"] == "done", job
+    return client, client.get("/api/export").content
+
+
+def own_model(widths=None):
+    """A model of two classes, as a training makes it, before it has learned."""
+    with pytest.MonkeyPatch.context() as patch:
+        if widths:
+            patch.setattr(trainer, "WIDTHS", widths)
+        torch.manual_seed(0)
+        return trainer._flow(trainer._autoencoder(64, 3), ["cats", "dogs"])
+
+
+def all_of(client):
+    """The pictures of an account, its models and its albums."""
+    pictures = client.get("/api/pictures").json()["pictures"]
+    models = [m for m in client.get("/api/models").json() if m["mine"]]
+    return pictures, models, client.get("/api/albums").json()
+
+
+def test_albums_and_models_come_along(app, platform, belongings):
+    owner, data = belongings
+    heir = client_of(app, platform.accounts.add("heir", quota=100))
+    told = heir.post("/api/import", content=data).json()
+    assert told == {"new": 3, "known": 0, "albums": 1, "models": 1}
+    assert heir.get("/api/me").json()["left"] == 100 - 3 - platforms.COST_TRAIN
+    pictures, (model,), (album,) = all_of(heir)
+    assert (model["title"], model["classes"]) == ("animals", ["cats", "dogs"])
+    # what a file says of a judge is not believed
+    assert (model["figures"], model["published"]) == ({}, False)
+    publish = f"/api/models/{model['id']}/publish"
+    assert heir.post(publish, json={"on": True}).status_code == 409
+    assert "没有在这里评判过" in heir.get("/train").text
+    assert [p["model"] for p in pictures] == [1, model["id"], model["id"]]
+    for picture in pictures:
+        assert heir.get(f"/api/pictures/{picture['id']}").json()["imported"]
+        assert "导入的图" in heir.get(f"/pictures/{picture['id']}").text
+        assert finished(heir, edited(heir, picture, "vary", n=1))["state"] == "done"
+    (other,) = all_of(owner)[2]
+    store, names = platform.store, ("heir", "owner")
+    blobs = {
+        store.album(one["id"], platform.accounts.by_name(name).id)["blob"]
+        for one, name in zip((album, other), names, strict=True)
+    }
+    assert len(blobs) == 1
+    known = {"new": 0, "known": 3, "albums": 0, "models": 0}
+    assert heir.post("/api/import", content=data).json() == known
+    assert owner.post("/api/import", content=data).json() == known
+
+
+def test_an_imported_picture_stays_one_in_every_check(app, platform, belongings):
+    def other(pictures):
+        for k, picture in enumerate(pictures):
+            picture["recipe"]["other"] = k  # and so another mark than the owner's
+
+    client = client_of(app, platform.accounts.add("claimant"))
+    client.post("/api/import", content=relisted(belongings[1], other))
+    picture = all_of(client)[0][0]
+    assert picture["model"] == 1
+    told = client.post("/check/picture", content=bytes_of(client, picture)).json()
+    assert (told["here"], told["model"]) == (True, "（导入）")
+    mask = ["10", "00"]
+    (child,) = finished(client, edited(client, picture, "paint", mask=mask))["pictures"]
+    told = client.post("/check/picture", content=bytes_of(client, child)).json()
+    assert "由一张导入的图改成" in told["told"]
+
+
+def test_an_export_of_an_earlier_version(app, platform, belongings):
+    def earlier(name, content):
+        if name == "pictures.json":
+            told = {"version": 1, "pictures": json.loads(content)["pictures"]}
+            return json.dumps(told).encode()
+        return None if name.startswith(("albums/", "models/")) else content
+
+    client = client_of(app, platform.accounts.add("elder"))
+    old = rewritten(belongings[1], earlier)
+    told = client.post("/api/import", content=old).json()
+    assert told == {"new": 3, "known": 0, "albums": 0, "models": 0}
+    pictures = all_of(client)[0]
+    assert [p["model"] for p in pictures] == [1, None, None]  # the owner's is not ours
+    assert edited(client, pictures[1], "vary").status_code == 422
+
+
+def test_a_picture_of_another_size_than_its_model_is_not_edited(app, platform):
+    tracy = client_of(app, platform.accounts.add("tracy"))
+    finished(tracy, tracy.post("/api/pictures", json={**RED, "n": 1}))
+    small = plain_png(torch.zeros(3, 16, 16, dtype=torch.uint8))
+
+    def shrunk(pictures):
+        pictures[0]["pixels"] = hashlib.sha256(small).hexdigest()
+
+    data = rewritten(
+        relisted(tracy.get("/api/export").content, shrunk),
+        lambda n, c: small if n.startswith("pixels/") else c,
+    )
+    client = client_of(app, platform.accounts.add("shrinker"))
+    assert client.post("/api/import", content=data).json()["new"] == 1
+    job = finished(client, edited(client, all_of(client)[0][0], "vary", n=1))
+    assert (job["state"], job["error"]) == ("failed", "图的大小与模型不合，不能编辑。")
+
+
+def forged(data, kind, content, **told):
+    """An export with another file for its one album or model, and the sum of that."""
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        listed = json.loads(file.read("pictures.json"))
+    (one,) = listed[kind]
+    one |= {"blob": hashlib.sha256(content).hexdigest(), **told}
+    files = {"pictures.json": json.dumps(listed).encode()}
+    files[f"{kind}/{one['id']}.safetensors"] = content
+    return rewritten(data, lambda name, old: files.get(name, old))
+
+
+def inner(data, kind):
+    with zipfile.ZipFile(io.BytesIO(data)) as file:
+        (name,) = (n for n in file.namelist() if n.startswith(kind))
+        return file.read(name)
+
+
+def wrong_models(good):
+    """Files that a training on two classes does not write, and why not."""
+    header = {"format": 2, "model": "FlowMatching"}
+    header["config"] = {"image_size": 2**14, "channels": 3, "width": 2**14}
+    weights, end = tensors(good), 8 + int.from_bytes(good[:8], "little")
+    metadata = json.loads(good[8:end])["__metadata__"]
+    first = next(iter(weights))
+    return {
+        "no model": b"junk",
+        "cut": good[:-8],
+        "another that asks for much": save({}, {"aigc_lib": json.dumps(header)}),
+        "a wider one": trainer.saved(own_model((16, 32))),
+        "NaN": save(weights | {first: weights[first] * float("nan")}, metadata),
+        "double": save(weights | {first: weights[first].double()}, metadata),
+        "one weight more": save(weights | {"more": torch.zeros(1)}, metadata),
+        "more words": save(weights, {**metadata, "more": "words"}),
+    }
+
+
+def wrong_albums(good):
+    """Files that no upload leaves with two classes."""
+    x, y = upload.unpacked(good)
+    few = upload.LEAST - 1
+    return {
+        "no album": b"junk",
+        "small": save({"x": x[..., ::2, ::2].contiguous(), "y": y}),
+        "floats": save({"x": x.float(), "y": y}),
+        "one more label": save({"x": x, "y": y + 1}),
+        "labels of fewer": save({"x": x, "y": y[:-1].contiguous()}),
+        "few": save({"x": x[:few].contiguous(), "y": y[:few].contiguous()}),
+        "alike": save({"x": x[:1].expand(len(x), -1, -1, -1).contiguous(), "y": y}),
+        "more": save({"x": x, "y": y, "more": y.clone()}),
+    }
+
+
+def test_a_forged_album_or_model_is_refused_whole(app, platform, belongings):
+    _, data = belongings
+    models, albums = (inner(data, kind) for kind in ("models", "albums"))
+    wrong = {f"model: {k}": ("models", v) for k, v in wrong_models(models).items()}
+    wrong |= {f"album: {k}": ("albums", v) for k, v in wrong_albums(albums).items()}
+    files = {name: forged(data, *pair) for name, pair in wrong.items()}
+    for kind, content in (("models", models), ("albums", albums)):
+        for classes in (["dogs", "cats"], ["cats"], ["cats", "dogs", "emus"], None):
+            told = {"classes": classes}
+            files[f"{kind} {classes}"] = forged(data, kind, content, **told)
+        files[f"{kind} changed"] = rewritten(
+            data, lambda n, c, kind=kind: c + b" " if n.startswith(kind) else c
+        )
+        files[f"{kind} path"] = forged(data, kind, content, id="../../etc/passwd")
+        files[f"{kind} title"] = forged(data, kind, content, title="a\x00b")
+    client = client_of(app, platform.accounts.add("forger"))
+    before = set(platform.store.blobs)
+    for name, content in files.items():
+        answer = client.post("/api/import", content=content)
+        assert answer.status_code == 422, (name, answer.text)
+        assert any("\u4e00" <= c <= "\u9fff" for c in answer.json()["error"])
+        assert all_of(client) == ([], [], []), name
+    assert set(platform.store.blobs) == before
+
+
+def test_an_import_within_the_limits_or_not_at_all(
+    app, platform, belongings, monkeypatch
+):
+    _, data = belongings
+    poor = client_of(app, platform.accounts.add("poorer", quota=52))
+    assert poor.post("/api/import", content=data).status_code == 429
+    assert all_of(poor) == ([], [], [])
+    client = client_of(app, platform.accounts.add("collector"))
+    with monkeypatch.context() as patch:
+        patch.setattr(upload, "MOST_ALBUMS", 0)
+        answer = client.post("/api/import", content=data)
+    assert (answer.status_code, "先删掉" in answer.json()["error"]) == (422, True)
+    with monkeypatch.context() as patch:
+        patch.setattr(portables, "MOST_ALL", 10_000)
+        answer = client.post("/api/import", content=data)
+    assert (answer.status_code, "太大" in answer.json()["error"]) == (422, True)
+    assert all_of(client) == ([], [], [])
 
 
 # ---- what people say -----------------------------------------------------------------

@@ -315,7 +315,7 @@ def test_an_album_is_deleted_with_its_file_by_its_owner(client, monkeypatch):
     other = TestClient(client.app)
     other.headers["Authorization"] = f"Bearer {client.platform.accounts.add('bob')}"
     assert other.delete(url).status_code == 404
-    monkeypatch.setattr(services, "MOST_ALBUMS", len(client.get("/api/albums").json()))
+    monkeypatch.setattr(upload, "MOST_ALBUMS", len(client.get("/api/albums").json()))
     assert "先删掉" in sent(client, *good()).json()["error"]
     assert client.delete(url).json() == {"deleted": True}
     assert client.delete(url).status_code == 404
@@ -332,7 +332,7 @@ def test_an_album_is_deleted_with_its_file_by_its_owner(client, monkeypatch):
 def test_two_uploads_at_once_are_not_one_too_many(client, monkeypatch):
     albums = client.get("/api/albums").json()
     with monkeypatch.context() as patch:
-        patch.setattr(services, "MOST_ALBUMS", len(albums))
+        patch.setattr(upload, "MOST_ALBUMS", len(albums))
         # so the second found it, before the first was kept
         patch.setattr(client.platform.store, "albums", lambda account: albums[1:])
         answer = sent(client, *good())

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
@@ -227,6 +228,19 @@ def test_an_account_has_only_so_many_open_jobs(stage):
         assert jobs.submit("count", {"n": 3}, account=other)[1]
     jobs.cancel(first)
     assert jobs.submit("wait", {"n": 2}, account=1, key="b")[1]
+
+
+def test_two_at_once_are_not_one_too_many(database_url):
+    with accepting(database_url) as jobs, ThreadPoolExecutor(1) as other:
+        Accounts(jobs.engine).add("ann")
+        jobs.most_open = 1
+        with jobs.engine.begin() as connection:
+            jobs.submit("count", {"n": 0}, account=1, connection=connection)
+            second = other.submit(jobs.submit, "count", {"n": 1}, account=1)
+            wait([second], timeout=0.5)  # it has counted, or waits for its turn
+        with pytest.raises(Busy, match="1 jobs of this account"):
+            second.result()
+        assert len(jobs.latest(1)) == 1
 
 
 def test_a_job_is_accepted_with_its_transaction_or_not(stage):

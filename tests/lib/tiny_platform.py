@@ -18,7 +18,7 @@ from aigc_lib.apps.image_platform.platform import Platform
 from aigc_lib.apps.image_platform.trainer import add_file
 
 CLASSES = ["红", "绿", "<b>蓝</b>"]
-WORK = {"quick": 4, "slow": 1}
+WORK = {"quick": 4, "long": 1, "slow": 1}
 WIDTHS = 8, 16
 
 

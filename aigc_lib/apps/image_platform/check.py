@@ -49,12 +49,15 @@ def checked(store: Store, data: bytes) -> Verdict:
         told = "图里有标记，但本平台没有与它相像的图：可能来自另一处同样的平台。"
         return Verdict(False, told, sure=float(found.score), recipe=recipe)
     told = "这张图是本平台的模型生成的。"
-    if best["title"] is None:
+    before = store.family(best["id"], best["account"])["ancestors"]
+    if best["imported"]:
         told = "这张图在本平台的图库里，是导入的；它的配方说它由模型生成。"
+    elif any(row["imported"] for row in before):
+        told = "这张图是本平台的模型由一张导入的图改成的。"
     return Verdict(
         True,
         told,
-        best["title"] or "（导入）",
+        "（导入）" if best["imported"] else best["title"],
         best["created"],
         float(found.score),
         recipe,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -30,7 +30,13 @@ STATES = {
     "failed": "失败",
     "cancelled": "已取消",
 }
-KINDS = {"make": "生成", "edit": "编辑", "train": "训练", "house": "准备模型"}
+KINDS = {
+    "make": "生成",
+    "edit": "编辑",
+    "edit_long": "编辑",
+    "train": "训练",
+    "house": "准备模型",
+}
 ACTIONS = {
     "make": "生成",
     "paint": "重画一部分",
@@ -43,6 +49,7 @@ DEEDS = {
     "login": "登录",
     "make": "生成",
     "edit": "编辑",
+    "edit_long": "编辑",
     "train": "训练",
     "upload": "上传图片",
     "album.delete": "删除一批图片",
@@ -119,7 +126,7 @@ def add_pages(app: Any, platform: Platform) -> None:
             "label": shown(label),
             "model": _number(model),
             "since": _day(since),
-            "until": _day(until, after=86_400.0),
+            "until": _day(until, after=1),
             "favourites": favourites,
             "deleted": deleted,
         }
@@ -203,6 +210,7 @@ def add_pages(app: Any, platform: Platform) -> None:
             account,
             audit=platform.accounts.audit(100, None if rules else account.id),
             everybody=platform.accounts.all() if rules else [],
+            cost=COST_TRAIN,
         )
 
 
@@ -220,7 +228,7 @@ def _words() -> Any:
 def _when(seconds: float | None) -> str:
     if seconds is None:
         return ""
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return datetime.fromtimestamp(seconds).astimezone().strftime("%Y-%m-%d %H:%M UTC%z")
 
 
 def _number(text: str) -> int | None:
@@ -228,9 +236,13 @@ def _number(text: str) -> int | None:
     return int(text) if re.fullmatch("[0-9]{1,9}", text) else None
 
 
-def _day(text: str, after: float = 0.0) -> float | None:
-    """Seconds since 1970 of the beginning of a day, or None for no day."""
+def _day(text: str, after: int = 0) -> float | None:
+    """Seconds since 1970 of the beginning of a day, or None for no day.
+
+    The days are those of the machine's time zone; ``after`` of them are added.
+    """
     try:
-        return datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() + after
-    except ValueError:
+        day = date.fromisoformat(text) + timedelta(days=after)
+        return datetime(day.year, day.month, day.day).timestamp()
+    except (ValueError, OverflowError):
         return None

@@ -13,7 +13,7 @@ from ..accounts import Account, Accounts
 from ..jobs import OPEN, Jobs, Kind
 from . import trainer
 from .store import Store
-from .studio import Studio, told_label
+from .studio import LONG, SHORT, Studio, kind_of, told_label
 from .wishes import AnyEdit, Make, Train
 
 log = logging.getLogger(__name__)
@@ -21,7 +21,8 @@ log = logging.getLogger(__name__)
 PROJECT, TITLE = "image-platform", "图像生成平台"
 COST_TRAIN = 50  # pictures' worth of quota
 CLEAN = 3_600.0  # seconds between looks for what is to be purged
-WORK = {"quick": 16, "slow": 1}  # jobs at once: those that draw wait for one another
+# jobs at once; those of "quick" draw one after another, the others beside them
+WORK = {"quick": 16, "long": 1, "slow": 1}
 
 
 class Platform:
@@ -45,7 +46,8 @@ class Platform:
             self.store.engine,
             {
                 "make": Kind(self.studio.make, "quick", drawn),
-                "edit": Kind(self.studio.edit, "quick", drawn),
+                SHORT: Kind(self.studio.edit, "quick", drawn),
+                LONG: Kind(self.studio.edit, "long", drawn),
                 "train": Kind(
                     partial(trainer.train, self.store, self.trainings),
                     "slow",
@@ -127,7 +129,7 @@ class Platform:
             if name in asked:
                 told_label(row, asked[name])
         return self._accept(
-            "edit",
+            kind_of(asked),
             {"picture": picture, **asked},
             account,
             asked.get("n", 1),

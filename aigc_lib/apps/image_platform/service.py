@@ -29,7 +29,6 @@ MOST = {  # bytes of a body
     "/api/import": 512 * MiB,
     "/check/picture": upload.MOST_FILE + MiB,
 }
-MOST_ALBUMS = 20  # of an account
 READ, CHECKED = 2, 8  # uploads and checked pictures that are in memory at once
 MOST_SENT = 4  # uploads of one account that come or wait
 PATIENCE = 60.0  # seconds for a picture that is to be checked to come
@@ -69,10 +68,10 @@ def _telling(status: int, words: str = "") -> Any:
 
 
 def picture(row: dict[str, Any], *, whole: bool = False) -> dict[str, Any]:
-    """What a program may be told of a picture."""
+    """What a program may be told of a picture; no ``url``: its file was removed."""
     told = {name: row[name] for name in SHOWN}
-    told["url"] = f"/api/pictures/{row['id']}.png"
-    return told | ({"recipe": row["recipe"]} if whole else {})
+    told["url"] = f"/api/pictures/{row['id']}.png" if row["blob"] else None
+    return told | ({k: row[k] for k in ("recipe", "imported")} if whole else {})
 
 
 def _add_work(app: Any, platform: Platform, reading: Any) -> None:
@@ -258,8 +257,8 @@ def _keep(
 ) -> dict[str, Any]:
     """Read an upload and keep it as an album; all of it, or nothing."""
     store = platform.store
-    full = ValueError(f"已经有 {MOST_ALBUMS} 批图片：先删掉用不着的。")
-    if len(store.albums(account.id)) >= MOST_ALBUMS:
+    full = ValueError(f"已经有 {upload.MOST_ALBUMS} 批图片：先删掉用不着的。")
+    if len(store.albums(account.id)) >= upload.MOST_ALBUMS:
         raise full
     album = upload.read(files)
     blob = store.blobs.put(upload.packed(album))
@@ -267,7 +266,7 @@ def _keep(
     with store.engine.begin() as connection:
         number = store.add_album(
             connection,
-            MOST_ALBUMS,
+            upload.MOST_ALBUMS,
             account=account.id,
             title=title,
             blob=blob,

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from .. import database
-from ..accounts import ACCOUNTS
+from ..accounts import ACCOUNTS, turn
 from ..blobs import OWNER, Blobs
 from ..database import engine, first, insert, now, rows, sql, upgrade
 from ..jobs import JOBS
@@ -43,10 +43,10 @@ PICTURES = sql.Table(
     TABLES,
     sql.Column("id", sql.Integer, primary_key=True),
     sql.Column("account", sql.ForeignKey(ACCOUNTS.c.id), nullable=False),
-    sql.Column("job", sql.String(32), nullable=False),
+    sql.Column("job", sql.String(32), nullable=False),  # none of JOBS: by import
     sql.Column("number", sql.Integer, nullable=False),  # within the job
     sql.Column("parent", sql.ForeignKey("pictures.id")),
-    sql.Column("model", sql.ForeignKey("models.id")),  # NULL: came by import
+    sql.Column("model", sql.ForeignKey("models.id")),  # NULL: not at hand
     sql.Column("action", sql.String(20), nullable=False),
     sql.Column("label", sql.String(80), nullable=False),
     sql.Column("blob", sql.String(64), nullable=False),
@@ -87,6 +87,7 @@ GRACE = 7 * 86_400.0  # seconds in which a deleted picture can come back
 SPARED = 86_400.0  # seconds in which a blob may wait for the row that names it
 PAGE = 24  # pictures of a page of the gallery
 LIGHT = [c for c in PICTURES.c if c.name not in ("features", "recipe")]
+IMPORTED = (~sql.exists().where(JOBS.c.id == PICTURES.c.job)).label("imported")
 
 
 class Store:
@@ -102,12 +103,14 @@ class Store:
 
     # ---- models ----------------------------------------------------------------------
 
-    def models(self, account: int) -> list[dict[str, Any]]:
+    def models(self, account: int, connection: Any = None) -> list[dict[str, Any]]:
         """The models that an account may use: published ones, its own, newest first."""
+        if connection is None:
+            with self.engine.connect() as own:
+                return self.models(account, own)
         table = MODELS.c
         wanted = sql.select(MODELS).where(table.published | (table.account == account))
-        with self.engine.connect() as connection:
-            return rows(connection, wanted.order_by(table.id.desc()))
+        return rows(connection, wanted.order_by(table.id.desc()))
 
     def model(self, number: int, account: int | None) -> dict[str, Any] | None:
         """One model, where the account may use it (None: anyone's)."""
@@ -154,9 +157,9 @@ class Store:
             connection.execute(store.on_conflict_do_nothing())
 
     def picture(self, number: int, account: int) -> dict[str, Any] | None:
-        """One picture of an account, also a deleted one."""
+        """One picture of an account, also a deleted one, and whether ``imported``."""
         table = PICTURES.c
-        wanted = sql.select(PICTURES).where(
+        wanted = sql.select(PICTURES, IMPORTED).where(
             table.id == number, table.account == account
         )
         with self.engine.connect() as connection:
@@ -311,9 +314,12 @@ class Store:
             )
 
     def marked(self, mark: int) -> list[dict[str, Any]]:
-        """All pictures that carry a mark, deleted ones too, and their model's title."""
+        """All pictures that carry a mark, deleted ones too.
+
+        With the ``title`` of the model, and whether ``imported``.
+        """
         wanted = (
-            sql.select(PICTURES, MODELS.c.title)
+            sql.select(PICTURES, MODELS.c.title, IMPORTED)
             .outerjoin(MODELS, PICTURES.c.model == MODELS.c.id)
             .where(PICTURES.c.mark == mark, PICTURES.c.blob != "")
         )
@@ -322,17 +328,12 @@ class Store:
 
     # ---- albums and feedback --------------------------------------------------------
 
-    def turn(self, connection: Any, account: int) -> None:
-        """Let others who ask for a turn of this account wait for the commit."""
-        mine = sql.update(ACCOUNTS).where(ACCOUNTS.c.id == account)
-        connection.execute(mine.values(role=ACCOUNTS.c.role))
-
     def add_album(self, connection: Any, most: int, **values: Any) -> int | None:
         """Keep the pictures that were uploaded; returns the album's number.
 
         None: the account has ``most`` albums, and this is not kept.
         """
-        self.turn(connection, values["account"])
+        turn(connection, values["account"])
         mine = ALBUMS.c.account == values["account"]
         count = sql.select(sql.func.count()).select_from(ALBUMS).where(mine)
         if connection.scalar(count) >= most:

@@ -37,7 +37,9 @@ KEPT = 4  # models in memory
 TOGETHER = 2 * edits.CHUNK  # pictures that are drawn in one go
 MOST_N = 16  # pictures of one request
 MOST_SIDE = 1_024  # pixels
-EXAMPLES = 32  # pictures that a direction is learned from, at most
+EXAMPLES = 32  # pictures on each side that a direction is learned from, at most
+SHORT, LONG = "edit", "edit_long"  # kinds of jobs
+MANY = 640  # pictures times steps from which an edit is a long one
 Pixels = Tensor  # (C, S, S) uint8
 
 
@@ -47,7 +49,9 @@ class Studio:
     def __init__(self, store: Store):
         self.store = store
         self._models: OrderedDict[str, Any] = OrderedDict()
-        self._lock, self._turn = threading.Lock(), threading.Lock()
+        self._lock = threading.Lock()
+        # a long edit holds up its like only, as a training does
+        self._turns = {SHORT: threading.Lock(), LONG: threading.Lock()}
         self._waiting: queue.SimpleQueue = queue.SimpleQueue()
         threading.Thread(target=self._draw, daemon=True).start()
 
@@ -71,13 +75,13 @@ class Studio:
         if row["edits"]:
             request |= {"guidance": asked["guidance"], "steps": asked["steps"]}
         x = self.together(row["blob"], request)
-        recipe = {k: asked[k] for k in ("label", "seed")}
+        recipe = {k: asked[k] for k in ("label", "n", "seed")}
         if row["edits"]:
             recipe |= {k: asked[k] for k in ("guidance", "steps")}
         return self._finished(task, x, row, asked["label"], "make", recipe)
 
     def edit(self, task: Task) -> dict[str, Any]:
-        """Make a new version of a picture; a job of the kind ``edit``.
+        """Make a new version of a picture; a job of the kinds of ``kind_of``.
 
         Raises:
             ValueError: the picture is gone, or its model cannot do this; in Chinese.
@@ -89,23 +93,23 @@ class Studio:
         row = self._row(parent["model"], task.account)
         if not row["edits"]:
             raise ValueError("这张图的模型只能生成，不能编辑。")
-        model, x = self.model(row["blob"]), self._floats(parent["raw"])
+        model = self.model(row["blob"])
+        x = self._floats(parent["raw"], model)
         task.tell(0.05, "正在画")
         label, others = parent["label"], {}
         if asked["action"] == "change":
             label = asked["label"]
         if asked["action"] == "walk":
-            others = self._other(asked["other"], task.account, row)
+            others = self._other(asked["other"], task.account, row, model)
         if asked["action"] == "move":
-            others = self._examples(asked, task.account, row)
-        with self._turn:
+            others = self._examples(asked, task.account, row, model)
+        with self._turns[kind_of(asked)]:
             x = edited(model, x, row, parent["label"], asked, others)
         kept = {
             k: v for k, v in asked.items() if k not in ("picture", "action", "other")
         }
-        recipe = {**kept, "from": parent["raw"], "label": label}
-        if "blob" in others:
-            recipe["to"] = others["blob"]
+        recipe = {"from": parent["raw"], "before": parent["label"], "label": label}
+        recipe |= {**kept, **others.get("told", {})}  # painted may be another label
         made = self._finished(task, x, row, label, asked["action"], recipe)
         for picture in made["pictures"]:
             picture["parent"] = parent["id"]
@@ -150,7 +154,7 @@ class Studio:
             left = [one for one in left if one not in chosen]
             try:
                 model = self.model(blob)
-                with self._turn:
+                with self._turns[SHORT]:
                     drawn = drawn_together(model, [one[1] for one in chosen])
                 for one, x in zip(chosen, drawn, strict=True):
                     one[2].set_result(x)
@@ -164,27 +168,40 @@ class Studio:
             raise ValueError("没有这个模型，或者它已不再公开。")
         return row
 
-    def _floats(self, raw: str) -> Tensor:
-        return pixels_of(self.store.blobs.get(raw)).unsqueeze(0).float() / 127.5 - 1
+    def _floats(self, raw: str, model: Any) -> Tensor:
+        x = pixels_of(self.store.blobs.get(raw)).unsqueeze(0).float() / 127.5 - 1
+        if x.shape[1:] != shape_of(model):  # an import says what it likes
+            raise ValueError("图的大小与模型不合，不能编辑。")
+        return x
 
-    def _other(self, number: int, account: int | None, row: dict) -> dict[str, Any]:
+    def _other(
+        self, number: int, account: int | None, row: dict, model: Any
+    ) -> dict[str, Any]:
+        """The picture that a walk leads to; ``told`` is its part of the recipe."""
         other = self.store.picture(number, account)
         if other is None or not other["raw"] or other["model"] != row["id"]:
             raise ValueError("另一张图要在图库里，并且由同一个模型画成。")
-        x = self._floats(other["raw"])
-        return {"x": x, "label": other["label"], "blob": other["raw"]}
+        x, label = self._floats(other["raw"], model), other["label"]
+        told = {"to": other["raw"], "to_label": label}
+        return {"x": x, "label": label, "told": told}
 
-    def _examples(self, asked: dict, account: int | None, row: dict) -> dict[str, Any]:
-        """Pictures of the gallery with two labels, between which a direction lies."""
-        sides = {}
+    def _examples(
+        self, asked: dict, account: int | None, row: dict, model: Any
+    ) -> dict[str, Any]:
+        """Pictures of the gallery with two labels, between which a direction lies.
+
+        ``told`` names them in their order: the gallery changes, and the direction.
+        """
+        sides, told = {}, {}
         for side in ("plus", "minus"):
             found = self.store.labelled(account, asked[side], row["id"], EXAMPLES)
             if len(found) < 2:
                 raise ValueError(
                     f"图库里标签为“{asked[side]}”的图不到两张：先生成几张。"
                 )
-            sides[side] = torch.cat([self._floats(p["raw"]) for p in found])
-        return sides
+            sides[side] = torch.cat([self._floats(p["raw"], model) for p in found])
+            told[side] = [p["raw"] for p in found]
+        return {**sides, "told": {"examples": told}}
 
     def _finished(
         self,
@@ -217,6 +234,12 @@ class Studio:
                 }
             )
         return {"pictures": made}
+
+
+def kind_of(asked: dict[str, Any]) -> str:
+    """Return the kind of job of a checked edit: by how much the network has to do."""
+    pictures = 2 * EXAMPLES if asked["action"] == "move" else asked.get("n", 1)
+    return LONG if pictures * asked["steps"] >= MANY else SHORT
 
 
 def drawn_together(model: Any, requests: list[dict[str, Any]]) -> list[Tensor]:
@@ -327,13 +350,18 @@ def loaded(data: bytes) -> Any:
         return models.load(path).eval()
 
 
+def shape_of(model: Any) -> tuple[int, ...]:
+    """The shape (C, S, S) of what a picture model draws."""
+    return tuple(getattr(model, "picture_shape", None) or model.sample_shape)
+
+
 def described(model: Any, classes: list[str]) -> dict[str, Any]:
     """What the platform has to know of a model: size, whether it edits, its classes.
 
     Raises:
         ValueError: no picture model, or a wrong number of classes.
     """
-    shape = tuple(getattr(model, "picture_shape", None) or model.sample_shape)
+    shape = shape_of(model)
     if len(shape) != 3 or shape[0] not in (1, 3) or shape[1] != shape[2]:
         raise ValueError(f"the model draws {shape}: give one of square pictures")
     words = bool(getattr(model, "reads_text", False))

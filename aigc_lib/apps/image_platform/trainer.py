@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors.torch import load as tensors
 from torch import Tensor
 
 from ... import models
@@ -29,7 +30,7 @@ from ..jobs import Jobs, Task
 from . import likeness
 from .store import Store
 from .studio import described, plain_png
-from .upload import unpacked
+from .upload import SIDE, unpacked
 
 GATE = Gate(("precision >= 0.3", "recall >= 0.1", "suspects <= 0.05"))
 NEEDED = 3  # different held-out pictures, the fewest that can be judged by
@@ -132,9 +133,8 @@ def learned(
 ) -> Any:
     """Train a flow over the codes of an autoencoder on pictures (N, 3, S, S) uint8."""
     first = max(2, round(SHARE * steps))
-    many = len(classes) if len(classes) > 1 else None
     torch.manual_seed(0)
-    autoencoder = models.MapVAE(x.shape[-1], x.shape[1], 8, WIDTHS[0])
+    autoencoder = _autoencoder(x.shape[-1], x.shape[1])
     batch = min(32, len(x))
     floats = x.float() / 127.5 - 1
     both = torch.cat([floats, floats.flip(-1)])
@@ -142,12 +142,39 @@ def learned(
     if stop:  # a flow of a few steps, so that there is something to keep
         steps = first + 20
     torch.manual_seed(0)
-    model = models.LatentFlow(autoencoder, WIDTHS[1], classes=many)
+    model = _flow(autoencoder, classes)
     codes = model.prepare(both)
-    data = (codes, y.repeat(2)) if many else codes
+    data = (codes, y.repeat(2)) if model.classes else codes
     after = max(2, steps - first)
     staged(model, data, after, work / "flow", tell, SHARE, 1 - SHARE, min(64, batch))
     return model.eval()
+
+
+def brought(data: bytes, classes: list[str]) -> Any:
+    """The model that ``learned`` made elsewhere, from the bytes of its file.
+
+    Only its weights are believed: what is built is what is built here.
+
+    Raises:
+        ValueError: ``saved`` would not have written this of such a model; of a damaged
+            file, what safetensors or PyTorch raise.
+    """
+    model, weights = _flow(_autoencoder(SIDE, 3), classes), tensors(data)
+    if any(name.startswith("averages.") for name in weights):
+        model.start_averaging()
+    model.load_state_dict(weights)
+    if saved(model) != data:
+        raise ValueError("no model of ours")
+    return model.eval()
+
+
+def _autoencoder(size: int, channels: int) -> Any:
+    return models.MapVAE(size, channels, 8, WIDTHS[0])
+
+
+def _flow(autoencoder: Any, classes: list[str]) -> Any:
+    many = len(classes) if len(classes) > 1 else None
+    return models.LatentFlow(autoencoder, WIDTHS[1], classes=many)
 
 
 def staged(

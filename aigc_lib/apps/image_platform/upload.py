@@ -29,6 +29,8 @@ MOST_FILES = 5_000
 MOST_ALL = 512 * 2**20  # bytes of all that a ZIP file holds, unpacked
 MOST_RATIO = 200  # of unpacked to packed: beyond, it is a bomb
 LEAST = 20  # pictures from which something can be learned
+SIDE = 64  # pixels of what is kept
+MOST_ALBUMS = 20  # of an account
 OTHER = "未分类"
 
 
@@ -83,7 +85,7 @@ def opened(data: bytes, most: int = 2_048) -> Tensor:
     return raw.view(height, width, 3).movedim(2, 0)
 
 
-def read(files: Iterable[tuple[str, bytes]], size: int = 64) -> Album:
+def read(files: Iterable[tuple[str, bytes]], size: int = SIDE) -> Album:
     """Read named files, pictures or ZIP files of pictures, as an album.
 
     The class of a picture is the folder that it lies in. What cannot be used is refused
@@ -101,7 +103,7 @@ def read(files: Iterable[tuple[str, bytes]], size: int = 64) -> Album:
             kept.append((_label(name), one(data, size)))
         except ValueError as error:
             refused.append((shown(name), str(error)))
-    different = len({pixels.numpy().tobytes() for _, pixels in kept})
+    different = _different(pixels for _, pixels in kept)
     if different < LEAST:
         told = "；".join(f"{name}：{why}" for name, why in refused[:3])
         alike = "" if different == len(kept) else "（相同的算一张）"
@@ -124,10 +126,51 @@ def unpacked(data: bytes) -> tuple[Tensor, Tensor]:
     return found["x"], found["y"]
 
 
+def brought(data: bytes, classes: list[str]) -> bytes:
+    """Check what ``packed`` wrote elsewhere as strictly as an upload; returns it anew.
+
+    Raises:
+        ValueError: ``read`` would not have made this of any upload; of a damaged file,
+            what safetensors raises.
+    """
+    x, y = unpacked(data)
+    right = (
+        (x.dtype, tuple(x.shape[1:])) == (torch.uint8, (3, SIDE, SIDE))
+        and (y.dtype, y.shape) == (torch.int64, x.shape[:1])
+        and len(x) <= MOST_FILES
+        and _different(x) >= LEAST
+        and y.unique().tolist() == list(range(len(names(classes))))
+        and packed(Album(x, y, tuple(classes), [])) == data
+    )
+    if not right:
+        raise ValueError("no album of ours")
+    return data
+
+
+def names(classes: list[str]) -> list[str]:
+    """Return the names of classes that ``read`` could have found.
+
+    Raises:
+        ValueError: it could not.
+    """
+    possible = sorted({_named(name) for name in classes[:MOST_FILES]} - {""})
+    if classes != possible:
+        raise ValueError("no classes of ours")
+    return possible
+
+
 def shown(name: str) -> str:
     """A file's name as a page may show it: one short line."""
     plain = "".join(c for c in name if unicodedata.category(c)[0] != "C").strip()
     return plain if len(plain) <= 60 else f"…{plain[-59:]}"
+
+
+def _named(text: str) -> str:
+    return shown(text)[:40].strip()
+
+
+def _different(pictures: Iterable[Tensor]) -> int:
+    return len({pixels.numpy().tobytes() for pixels in pictures})
 
 
 def _read(path: Path, size: int, channels: int) -> Tensor:
@@ -158,7 +201,7 @@ def _look(path: Path) -> None:
 def _label(name: str) -> str:
     """The folder of a file within what was chosen, as a class; never as a path."""
     folders = PurePosixPath(name.replace("\\", "/")).parts[:-1]
-    label = shown(folders[-1])[:40].strip() if folders else ""
+    label = _named(folders[-1]) if folders else ""
     return label if label not in ("", ".", "/") else OTHER
 
 

@@ -3,7 +3,7 @@
 "use strict";
 
 const POLL = 700; // milliseconds between looks at a job
-const KINDS = { make: "生成", edit: "编辑", train: "训练", house: "准备模型" };
+const KINDS = { make: "生成", edit: "编辑", edit_long: "编辑", train: "训练", house: "准备模型" };
 
 async function ask(url, { method = "GET", json, body, headers = {} } = {}) {
   if (json !== undefined) {
@@ -209,7 +209,7 @@ async function bring(form) {
   say(area, "正在逐张核对……");
   try {
     const told = await ask(form.dataset.import, { method: "POST", body: file });
-    say(area, `新加 ${told.new} 张，本来就有 ${told.known} 张。`, "right");
+    say(area, `新加 ${told.new} 张，本来就有 ${told.known} 张；新加 ${told.albums} 批图片、${told.models} 个模型。`, "right");
   } catch (error) {
     say(area, error.message, "wrong");
   }
