@@ -4,7 +4,6 @@ import json
 import sqlite3
 import threading
 from datetime import UTC, date, datetime, timedelta
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ pytest.importorskip("fastapi")
 
 from tiny_monitor import Rule, lines, until
 
+from aigc_lib.apps.database import insert
 from aigc_lib.apps.opinion_monitor import __main__ as command
 from aigc_lib.apps.opinion_monitor import made
 from aigc_lib.apps.opinion_monitor import monitor as monitors
@@ -239,14 +239,13 @@ def test_headlines_and_position_are_stored_together_or_not_at_all(
     path.write_text(lines(5), encoding="utf-8")
     store = Store(url)
     monitor = Monitor(store, Rule())
-    insert = store._insert
 
-    def fails(table):
+    def fails(engine, table):
         if table.name == "feeds":
             raise OSError("no space left on device")
-        return insert(table)
+        return insert(engine, table)
 
-    monkeypatch.setattr(store, "_insert", fails)
+    monkeypatch.setattr("aigc_lib.apps.opinion_monitor.store.insert", fails)
     with pytest.raises(OSError, match="no space"):
         monitor.take(FileFeed(path))
     assert store.counts()["headlines"] == 0
@@ -296,20 +295,6 @@ def test_what_is_on_disk_is_whole(tmp_path):
 def test_another_database_is_refused():
     with pytest.raises(ValueError, match="give sqlite:///FILE"):
         Store("headlines.sqlite")
-
-
-def test_postgresql_gets_the_same_statements():
-    dialect = pytest.importorskip("sqlalchemy.dialects.postgresql")
-    store = Store.__new__(Store)
-    store.engine = SimpleNamespace(dialect=SimpleNamespace(name="postgresql"))
-    from aigc_lib.apps.opinion_monitor.store import HEADLINES
-
-    insert = store._insert(HEADLINES).on_conflict_do_nothing()
-    text = str(insert.compile(dialect=dialect.dialect()))
-    assert "ON CONFLICT DO NOTHING" in text
-    store.engine.dialect.name = "mysql"
-    with pytest.raises(ValueError, match="choose SQLite or PostgreSQL"):
-        store._insert(HEADLINES)
 
 
 # ---- who reads -----------------------------------------------------------------------

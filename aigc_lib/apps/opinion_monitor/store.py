@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from importlib import import_module
 from typing import Any, NamedTuple
 
 from ...runtime import optional
+from ..database import engine, insert
 from .headlines import Headline
 
 sql = optional("sqlalchemy")
@@ -64,20 +64,12 @@ class Store:
     """The tables at ``url``, made where there are none.
 
     Raises:
-        ValueError: a URL that names no database.
+        ValueError: a URL that names no file of SQLite and no PostgreSQL.
     """
 
     def __init__(self, url: str, *, most_unread: int = MOST_UNREAD):
-        try:
-            self.engine = sql.create_engine(url)
-        except (sql.exc.ArgumentError, sql.exc.NoSuchModuleError) as error:
-            raise ValueError(
-                f"url={url!r}: {error}; give sqlite:///FILE, or "
-                "postgresql+psycopg://USER:PASSWORD@HOST/NAME"
-            ) from None
+        self.engine = engine(url)
         self.most_unread = most_unread
-        if self.engine.dialect.name == "sqlite":
-            sql.event.listen(self.engine, "connect", _for_many_threads)
         TABLES.create_all(self.engine)
 
     def accept(
@@ -100,16 +92,17 @@ class Store:
                 raise Flooded(f"more than {self.most_unread:,} headlines wait")
             new = 0
             if rows:
-                insert = self._insert(HEADLINES).on_conflict_do_nothing()
-                stored = connection.execute(insert.returning(HEADLINES.c.id), rows)
+                unknown = insert(self.engine, HEADLINES).on_conflict_do_nothing()
+                stored = connection.execute(unknown.returning(HEADLINES.c.id), rows)
                 new = len(stored.all())
             if feed is not None:
-                insert = self._insert(FEEDS).values(name=feed, position=position)
-                change = {"position": insert.excluded.position}
-                insert = insert.on_conflict_do_update(
-                    index_elements=["name"], set_=change
+                moved = insert(self.engine, FEEDS).values(name=feed, position=position)
+                connection.execute(
+                    moved.on_conflict_do_update(
+                        index_elements=["name"],
+                        set_={"position": moved.excluded.position},
+                    )
                 )
-                connection.execute(insert)
         return new
 
     def position(self, feed: str) -> int:
@@ -193,16 +186,3 @@ class Store:
     def _unread(self, connection: Any) -> int:
         wanted = sql.select(sql.func.count()).select_from(HEADLINES)
         return connection.scalar(wanted.where(HEADLINES.c.topic.is_(None)))
-
-    def _insert(self, table: Any) -> Any:
-        """The INSERT of this database that can say ON CONFLICT."""
-        name = self.engine.dialect.name
-        if name not in ("sqlite", "postgresql"):
-            raise ValueError(f"url of {name}: choose SQLite or PostgreSQL")
-        return import_module(f"sqlalchemy.dialects.{name}").insert(table)
-
-
-def _for_many_threads(connection: Any, _: Any) -> None:
-    """Let one thread write while others read, and wait for one another."""
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=30000"):
-        connection.execute(f"PRAGMA {pragma}")
