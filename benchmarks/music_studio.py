@@ -4,7 +4,8 @@ One composer learns folk tunes and made-up songs, one learns chorales, each on o
 Their pieces are compared with the test pieces of the genre; what two halves of people's
 pieces differ in by chance stands beside. Bach's own rate of parallels, and how long a
 run people's test tunes share with the training tunes, are the yardsticks for rules and
-for copying. ``SECONDS=20`` is a quick try.
+for copying. What music21 extracts of first voices (its jSymbolic features) is compared
+as well; as many training pieces, as long, stand beside. ``SECONDS=20`` is a quick try.
 """
 
 from __future__ import annotations
@@ -44,6 +45,12 @@ BATCH = 12
 PIECES = int(os.environ.get("PIECES", 24))
 BARS, SHOWN = 8, 4
 WARM = 0.9  # the temperature of all that is composed
+INTERVALS = "MelodicIntervalHistogramFeature"  # of music21
+FIGURES = (  # of music21, a number each; durations at 120 quarters a minute
+    "AverageMelodicIntervalFeature",
+    "AverageNoteDurationFeature",
+    "VariabilityOfNoteDurationFeature",
+)
 NAME = "music_studio"
 
 
@@ -64,7 +71,7 @@ def composer(*genres: str) -> Composer:
     return model.eval()
 
 
-def spread(pieces_: list[Piece], statistic: Callable, draws: int = 400) -> list[float]:
+def spread(pieces_: list, statistic: Callable, draws: int = 400) -> list[float]:
     """Return the 95% interval of a statistic of a list of pieces, drawn again."""
     random = np.random.default_rng(0)
     n = len(pieces_)
@@ -105,6 +112,48 @@ def looked_at(made: list[Piece], genre: str) -> dict:
         "copied_people": float(np.median(theirs)),
         "copied_people_most": max(theirs),
     }
+    return found | by_music21(made, train, test)
+
+
+def extracted(piece: Piece) -> np.ndarray:
+    """Return what music21 says of the first voice: ``FIGURES``, then ``INTERVALS``.
+
+    These are the shares of the 128 melodic intervals, whichever their direction.
+    """
+    from music21 import features, note, stream
+
+    line = stream.Part()
+    for sound in piece.voices[0]:
+        one = note.Note(sound.pitch, quarterLength=sound.steps / STEPS)
+        line.insert(sound.start / STEPS, one)
+    data = features.DataInstance(line)
+    found = (getattr(features.jSymbolic, name)(data) for name in (*FIGURES, INTERVALS))
+    return np.concatenate([one.extract().vector for one in found])
+
+
+def by_music21(made: list[Piece], train: list[Piece], test: list[Piece]) -> dict:
+    """Compare what music21 extracts of pieces, and of training pieces, with the test's.
+
+    "figures": mean distance of the means, in standard deviations of the test pieces;
+    "intervals": total variation.
+    """
+    some = train[:: len(train) // len(made)][: len(made)]
+    beginnings = ([p.cut(0, min(BARS, p.bars)) for p in part] for part in (some, test))
+    ours, theirs, held = (
+        [extracted(piece) for piece in part] for part in (made, *beginnings)
+    )
+    mean, scale, n = np.mean(held, axis=0), np.std(held, axis=0), len(FIGURES)
+    ways = {
+        "figures": lambda rows: float(
+            np.mean(np.abs(np.mean(rows, axis=0) - mean)[:n] / scale[:n])
+        ),
+        "intervals": lambda rows: total_variation(np.mean(rows, axis=0)[n:], mean[n:]),
+    }
+    found = {}
+    for name, distance in ways.items():
+        for whose, rows in (("", ours), ("_people", theirs)):
+            found[f"music21_{name}{whose}"] = distance(rows)
+            found[f"music21_{name}{whose}_interval"] = spread(rows, distance)
     return found
 
 

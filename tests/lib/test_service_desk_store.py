@@ -482,7 +482,7 @@ def test_corrections_become_data_and_a_newer_model(parts, agent):
         {"text": "东西还没到", "intent": "催发货", "entry": "ship"}
     ]
     old = parts.desk.brain.get({})
-    learn(parts.known, parts.blobs, old)
+    learn(parts.known, parts.blobs, old.taught)
     marks = {"model": parts.known.mark("model")}
     assert parts.desk.brain.get(marks) is old  # nobody waits for the newer one
     for _ in range(200):

@@ -92,9 +92,8 @@ class Rule:
             for e in self.find(dialogue.last_question)[:n]
         )
 
-    @classmethod
-    def trained(cls, entries, *, corrections):
-        return cls(entries, len(corrections))
+    def taught(self, corrections):
+        return Rule(self.entries, len(corrections))
 
     def save(self, folder):
         Path(folder).mkdir(parents=True, exist_ok=True)

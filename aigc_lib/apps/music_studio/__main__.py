@@ -58,6 +58,8 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("name", nargs="?", default="")
     one.add_argument("--role", choices=("user", "admin"), default="user")
     one.add_argument("--quota", type=int, default=QUOTA, help="jobs a day")
+    one = commands.add_parser("learn", help="train the composer, longer than at first")
+    one.add_argument("--seconds", type=float, default=800.0, help="(%(default)s)")
     for name, told in (
         ("backup", "write all there is into a file"),
         ("restore", "fill an empty studio from such a file"),
@@ -152,6 +154,14 @@ def _worker(store: Store, arguments: argparse.Namespace) -> None:
     ended.wait()
     jobs.close()
     os._exit(0)  # a job does not hold it up: it is taken up again
+
+
+def _learn(store: Store, arguments: argparse.Namespace) -> None:
+    from .learn import trained_composer
+
+    path = arguments.folder / MODEL
+    trained_composer(seconds=arguments.seconds).save(path)
+    print(f"{path}: the studio takes it up when it starts again")
 
 
 def _account(store: Store, arguments: argparse.Namespace) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from ... import runtime
 from ...files import replacing
+from ...models import MaskedLM
 from ...models.transformer.pairs import PairEncoder
 from .answers import Source, quoted, told
 from .dialogue import Dialogue, Found, Suggestion, Turn
@@ -119,13 +120,15 @@ class Assistant:
         corrections: Sequence[Mapping[str, str]] = (),
         said: Sequence[Said] | None = None,
         encoder: Places | None = None,
+        bert: MaskedLM | None = None,
         steps: int | None = None,
         seed: int = 0,
     ) -> Self:
         """Train all parts on what customers ``said``, and on ``corrections``.
 
         An ``encoder`` that others trained, such as ``retrieval.E5()``, is taken as it
-        is. A shop of few entries learns from those of the made-up one as well, how
+        is; the reader of intents begins with the weights of ``bert``, where one is
+        given. A shop of few entries learns from those of the made-up one as well, how
         customers ask and how much evidence is enough; it quotes its own alone.
 
         Without ``said`` it is what the made-up customers say, and real people who want
@@ -138,7 +141,9 @@ class Assistant:
         known = {one.intent for one in data}
         asked = [one for one in asked if one.intent in known] * 5  # few, and right
         options = {} if steps is None else {"steps": steps}
-        understanding = Understanding.trained([*data, *asked], seed=seed, **options)
+        understanding = Understanding.trained(
+            [*data, *asked], bert=bert, seed=seed, **options
+        )
         own = {entry.id for entry in entries}
         taught = [*entries, *(one for one in shop().entries if one.id not in own)]
         if encoder is None:
@@ -186,10 +191,25 @@ class Assistant:
                     f"correction {dict(one)!r:.80}: give a text, and an intent or an "
                     "entry that the assistant knows"
                 )
+        return self.taught((*self.corrections, *corrections), **options)
+
+    def taught(self, corrections: Sequence[Mapping[str, str]], **options: Any) -> Self:
+        """Return a new assistant for the same entries, trained with these corrections.
+
+        An encoder that others trained is kept.
+
+        Raises:
+            ValueError: its reader of intents began as a BERT, and ``options`` bring
+                none to begin from again.
+        """
         if not isinstance(self.encoder, PairEncoder):
             options = {"encoder": self.encoder} | options
-        everything = (*self.corrections, *corrections)
-        return type(self).trained(self.entries, corrections=everything, **options)
+        if self.understanding.net.bert and "bert" not in options:
+            raise ValueError(
+                "bert is missing: the reader of intents began as one, and begins there "
+                "again; the command train --bert FOLDER learns all corrections"
+            )
+        return type(self).trained(self.entries, corrections=corrections, **options)
 
     def update(self, entries: Sequence[Entry]) -> None:
         """Replace the knowledge at once; a reply under way ends with the old one."""

@@ -16,7 +16,7 @@ from ... import runtime
 from ...data import Characters, find, load
 from ...files import replacing
 from ...metrics.calibration import fitted_temperature, rejection_threshold
-from ...models import TextClassifier
+from ...models import MaskedLM, TextClassifier
 from ...train import fit
 
 OUTSIDE = "范围外"
@@ -29,6 +29,8 @@ SETTINGS = {
     "hidden": 0.2,
 }
 STEPS = 200
+# of a net that begins as a BERT, all within what Devlin et al. 2019 give in A.3
+BERT_RATE, BERT_EPOCHS, BERT_BATCH = 3e-5, 3, 32
 SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # that are tried
 SET = ("share", "temperature", "threshold")  # on patterns held out
 HELD_OUT = 4  # one pattern of so many is held out for choices
@@ -106,7 +108,7 @@ class Linear:
 
 
 class Understanding:
-    """Two readers that vote: our ``TextClassifier``, and TF-IDF with a linear model.
+    """Two readers that vote: a ``TextClassifier``, and TF-IDF with a linear model.
 
     Both learn the intents and one class more, what is none of the shop's business.
     ``share`` says how much the net counts, ``temperature`` makes the mean honest,
@@ -132,12 +134,19 @@ class Understanding:
 
     @classmethod
     def trained(
-        cls, data: Sequence[Said], *, steps: int = STEPS, seed: int = 0
+        cls,
+        data: Sequence[Said],
+        *,
+        bert: MaskedLM | None = None,
+        steps: int | None = None,
+        seed: int = 0,
     ) -> Understanding:
         """Train on ``data``, with ``OUTSIDE`` among the intents.
 
         Twice: once without some patterns, to choose share, temperature and threshold on
-        them, then on all; a net whose share is 0 is not trained again.
+        them, then on all; a net whose share is 0 is not trained again. The net begins
+        with the encoder of ``bert`` (see ``load_bert``), without one as a small one of
+        random weights; ``steps`` other than usual are for trying out.
 
         Raises:
             ValueError: fewer than two intents, or nothing outside.
@@ -149,10 +158,10 @@ class Understanding:
                 f"texts of {OUTSIDE}"
             )
         kept, held = divided(data)
-        first = cls._readers(kept, classes, steps, seed)
+        first = cls._readers(kept, classes, bert, steps, seed)
         first._choose(held)
         final = cls._readers(
-            data, classes, steps, seed, net=None if first.share else first.net
+            data, classes, bert, steps, seed, net=None if first.share else first.net
         )
         final.share, final.temperature = first.share, first.temperature
         final.threshold = first.threshold
@@ -163,7 +172,8 @@ class Understanding:
         cls,
         data: Sequence[Said],
         classes: tuple[str, ...],
-        steps: int,
+        bert: MaskedLM | None,
+        steps: int | None,
         seed: int,
         net: TextClassifier | None = None,
     ) -> Understanding:
@@ -172,13 +182,18 @@ class Understanding:
         linear = Linear.fitted(texts, y.numpy())
         if net is not None:
             return cls(net, linear)
+        options: dict[str, Any] = {"steps": steps or STEPS}
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
-            net = TextClassifier(
-                Characters.train(texts, min_count=2), classes, **SETTINGS
-            )
+            if bert is None:
+                code = Characters.train(texts, min_count=2)
+                net = TextClassifier(code, classes, **SETTINGS)
+            else:
+                net = TextClassifier.on(bert, classes, learning_rate=BERT_RATE)
+                many = BERT_EPOCHS * len(texts) // BERT_BATCH
+                options = {"steps": steps or many, "batch_size": BERT_BATCH}
         rows = net.encode(texts)._replace(y=y)
-        fit(net, rows, steps=steps, seed=seed, ema=0.99, cooldown=1.0)
+        fit(net, rows, seed=seed, ema=0.99, cooldown=1.0, **options)
         return cls(net, linear)
 
     def _choose(self, held: Sequence[Said]) -> None:
