@@ -23,6 +23,7 @@ from aigc_lib.check.quiz import read as read_quiz
 
 from . import chapter, sync
 from .chapter import CHECKED, tags
+from .labels import CAPTIONED, caption_of
 from .new import UNWRITTEN
 
 MAX_LINES, MAX_COLUMNS, MAX_MEDIAN = 25, 88, 10
@@ -40,6 +41,13 @@ ALLOWED_COMMAND = re.compile(r"(python|\{sys\.executable\}) -m aigc_lib( |$)")
 # A chapter named in the text, followed by a link or by the note that it is not written.
 LINK = re.compile(r"\{(ref|numref|doc)\}`[^`]+`|\[[^\]\n]+\]\([^)\n]+\)")
 NAMED = re.compile(r"第 *(?P<number>\d+) *章(?P<after>‹link›|（尚未写成）)?")
+CHINESE = re.compile(r"[\u4e00-\u9fff]")
+FIGURE = re.compile(
+    rf"^(?P<fence>`{{3,}})\{{(?P<name>{'|'.join(CAPTIONED)})\}}(?P<argument>.*)\n"
+    r"(?P<body>(?s:.*?))^(?P=fence) *$",
+    re.MULTILINE,
+)
+ERROR = re.compile(r"(?<![A-Za-z\d])E\d{3}(?!\d)")
 # Marks of an output that another machine or another day would print differently.
 FLEETING = {
     "a float with more than 4 decimals": re.compile(r"\d\.\d{5,}|\de-\d"),
@@ -172,6 +180,54 @@ def checks_nothing_that_depends_on_the_data_at_hand(it: Chapter) -> Iterator[str
     for number, cell in enumerate(it.code, start=1):
         if CHECKED in tags(cell) and "standin=" in cell.source:
             yield f"{where(number, cell)}: a checked cell must not load a stand-in"
+
+
+@rule
+def says_what_its_figures_show(it: Chapter) -> Iterator[str]:
+    for number, cell in enumerate(it.code, start=1):
+        said = cell.metadata.get("mystnb", {})
+        caption = said.get("figure", {}).get("caption", "")
+        alt = said.get("image", {}).get("alt", "")
+        if caption or alt or draws(tree(cell)):
+            yield from unsaid(where(number, cell), caption, alt)
+    for figure in FIGURE.finditer(it.text):
+        alt = re.search(r"^ *:alt: *(.+)$", figure["body"], flags=re.MULTILINE)
+        caption = caption_of(figure["name"], figure["body"])
+        place = f"{{{figure['name']}}}{figure['argument']}"
+        yield from unsaid(place, caption, alt[1] if alt else "")
+
+
+def draws(node: ast.AST) -> bool:
+    """Tell whether running ``node`` draws; what a definition holds does not run."""
+    match node:
+        case ast.FunctionDef() | ast.ClassDef() | ast.Lambda():
+            return False
+        case ast.Call(
+            func=ast.Name(id="SVG")
+            | ast.Attribute(attr="plot")
+            | ast.Attribute(value=ast.Name(id="plots") | ast.Attribute(attr="plots"))
+        ):
+            return True
+    return any(map(draws, ast.iter_child_nodes(node)))
+
+
+def unsaid(place: str, caption: str, alt: str) -> Iterator[str]:
+    """Name what a figure lacks of a caption and a text alternative in Chinese."""
+    for what, text in {"caption": caption, "text alternative (alt)": alt}.items():
+        if not CHINESE.search(text):
+            yield f"the figure of {place} has no Chinese {what}"
+
+
+@rule
+def names_errors_among_the_errata_alone(it: Chapter) -> Iterator[str]:
+    section = ""
+    for cell in it.notebook.cells:
+        for line in cell.source.splitlines():
+            if cell.cell_type == "markdown" and line.startswith("## "):
+                section = line[3:].strip()
+            elif section != ENDING[0]:
+                for error in ERROR.findall(line):
+                    yield f"{error} stands under {section!r}; it belongs in {ENDING[0]}"
 
 
 @rule
@@ -335,6 +391,28 @@ def has_exercises_of_several_kinds(it: Chapter) -> Iterator[str]:
         yield f"exercises of {len(kinds)} kinds; at least {FEWEST_KINDS}"
     if not any(len(title["stars"]) == 3 for title in marked):
         yield "no exercise has ★★★"
+
+
+@rule
+def shows_its_own_score(it: Chapter) -> Iterator[str]:
+    for exercise in it.exercises:
+        ends = [end for cell in exercise.solution or () for end in tree(cell).body[-1:]]
+        if "开放：" in exercise.title and not any(map(shows_a_result, ends)):
+            yield f"the solution of {exercise.label} shows no score: end on its Result"
+
+
+def shows_a_result(end: ast.stmt) -> bool:
+    """Tell whether a statement shows what a checker returned: its name or the call."""
+    shown = end.value if isinstance(end, ast.Expr) else None
+    match shown:
+        case ast.Call(func=ast.Name(id="print"), args=[printed]):
+            shown = printed
+    match shown:
+        case ast.Name():
+            return True
+        case ast.Call(func=ast.Attribute(value=ast.Attribute(value=module))):
+            return ast.unparse(module) in ("aigc.check", "check")
+    return False
 
 
 @rule

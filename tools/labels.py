@@ -13,7 +13,7 @@ from .extension import numbers
 LABEL = re.compile(r"^\(([\w.-]+)\)=$")
 HEADING = re.compile(r"^(#{1,6}) +(.+?) *$")
 FENCE = re.compile(r"^ *(`{3,}|:{3,})(?:\{([\w:-]+)\})?(.*)$")
-EQUATION = re.compile(r"\$\$ *\(([\w.:-]+)\)$")
+EQUATION = re.compile(r"\$\$ *\(([\w.:-]+)\) *$")
 NAME = re.compile(r"^ *:(?:name|label): *(\S+)", re.MULTILINE)
 CAPTIONED = ("mermaid", "result-figure", "latent-plane", "figure")
 
@@ -70,8 +70,8 @@ def targets(source: Path) -> dict[str, Target]:
     sections = figures = equations = 0
     pending, closing = [], ""
 
-    def enter(label, text, own=""):
-        found[label] = Target(text, f"{address}#{anchor(label)}", own)
+    def enter(label, text, own="", at=""):
+        found[label] = Target(text, f"{address}#{anchor(at or label)}", own)
 
     for cell in chapter.read(source).cells:
         if cell.cell_type == "code":
@@ -127,7 +127,8 @@ def targets(source: Path) -> dict[str, Target]:
                 if equation := EQUATION.search(line):
                     equations += 1
                     own = f"{number}.{equations}"
-                    enter(equation[1], f"({own})", own)
+                    text = numbers.EQUATION.format(number=own)
+                    enter(equation[1], text, own, f"equation-{equation[1]}")
                 for label in pending:
                     enter(label, title)
                 pending = []

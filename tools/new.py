@@ -34,7 +34,7 @@ EXERCISES = (
 # A section a line: title, and what belongs there. A case keeps the contract of cases.
 SECTIONS = {
     "02_cases": (
-        ("一个数字能回答的问题", "一句话的问题；文档怎样说，凭什么（E015）。"),
+        ("一个数字能回答的问题", "一句话的问题；回答它要量什么。"),
         ("数据", "来历与许可；先按客户、时间或设备切开，再生成任何东西。"),
         ("可能赢的基线", "闭式解、最近邻、季节朴素或经验规则，同样用心地调。"),
         ("生成的做法", "先是印得出来的小例子，再是类，再是真实数据。"),
@@ -123,6 +123,7 @@ def source_text(part: str, words: dict[str, str]) -> str:
         f"(sec-{words['__NN__']}-{k})=\n## {title}\n\n{UNWRITTEN}{what}"
         for k, (title, what) in enumerate(SECTIONS.get(part, SECTIONS[""]), start=1)
     ]
+    sections[0] += "\n\n" + template("figure.md", words).strip()
     exercises = [
         template(
             "exercise.md",

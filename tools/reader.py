@@ -29,6 +29,7 @@ from .extension import (
     resulttable,
 )
 from .labels import (
+    EQUATION,
     FENCE,
     HEADING,
     LABEL,
@@ -50,7 +51,6 @@ INLINE = re.compile(
 )
 TITLED = re.compile(r"(?P<text>.*?)\s*<(?P<target>[^<>]+)>", re.DOTALL)
 OPTION = re.compile(r"^ *:([\w-]+): *(.*)$")
-EQUATION = re.compile(r"\$\$ *\(([\w.:-]+)\) *$")
 CALL = r"aigc\.check\.(?:ch{number}\.\w+|quiz)\([^`\n]*\)"
 NOTES = {
     "note": "注",
@@ -118,6 +118,9 @@ class Reader:
         """Take a code cell as it is; inside a solution, as part of its text."""
         if self.solution is not None:
             self.solution.append(f"```python\n{cell.source.rstrip()}\n```")
+            for output in cell.outputs:
+                printed = output.get("text") or output.data["text/plain"]
+                self.solution.append(f"```text\n{printed.rstrip()}\n```")
             return
         cell = copy.deepcopy(cell)
         cell.execution_count = None
@@ -313,11 +316,9 @@ class Reader:
 
     def on_mermaid(self, argument, options, body):
         body = diagrams.content(options, body)
-        alt = options.get("alt") or options.get("caption") or diagrams.labels(body)
-        svg = flowchart.draw(body, alt).encode()
-        picture = embedded(alt, svg, "image/svg+xml")
-        said = f"[{alt}]({self.page})" if "caption" not in options else ""
-        return "\n\n".join(filter(None, [picture, said, self.caption(options, "")]))
+        svg = flowchart.draw(body, options["alt"]).encode()
+        picture = embedded(options["alt"], svg, "image/svg+xml")
+        return f"{picture}\n\n{self.caption(options, '')}".rstrip()
 
     def on_latent_plane(self, name, options, body):
         path = self.root / "_static" / "demos" / f"{name}.png"

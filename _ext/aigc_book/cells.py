@@ -5,7 +5,7 @@ import re
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
 
-from .pictures import DRAWN, section
+from .pictures import section
 
 COLUMNS = 88  # what fits beside both side bars of a 1280 px screen
 AUDIO = re.compile(r"<audio(?![^>]*aria-label)")
@@ -14,7 +14,7 @@ AUDIO = re.compile(r"<audio(?![^>]*aria-label)")
 class Cells(SphinxTransform):
     """Mend the cells of a notebook."""
 
-    default_priority = 410  # after pictures have their words (400)
+    default_priority = 410
 
     def apply(self, **kwargs):
         sounds = 0
@@ -37,11 +37,9 @@ class Cells(SphinxTransform):
 
 
 def drawn(cell):
-    """Return what a cell's picture shows, where its author said so."""
+    """Return what a cell's picture shows, "" for a cell without one."""
     for image in cell.findall(nodes.image):
-        alt = image.get("alt", "")
-        if alt and not alt.endswith(DRAWN):
-            return alt
+        return image.get("alt", "")
     return ""
 
 

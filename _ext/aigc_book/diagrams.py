@@ -1,6 +1,5 @@
 """The `mermaid` directive: a figure whose flowchart is drawn when the book is built."""
 
-import re
 from importlib import import_module
 from typing import ClassVar
 
@@ -24,7 +23,7 @@ class Mermaid(SphinxDirective):
 
     has_content = True
     option_spec: ClassVar = {
-        "alt": directives.unchanged,
+        "alt": directives.unchanged_required,
         "caption": directives.unchanged,
         "from": directives.unchanged_required,
         "name": directives.unchanged,
@@ -33,8 +32,9 @@ class Mermaid(SphinxDirective):
     def run(self):
         if "from" not in self.options:
             self.assert_has_content()
-        code = content(self.options, "\n".join(self.content))
-        alt = self.options.get("alt") or self.options.get("caption") or labels(code)
+        if "alt" not in self.options:
+            raise self.error("mermaid: give :alt:, what the diagram shows")
+        code, alt = content(self.options, "\n".join(self.content)), self.options["alt"]
         try:
             svg = draw(code, alt)
         except WrongFlowchart as problem:
@@ -56,12 +56,6 @@ def content(options, body):
         return body
     module, _, function = options["from"].rpartition(".")
     return getattr(import_module(module), function)()
-
-
-def labels(code):
-    """Name a diagram after its boxes, for want of better words."""
-    found = re.findall(r'"([^"]+)"', code)
-    return "示意图：" + "、".join(re.sub(r"<br\s*/?>", "", label) for label in found)
 
 
 def visit_diagram(self, node):

@@ -18,6 +18,7 @@ from .project import chapter_pages
 UNNUMBERED = {"学习目标", "文档勘误", "练习", "小结", "参考文献"}
 EXERCISE = re.compile(r"ex-(\w+)-(\d+)")
 FORMATS = {"figure": "图 %s", "table": "表 %s", "code-block": "代码 %s"}
+EQUATION = "式 ({number})"
 
 
 def number(label):
@@ -122,6 +123,7 @@ class PlainTitles(SphinxPostTransform):
 def settle(app, config):
     """Name what is numbered, and put our collector in the place of Sphinx's."""
     config.numfig_format = {**FORMATS, **config.numfig_format}
+    config.math_eqref_format = EQUATION
     for listener in app.events.listeners["env-get-updated"]:
         owner = getattr(listener.handler, "__self__", None)
         if type(owner) is TocTreeCollector:

@@ -2,29 +2,25 @@
 
 from docutils import nodes
 from sphinx.transforms import SphinxTransform
+from sphinx.util import logging
 
-DRAWN = "：代码画出的图"  # ends what stands for missing words
+logger = logging.getLogger(__name__)
 
 
 class AltText(SphinxTransform):
-    """Name a cell's picture after its caption, else after its section.
-
-    An author says more with the cell metadata `mystnb: image: alt:`.
-    """
+    """Warn of a picture without words: Sphinx would say the address of its file."""
 
     default_priority = 400  # before images are collected
 
     def apply(self, **kwargs):
         for image in self.document.findall(nodes.image):
             if not image.get("alt"):
-                image["alt"] = caption(image) or section(image) + DRAWN
-
-
-def caption(image):
-    if isinstance(image.parent, nodes.figure):
-        for sibling in image.parent.findall(nodes.caption):
-            return sibling.astext()
-    return ""
+                logger.warning(
+                    "a picture under %r has no words for those who cannot see it: "
+                    "in a cell write mystnb: image: alt:, in a directive :alt:",
+                    section(image),
+                    location=image,
+                )
 
 
 def section(node):

@@ -95,12 +95,12 @@ def notebook():
     cells = [
         new_markdown_cell(TEXT),
         code("run", "execute_result", {"text/plain": card}),
-        code("aigc.plots.grid(images)", "display_data", picture),
+        drawing("aigc.plots.grid(images)", picture, "十件衣服"),
         code("load()", "display_data", {"text/html": banner}),
         new_code_cell("# " + 86 * "x"),
         code("play()", "display_data", {"text/html": f"<audio controls></audio>{GIF}"}),
         code("long", "execute_result", {"text/plain": 30 * "long " + "\n1\n2"}),
-        folded("secret = 1", picture, "一条蓝线"),
+        drawing("secret = 1", picture, "一条蓝线", "hide-input"),
         new_markdown_cell(EXERCISE),
         new_markdown_cell(ENDING),
     ]
@@ -109,10 +109,10 @@ def notebook():
     return new_notebook(cells=cells, metadata={"kernelspec": kernel, "aigc": record})
 
 
-def folded(source, picture, alt):
-    """Return a cell whose code is folded and whose picture has words."""
+def drawing(source, picture, alt, *tags):
+    """Return a cell that shows a picture."""
     cell = code(source, "display_data", picture)
-    cell.metadata = {"tags": ["hide-input"], "mystnb": {"image": {"alt": alt}}}
+    cell.metadata = {"tags": list(tags), "mystnb": {"image": {"alt": alt}}}
     return cell
 
 

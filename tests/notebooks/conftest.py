@@ -94,6 +94,17 @@ def double(x):
 ```
 
 ```{code-cell} ipython3
+---
+mystnb:
+  figure:
+    caption: 一条线。
+  image:
+    alt: 一条斜线。
+---
+drawn = double(1)
+```
+
+```{code-cell} ipython3
 :tags: [nbval-check-output]
 print("here:", [p.name for p in Path.cwd().iterdir() if p.suffix != ".ipynb"])
 print("<Figure", "size 640x480 with 1 Axes>")
@@ -107,7 +118,7 @@ double(21)
 
 ## 文档勘误
 
-无。
+- **E001** 四倍写成了两倍。
 
 ## 练习
 

@@ -1,5 +1,6 @@
 """Every chapter keeps the contract, and the contract catches those that do not."""
 
+import ast
 import functools
 import json
 import re
@@ -62,6 +63,31 @@ def test_miniature_chapter_keeps_it_all(twins):
         ("- 跑起来。", "见第 97 章。", "outline.yml plans no 第 97 章"),
         ("- 跑起来。", "见第 98 章。", "write 第 98 章（尚未写成）"),
         ('print("here', 'aigc.load(standin="digits")\nprint("here', "a stand-in"),
+        ("caption: 一条线。", "name: fig-99-1", "no Chinese caption"),
+        ("caption: 一条线。", "caption: a line", "no Chinese caption"),
+        ("alt: 一条斜线。", "alt: a line", "no Chinese text alternative"),
+        ("  image:\n    alt: 一条斜线。\n", "", "no Chinese text alternative"),
+        ("double(21)", "aigc.plots.grid(x)", '(print("not kept")) has no Chinese cap'),
+        ("double(21)", "for x in y:\n    ax.plot(x)", "no Chinese text alternative"),
+        ("double(21)", "SVG(x)", "no Chinese caption"),
+        (
+            "- 跑起来。",
+            "```{mermaid}\n:alt: 甲到乙。\nflowchart LR\n  a --> b\n```",
+            "the figure of {mermaid} has no Chinese caption",
+        ),
+        (
+            "- 跑起来。",
+            "```{result-figure} flow.png\n:name: fig-99-2\n\n衣服。\n```",
+            "the figure of {result-figure} flow.png has no Chinese text alternative",
+        ),
+        ("- 跑起来。", "- 跑起来，不像E012。", "E012 stands under '学习目标'"),
+        ("double(21)", "double(21)  # E012", "E012 stands under '学习目标'"),
+        ("完。", "E012 改了。", "E012 stands under '小结'"),
+        (
+            "check.ch99.double(lambda x: 5 * x)",
+            "print('judged:', check.ch99.double(lambda x: 5 * x))",
+            "the solution of ex-99-5 shows no score",
+        ),
     ],
 )
 def test_contract_catches(tiny, old, new, complaint):
@@ -69,6 +95,37 @@ def test_contract_catches(tiny, old, new, complaint):
     assert old in text
     tiny.write_text(text.replace(old, new), encoding="utf-8")
     assert any(complaint in problem for problem in problems(tiny)), problems(tiny)
+
+
+@pytest.mark.parametrize(
+    ("code", "drawn"),
+    [
+        ("aigc.plots.grid(x)", True),
+        ("plots.figure(1, 2)[1][0].set(title=plots.INK)", True),
+        ("with no_grad():\n    history.plot();", True),
+        ("SVG(sheet(boards))", True),
+        ("def show(x):\n    plots.grid(x)", False),
+        ("ways = {'line': lambda x: ax.plot(x)}", False),
+        ("print(plots.INK)", False),
+    ],
+)
+def test_what_draws(code, drawn):
+    assert check.draws(ast.parse(code)) == drawn
+
+
+@pytest.mark.parametrize(
+    ("line", "shows"),
+    [
+        ("result", True),
+        ("print(result)", True),
+        ("aigc.check.ch16.order(order)", True),
+        ("print('beats the floor:', bool(result))", False),
+        ("print(aigc.check.ch09.next_frames(next_frames).passed)", False),
+        ("print(bool(aigc.check.ch16.order(order)))", False),
+    ],
+)
+def test_what_shows_a_score(line, shows):
+    assert check.shows_a_result(ast.parse(line).body[0]) == shows
 
 
 @pytest.mark.parametrize("there", [True, False])

@@ -96,6 +96,8 @@ PAGE = f"{SITE}chapters/01_foundations/04_gan.html"
             f"[GAN]({SITE}chapters/appendix/c_glossary.html"
             "#term-generative-adversarial-network)",
         ),
+        ("{eq}`eq-gan-js`", f"[式 (4.5)]({PAGE}#equation-eq-gan-js)"),
+        ("$$V=2$$ (eq-gan-js)", r"$$V=2\tag{4.5}$$"),
         ("{math}`x^2`", "$x^2$"),
         ("`` {ref}`x` ``", "`` {ref}`x` ``"),
         ("```\n{ref}`x`\n```", "```\n{ref}`x`\n```"),
@@ -142,9 +144,10 @@ def test_table_of_results_is_filled(render):
 
 
 def test_diagram_is_a_picture_with_its_words(render):
-    text = render('```{mermaid}\n:alt: 甲到乙\nflowchart LR\n a["甲"] --> b["乙"]\n```')
+    options = ":alt: 甲到乙\n:caption: 两步。\n"
+    text = render(f'```{{mermaid}}\n{options}flowchart LR\n a["甲"] --> b["乙"]\n```')
     assert text.startswith("![甲到乙](data:image/svg+xml;base64,")
-    assert f"[甲到乙]({PAGE})" in text
+    assert text.endswith("\n\n**图 4.1**　两步。")
 
 
 def test_diagram_of_the_library_is_drawn_from_it(render):
@@ -188,7 +191,7 @@ def test_exercise_has_an_empty_answer_and_a_folded_solution(twin):
     assert answer.source == "# 你的答案\n\n# aigc.check.ch99.double(double)"
     assert solution.source == (
         "<details><summary>解答</summary>\n\n乘以 3。\n\n```python\n"
-        "check.ch99.double(lambda x: 3 * x)\n```\n\n</details>"
+        "check.ch99.double(lambda x: 3 * x)\n```\n\n```text\nTrue\n```\n\n</details>"
     )
 
 
@@ -218,9 +221,9 @@ def test_numbers_of_labels_are_those_of_the_book(tiny):
     assert found == {
         "ch99": "第 99 章 小章",
         "sec-a": "99.1 甲",
-        "eq-a": "(99.1)",
-        "fig-a": "图 99.1",
+        "eq-a": "式 (99.1)",
+        "fig-a": "图 99.2",
         "sec-b": "99.2 乙",
-        "eq-b": "(99.2)",
+        "eq-b": "式 (99.2)",
         **{f"ex-99-{k}": f"练习 99.{k}" for k in range(1, 8)},
     }
