@@ -143,7 +143,7 @@ def gains(
 
 def gains_of(runs: dict[str, list[dict]], data: str) -> list[dict[str, Any]]:
     """What our best gains on one table against real rows and its peers."""
-    of = {key.removeprefix(f"{data} "): runs[key] for key in runs if data in key}
+    of = {name: runs[f"{data} {name}"] for name in (*MODELS_OF_TABLES, "real")}
     rows = gains(of, "table_flow", ("real", "tvae", "ctgan"))
     return [{"data": data} | row for row in rows]
 

@@ -62,7 +62,8 @@ def measure(name: str, seed: int) -> dict[str, float]:
         return adult.measure(f"adult {name}", seed)
     aigc.start(seed=seed)
     train, test = adult.load("adult", "train"), adult.load("adult", "test")
-    schema = TableCodec.fit(train.frame, **train.asked).schema()
+    codec = TableCodec.fit(train.frame, **train.asked)
+    schema = codec.schema()
     categories = schema.index[schema["kind"] == "category"].tolist()
     with tempfile.TemporaryDirectory() as folder:
         table, made = Path(folder, "table.csv"), Path(folder, "made.csv")
@@ -83,7 +84,6 @@ def measure(name: str, seed: int) -> dict[str, float]:
             text=True,
             check=True,
         )
-        codec = TableCodec.fit(train.frame, **train.asked)
         rows = codec.typed(pd.read_csv(made))
     return adult.judged(train, test, rows, seed) | json.loads(answer.stdout)
 

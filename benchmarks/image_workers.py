@@ -13,11 +13,12 @@ import os
 import signal
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 
 from aigc_lib.apps.image_platform.trainer import CLOTHES
 from benchmarks import servers
-from benchmarks.image_platform import QUICK, TRAINED, titled
+from benchmarks.image_platform import QUICK, titled
 from benchmarks.platform_runs import STEPS, pace, site
 from benchmarks.record import kept, record
 
@@ -36,13 +37,11 @@ def paced(cores: list[int], wishes: dict[str, float]) -> dict:
 
 
 def main() -> None:
-    TRAINED.mkdir(parents=True, exist_ok=True)
     cores, rows = sorted(os.sched_getaffinity(0)), {}
     for name, wishes in WISHES.items():
         for n in (1, 2):
             key, of = f"{name}_{n}", (cores * 2)[:n]
-            measure = lambda of=of, wishes=wishes: paced(of, wishes)  # noqa: E731
-            rows[key] = kept(NAME, key, measure)
+            rows[key] = kept(NAME, key, partial(paced, of, wishes))
             print(key, rows[key], flush=True)
         one, two = (rows[f"{name}_{n}"]["jobs_a_second"] for n in (1, 2))
         rows[name] = {**WISHES[name], "gain": round(two / one, 2)}

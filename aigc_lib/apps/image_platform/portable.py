@@ -186,7 +186,7 @@ def _add_albums(store: Store, connection: Any, account: int, new: list[dict]) ->
 
 def _add_models(store: Store, connection: Any, account: int, new: list[dict]) -> int:
     """Insert models that have not come meanwhile; returns how many."""
-    new = _new(new, store.models(account))
+    new = _new(new, store.models(account, connection))
     for model in new:
         told = {"account": account, "published": False, "figures": {}}
         told |= {name: model[name] for name in ("title", "blob")}
