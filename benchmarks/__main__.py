@@ -61,6 +61,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "bandit",
     "inspection",
     "jobshop",
+    "jobshop_optima",
     "demand",
     "stock",
     "routes",

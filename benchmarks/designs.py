@@ -28,7 +28,7 @@ from benchmarks.record import in_turns, kept, record, seeds, summary
 
 SEEDS, N, NEAR = seeds(5), 500, (5, 20, 50, 100, 200, 400)
 LEARN = int(os.environ.get("LEARN", 1_000))  # designs to learn from
-GRID = tuple(int(x) for x in os.environ.get("GRID", "500,1000").split(","))
+GRID = tuple(int(x) for x in os.environ.get("GRID", "500,1000,2000,4000").split(","))
 MAKERS: dict[str, Callable] = {
     "VAE": lambda codec: TVAE(codec, latent_dim=16, hidden=128),
     "flow": lambda codec: TableFlow(codec, width=128, depth=2),

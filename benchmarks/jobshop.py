@@ -53,10 +53,10 @@ def shops() -> dict[str, jobshop.JobShop]:
     }
 
 
-def solved(name: str, best: float) -> dict:
+def solved(name: str, best: float, effort: float) -> dict:
     """The gaps of one known problem."""
     shop, began = shops()[name], time.perf_counter()
-    plan = jobplans.solve(shop, effort=EFFORT)
+    plan = jobplans.solve(shop, effort=effort)
     seconds = time.perf_counter() - began
     made = jobshop.check(shop, plan.starts).max()
     answer = {"CP-SAT": made / best - 1, "bound": plan.bound, "seconds": seconds}
@@ -65,22 +65,28 @@ def solved(name: str, best: float) -> dict:
     return {key: float(value) for key, value in answer.items()}
 
 
+def is_small(facts: dict) -> bool:
+    """Whether a known problem has at most a hundred operations."""
+    return facts["jobs"] * facts["machines"] <= 100
+
+
 def optima() -> list[dict]:
-    """Measure the gaps of the known problems, a row a way."""
-    facts = [
-        f
-        for f in aigc.data.load("jobshop").facts
-        if f["jobs"] * f["machines"] <= 100 and not f["name"].startswith("ta")
-    ]
+    """Measure the gaps of the small known problems, a row a way."""
+    facts = [f for f in aigc.data.load("jobshop").facts if is_small(f)]
     runs = [
-        kept("jobshop", f["name"], partial(solved, f["name"], f["upper"]))
+        kept("jobshop", f["name"], partial(solved, f["name"], f["upper"], EFFORT))
         for f in facts
     ]
+    return gaps_of("optima", facts, runs)
+
+
+def gaps_of(what: str, facts: list[dict], runs: list[dict]) -> list[dict]:
+    """Return a row a way: the gaps of problems, ``solved``, over all of them."""
     rows = []
     for way in ("CP-SAT", "mwkr", "spt"):
         gaps = np.array([run[way] for run in runs])
         low, high = bootstrap_interval(gaps[:, None], lambda x: x.mean().item())
-        row = {"what": "optima", "way": way, "shops": len(gaps), "gap": gaps.mean(),
+        row = {"what": what, "way": way, "shops": len(gaps), "gap": gaps.mean(),
                "from": low, "to": high, "worst": gaps.max(),
                "solved": (gaps < 1e-6).mean()}  # fmt: skip
         if way == "CP-SAT":

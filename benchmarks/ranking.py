@@ -111,33 +111,33 @@ def grid(**choices: tuple) -> list[Settings]:
 METHODS: dict[str, tuple[Callable[..., Recommender], list[Settings]]] = {
     "popularity": (
         lambda data, seed, **s: Popularity(data, **s),
-        grid(recent=(1.0, 0.3, 0.1, 0.03)),
+        grid(recent=(1.0, 0.3, 0.1, 0.03, 0.01)),
     ),
     "item-kNN": (
         lambda data, seed, **s: ItemKNN(data, **s),
-        grid(neighbours=(50, 500), shrink=(0.0, 20.0, 100.0)),
+        grid(neighbours=(15, 50, 500, 1500), shrink=(0.0, 20.0, 100.0)),
     ),
     "EASE": (
         lambda data, seed, **s: EASE(data, **s),
-        grid(penalty=(50.0, 200.0, 800.0, 3200.0, 12_800.0)),
+        grid(penalty=(50.0, 200.0, 800.0, 3200.0, 12_800.0, 51_200.0)),
     ),
     "implicit, ALS": (
         lambda data, seed, **s: ALS(data, seed=seed, **s),
-        grid(factors=(8, 16, 64), alpha=(1.0, 10.0, 40.0)),
+        grid(factors=(4, 8, 16, 64, 128), alpha=(0.3, 1.0, 10.0, 40.0)),
     ),
     OURS: (
         mult_vae,
         [
             {"beta": beta, "steps": steps, "anneal_steps": steps // 2}
-            for beta in (0.1, 0.5)
-            for steps in (150, 400)
+            for beta in (0.1, 0.5, 2.0)
+            for steps in (60, 150, 400, 1_000)
         ],
     ),
-    "SASRec": (sasrec, grid(steps=(300,))),
+    "SASRec": (sasrec, grid(steps=(100, 300, 900))),
 }
-RECENT = (0.03, 0.1, 0.3)
-SHIFTS = grid(recent=RECENT, weight=(0.0, 0.5, 1.0, 1.5))  # of logits
-SHIFTS_OF_SCORES = grid(recent=RECENT, weight=(0.0, 0.01, 0.03, 0.1, 0.3))
+RECENT = (0.01, 0.03, 0.1, 0.3, 0.6)
+SHIFTS = grid(recent=RECENT, weight=(0.0, 0.5, 1.0, 1.5, 2.0, 3.0))  # of logits
+SHIFTS_OF_SCORES = grid(recent=RECENT, weight=(0.0, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0))
 
 
 def shifts(base: str) -> list[Settings]:
