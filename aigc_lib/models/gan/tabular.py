@@ -24,11 +24,13 @@ class CTGAN(Tabular, GAN):
 
     Each row is told one of its categories. Training by sampling: the column is drawn
     evenly and the category by the logarithm of its count, so that rare ones are learned
-    too; the generator pays where it does not obey. The critic sees ``pac`` rows at a
-    time, and so a lack of variety (PacGAN, Lin et al. 2018). Cells are drawn by Gumbel
-    noise on logits, and gradients go through a softmax of low temperature. Numbers are
-    softmaxes too: where the paper has a Gaussian within each mode, the codec has bins.
-    A table without categories is conditioned on the bins of its numbers.
+    too; the generator pays where it does not obey. With ``pac`` above 1 the critic sees
+    so many rows at a time, and so a lack of variety (PacGAN, Lin et al. 2018): the
+    paper has 10, which leaves a tenth of the examples, and columns that belong together
+    are learned much later. Cells are drawn by Gumbel noise on logits, and gradients go
+    through a softmax of low temperature. Numbers are softmaxes too: where the paper has
+    a Gaussian within each mode, the codec has bins. A table without categories is
+    conditioned on the bins of its numbers.
 
     Trained on ``model.samples(codec.encode(frame))``; without a ``codec`` on two
     numbers from 0 to 1.
@@ -45,7 +47,7 @@ class CTGAN(Tabular, GAN):
         codec: TableCodec | Mapping | None = None,
         latent_dim: int = 128,
         hidden: int = 256,
-        pac: int = 10,
+        pac: int = 1,
         *,
         loss: str = "wasserstein",
         gradient_penalty: float = 10.0,
