@@ -51,6 +51,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "text_classification",
     "scenarios",
     "opinion_alarm",
+    "review_alarm",
     "tracing",
     "courses",
     "items",
