@@ -59,6 +59,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "ring8",
     "life",
     "synthetic",
+    "synthetic_curve",
     "bandit",
     "inspection",
     "jobshop",
