@@ -29,7 +29,7 @@ import aigc_lib as aigc
 from aigc_lib.apps.opinion_monitor.reader import SETTINGS
 from aigc_lib.apps.opinion_monitor.words import Words
 from aigc_lib.data import Characters, Texts
-from aigc_lib.decisions.alarm import CUSUM, LevelAlarm, delays
+from aigc_lib.decisions.alarm import CUSUM, Alarm, LevelAlarm, delays
 from aigc_lib.metrics.intervals import bootstrap_interval
 from aigc_lib.models import TextClassifier
 from aigc_lib.simulators.opinion import SENTIMENTS, OpinionStream
@@ -72,15 +72,26 @@ def tfidf(train: Texts, test: Texts, seed: int) -> np.ndarray:
     return balance(pipe.predict_proba(test.texts), train.classes)
 
 
-@cache
-def classified(seed: int) -> np.ndarray:
-    """The chance of bad less that of good news by our classifier."""
-    train, test = (aigc.data.load("finance_headlines", split=s) for s in SPLITS)
+def trained(train: Texts, steps: int, seed: int, **settings) -> TextClassifier:
+    """Teach the monitor's classifier the classes of ``train``."""
     aigc.start(seed=seed)
     tokenizer = Characters.train(train.texts, min_count=2)
-    model = TextClassifier(tokenizer, train.classes, **SETTINGS)
-    aigc.fit(model, model.encode(train), steps=STEPS, seed=seed, ema=0.99)
-    return balance(model.logits(test).softmax(1).numpy(), train.classes)
+    model = TextClassifier(tokenizer, train.classes, **SETTINGS | settings)
+    encoded = model.encode(train.texts)._replace(y=train.y)
+    aigc.fit(model, encoded, steps=steps, seed=seed, ema=0.99)
+    return model
+
+
+def said(model: TextClassifier, test: Texts) -> np.ndarray:
+    """The chance of bad less that of good news by our classifier."""
+    return balance(model.logits(test.texts).softmax(1).numpy(), model.classes)
+
+
+@cache
+def classified(seed: int) -> np.ndarray:
+    """What our classifier says of the test headlines."""
+    train, test = (aigc.data.load("finance_headlines", split=s) for s in SPLITS)
+    return said(trained(train, STEPS, seed), test)
 
 
 def classifier(train: Texts, test: Texts, seed: int) -> np.ndarray:
@@ -132,14 +143,25 @@ def measure(reader: str, seed: int) -> dict:
     seconds = time.perf_counter() - began
     y = np.array([SENTIMENTS.index(facts["sentiment"]) for facts in test.facts])
     pools = [numbers[y == k] for k in range(3)]
+    answer = {"f1_negative": float(f1_score(y == 0, numbers > 0.5)), "seconds": seconds}
+    return answer | timed(pools, seed, ALARMS)
+
+
+def timed(pools: list[np.ndarray], seed: int, alarms: dict[str, type[Alarm]]) -> dict:
+    """Tune each alarm on quiet streams, and time it on those of ``seed``.
+
+    Of each: the mean delay, the delays of all streams, and how many days of other quiet
+    streams passed to a false alarm.
+    """
     quiet = days_of(pools, WORLD.counts(*QUIET, None, seed=10_000), 10_000)
     mean, std = np.nanmean(quiet), np.nanstd(quiet)
     shocked = days_of(pools, WORLD.counts(STREAMS, DAYS, ONSET, seed=seed), seed)
-    quiet, shocked = (np.nan_to_num((s - mean) / std) for s in (quiet, shocked))
-    answer = {"f1_negative": float(f1_score(y == 0, numbers > 0.5)), "seconds": seconds}
     fresh = days_of(pools, WORLD.counts(*QUIET, None, seed=20_000), 20_000)
-    fresh = np.nan_to_num((fresh - mean) / std)
-    for name, kind in ALARMS.items():
+    quiet, shocked, fresh = (
+        np.nan_to_num((s - mean) / std) for s in (quiet, shocked, fresh)
+    )
+    answer = {}
+    for name, kind in alarms.items():
         alarm = kind(1.0).tune(quiet, RUN_LENGTH)
         late = delays(alarm.rings(shocked), ONSET)
         late = np.minimum(late, DAYS - ONSET)

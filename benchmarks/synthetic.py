@@ -7,10 +7,10 @@ that were held out. Differences are paired by seed: a seed draws the rows, the m
 the changes. The only exception is named: "made, generator saw more" learned from other
 pictures too.
 
-Studies: ``images`` with few and with more pictures, which also replaces real pictures
-by made ones (``curve``); ``generations``, ten of them, each learned from the samples
-of the one before; ``table``; ``speech`` (made-up voices); ``text``. ``SEEDS=1`` and
-``STEPS=20`` is a quick try.
+Studies: ``images`` with few and with more pictures; ``generations``, ten of them, each
+learned from the samples of the one before; ``table``; ``speech`` (made-up voices);
+``text``. ``SEEDS=1`` and ``STEPS=20`` is a quick try. Pictures that made ones stand in
+for: ``benchmarks.synthetic_curve``.
 """
 
 from __future__ import annotations
@@ -29,7 +29,6 @@ from benchmarks.synthetic_studies import (
     MORE,
     REAL,
     SCHEMES,
-    SHARES,
     STEPS,
     TEST,
     generations,
@@ -63,8 +62,6 @@ def against_real(runs: dict[str, list[dict]]) -> list[dict]:
             recipe, _, figure = key.partition(": ")
             base = f"{REAL}: {figure}" if figure else REAL
             if "generations" in study or key.startswith("copi"):
-                continue
-            if recipe.endswith("alone") and recipe.startswith("real"):
                 continue
             if base not in results[0]:
                 continue
@@ -101,20 +98,6 @@ def gains(rows: list[dict], runs: dict[str, list[dict]]) -> list[dict]:
     return found
 
 
-def by_share(results: list[dict]) -> list[dict]:
-    """Accuracy over the share of real pictures: with made ones, and without."""
-    rows = []
-    for share in (*SHARES, 1.0):
-        row = {"share": f"{share:.0%}"}
-        for name, key in (("made", "made"), ("alone", "alone")):
-            key = REAL if share == 1 else f"real {share:g}, {key}"
-            if key in results[0]:
-                part = summary([{name: run[key]} for run in results])
-                row |= part
-        rows.append(row)
-    return rows
-
-
 def by_generation(runs: dict[str, list[dict]]) -> list[dict]:
     """Medians over the seeds: a row a scheme, lists over the generations."""
     rows = []
@@ -136,18 +119,8 @@ def by_generation(runs: dict[str, list[dict]]) -> list[dict]:
     return rows
 
 
-def draw(curve: list[dict], lines: list[dict]) -> None:
-    """Write the curve over the share of real pictures, and the generations."""
-    _, ax = aigc.plots.figure(width=5.2, height=3.0)
-    for name, label in (("made", "rest replaced by made"), ("alone", "rest left out")):
-        rows = [row for row in curve if name in row]
-        if curve[-1] not in rows:
-            rows.append(curve[-1] | {name: curve[-1]["made"]})
-        share = [float(row["share"].rstrip("%")) for row in rows]
-        ax.plot(share, [row[name] for row in rows], "o-", ms=4, label=label)
-    ax.set(xlabel="real pictures, % of 1,000", ylabel="accuracy on real pictures")
-    ax.legend()
-    save_figure("synthetic_curve")
+def draw(lines: list[dict]) -> None:
+    """Write what becomes of the generations."""
     _, axes = aigc.plots.figure(1, 3, width=2.9, height=2.8)
     for ax, figure in zip(axes, ("variance", "tail recall", "accuracy"), strict=True):
         for row in lines:
@@ -163,7 +136,7 @@ def main() -> None:
         "synthetic", STUDIES, SEEDS, lambda study, seed: STUDIES[study](seed)
     )
     rows = against_real(runs)
-    curve, lines = by_share(runs[f"images {MORE}"]), by_generation(runs)
+    lines = by_generation(runs)
     copies = {
         study: summary(
             [{k: v for k, v in run.items() if k.startswith("copi")} for run in results]
@@ -175,7 +148,6 @@ def main() -> None:
         "synthetic",
         rows,
         gains=gains(rows, runs),
-        curve=curve,
         generations=lines,
         copies=copies,
         data="fashion_mnist; german_credit, breast_cancer; vowels; banking77",
@@ -188,7 +160,7 @@ def main() -> None:
         pairs=len(SEEDS),
         seeds=list(SEEDS),
     )
-    draw(curve, lines)
+    draw(lines)
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ REAL = "real only"
 TEST, MADE = 2_000, 2_000  # pictures to judge by, pictures that are made
 FEW, MORE = 10, 100  # real pictures of each class
 ELSEWHERE = 5_000  # pictures that a generator may have seen besides
-SHARES = (0.0, 0.1, 0.5)  # of real pictures; 1 is "real only"
+SHARES = (0.0, 0.1, 0.25, 0.5, 0.75)  # of real pictures; 1 is "real only"
 GENERATIONS, TAIL = 10, 0.1
 SCHEMES = ("replace", "replace, filtered", "20% fresh", "accumulate")
 
@@ -95,16 +95,31 @@ def images(per_class: int, seed: int) -> dict[str, float]:
 
     found = {name: score(*recipe) for name, recipe in recipes.items()}
     flat = [part.flatten(1) for part in (x, more_x[:MADE], made)]
-    found |= {f"copies {k}": v for k, v in copying(*flat).items()}
-    if per_class == MORE:
-        mixed_up = torch.randperm(len(x), generator=source(seed))
-        for share in SHARES:
-            kept = mixed_up[: int(share * len(x))]
-            rest = len(x) - len(kept)
-            parts = (x[kept], made[:rest]), (soft[0][kept], soft[1][:rest])
-            found[f"real {share:g}, made"] = score(*map(torch.cat, parts))
-            if share:
-                found[f"real {share:g}, alone"] = score(x[kept], soft[0][kept])
+    return found | {f"copies {k}": v for k, v in copying(*flat).items()}
+
+
+def replaced(seed: int) -> dict[str, float]:
+    """Accuracy where a share of the real pictures is left: made ones added, or none.
+
+    The generator saw all the real pictures, those that are left out too.
+    """
+    x, y, _, _, x_test, y_test = pictures(MORE, seed)
+    labels = torch.arange(MADE) % 10
+    made = generator(x, y, seed, 2 * STEPS).sample(MADE, seed=seed, labels=labels)
+    y, labels = (augment.soft(part, 10) for part in (y, labels))
+    mixed_up = torch.randperm(len(x), generator=source(seed))
+
+    def score(x: Tensor, y: Tensor) -> float:
+        return accuracy(taught(x, y, steps=STEPS, seed=seed), x_test, y_test)
+
+    found = {REAL: score(x, y)}
+    for share in SHARES:
+        kept = mixed_up[: int(share * len(x))]
+        rest = len(x) - len(kept)
+        parts = (x[kept], made[:rest]), (y[kept], labels[:rest])
+        found[f"{share:.0%}, made"] = score(*map(torch.cat, parts))
+        if share:
+            found[f"{share:.0%}, alone"] = score(x[kept], y[kept])
     return found
 
 

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from benchmarks import synthetic as bench
+from benchmarks import synthetic_curve
 from benchmarks import synthetic_studies as studies
 
 
@@ -14,7 +15,6 @@ def runs():
         found[study] = [
             {"real only": 0.7 + k / 100, "made": 0.72 + k / 100, "mixup": 0.7 - k / 100}
             | {"flips and shifts": 0.71 + k / 100, "copies closer": 0.5}
-            | {"real 0, made": 0.4, "real 0.1, made": 0.5, "real 0.1, alone": 0.45}
             for k in range(5)
         ]
     found["table"] = [
@@ -52,12 +52,42 @@ def test_the_books_table_gets_what_it_asks_for():
     assert not any(row["recipe"].startswith("real") for row in found)
 
 
-def test_the_curve_ends_with_all_that_is_real():
-    rows = {row["share"]: row for row in bench.by_share(runs()["images 100"])}
-    assert rows["0%"]["made"] == 0.4
+def test_the_curve_compares_pictures_of_the_same_seed():
+    results = [
+        {"real only": 0.8 + k / 100}
+        | {f"{share:.0%}, made": 0.4 + k / 100 for share in studies.SHARES}
+        | {f"{share:.0%}, alone": 0.45 + k / 100 for share in studies.SHARES[1:]}
+        for k in range(5)
+    ]
+    rows = {row["share"]: row for row in synthetic_curve.by_share(results)}
+    assert list(rows) == ["0%", "10%", "25%", "50%", "75%", "100%"]
+    assert rows["0%"]["made"] == pytest.approx(0.42)
     assert "alone" not in rows["0%"]
-    assert rows["10%"]["alone"] == 0.45
-    assert rows["100%"]["made"] == pytest.approx(0.72)
+    assert rows["25%"]["made_minus_alone"] == pytest.approx(-0.05)
+    assert rows["25%"]["made_minus_alone_interval"] == pytest.approx([-0.05, -0.05])
+    assert rows["75%"]["made_minus_real"] == pytest.approx(-0.4)
+    assert rows["100%"]["made"] == rows["100%"]["alone"] == pytest.approx(0.82)
+
+
+def test_what_is_left_out_is_made_up_for(monkeypatch):
+    x, y = torch.arange(1_000.0).view(-1, 1, 1, 1), torch.arange(1_000) % 10
+    monkeypatch.setattr(
+        studies, "pictures", lambda per_class, seed: (x, y, None, None, x, y)
+    )
+    made = -torch.ones(studies.MADE, 1, 1, 1)
+    model = type("Model", (), {"sample": lambda *_, **__: made})()
+    monkeypatch.setattr(studies, "generator", lambda *_: model)
+    monkeypatch.setattr(studies, "taught", lambda x, y, **_: (x, y))
+    monkeypatch.setattr(studies, "accuracy", lambda taught, *_: taught)
+    found = studies.replaced(0)
+    real, _ = found["25%, alone"]
+    both, labels = found["25%, made"]
+    assert len(real) == 250
+    assert len(both) == len(labels) == 1_000
+    assert (both == -1).sum() == 750
+    assert torch.equal(both[:250], real)
+    assert (found["0%, made"][0] == -1).all()
+    assert torch.equal(found[studies.REAL][0], x)
 
 
 def test_generations_are_medians_over_the_seeds():
