@@ -14,6 +14,7 @@ pytest.importorskip("fastapi")
 
 import torch
 from fastapi.testclient import TestClient
+from tiny_studio import wavenet
 
 from aigc_lib.apps import database
 from aigc_lib.apps.accounts import Accounts
@@ -26,7 +27,6 @@ from aigc_lib.apps.music_studio.studio import Tunes
 from aigc_lib.apps.music_studio.wishes import Refused
 from aigc_lib.codecs.piece import Piece
 from aigc_lib.models import Composer, WaveNet
-from aigc_lib.models.wavenet.instrument import PITCHES
 
 NOTES = [[0, 1, 67], [1, 1, 69]]
 TUNE = {"title": "一支", "tempo": 400, "length": 16, "voices": [NOTES]}
@@ -34,12 +34,8 @@ PIECE = Piece.from_json(TUNE)
 
 
 def small(seed=0):
-    """An instrument that has learned nothing: what it plays is noise."""
     torch.manual_seed(seed)
-    sizes = {"channels": 4, "skip_channels": 8, "depth": 2, "stacks": 1}
-    model = WaveNet(classes=len(PITCHES), **sizes)
-    torch.nn.init.normal_(model.net.head[-1].weight)
-    return model
+    return wavenet()
 
 
 @pytest.fixture
