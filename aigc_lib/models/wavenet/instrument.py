@@ -19,7 +19,7 @@ from ...codecs.sound import SAMPLE_RATE
 from ...codecs.synthesis import DECAY, plucked
 from .wavenet import WaveNet
 
-PITCHES = range(55, 89)  # MIDI numbers, G3 to E6: all melodies of the folk tunes
+PITCHES = range(55, 89)  # MIDI numbers, G3 to E6: of all melodies learned from
 SECONDS = 0.25  # of a sound that is learned from
 EACH = 40  # sounds of each pitch
 MOST = 1.5  # seconds of a note that are drawn: a hundredth of a string is left
