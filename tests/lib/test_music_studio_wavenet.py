@@ -60,6 +60,12 @@ def ann(house):
     return TestClient(house.app, headers={"authorization": f"Bearer {key}"})
 
 
+@pytest.fixture
+def bob(house):
+    key = house.accounts.add("bob")
+    return TestClient(house.app, headers={"authorization": f"Bearer {key}"})
+
+
 def path_of(client, **fields):
     row = client.post("/api/pieces", json={"piece": TUNE | fields}).json()
     return f"/api/pieces/{row['id']}/file.wav?instrument=wavenet"
@@ -138,8 +144,8 @@ def test_it_ends_when_its_time_is_over(ann, house, monkeypatch):
     assert ann.get(path).status_code == 200  # its turn was given back
 
 
-def test_it_holds_up_nobody_and_one_plays_at_a_time(ann, house, monkeypatch):
-    path = path_of(ann)
+def test_it_holds_up_nobody_and_one_plays_at_a_time(ann, bob, house, monkeypatch):
+    path, other = path_of(ann), path_of(bob)
     small().save(house.player.path)
     go_on, at_once, most = threading.Event(), [], []
 
@@ -155,18 +161,23 @@ def test_it_holds_up_nobody_and_one_plays_at_a_time(ann, house, monkeypatch):
         TestClient(house.app, headers=ann.headers) as client,
         ThreadPoolExecutor(4) as pool,
     ):
-        waiting = [pool.submit(client.get, path) for _ in range(3)]
+        waiting = [pool.submit(client.get, path)]
         until = time.monotonic() + 30
         while not most:
             assert time.monotonic() < until
             time.sleep(0.01)
+        waiting.append(pool.submit(client.get, other, headers=bob.headers))
+        time.sleep(0.5)
         try:
             for quick in ("/api/state", path.replace("wavenet", "organ")):
                 answer = pool.submit(client.get, quick).result(timeout=20)
                 assert answer.status_code == 200
+            # nobody's wishes fill the queue
+            assert pool.submit(client.get, path).result(timeout=20).status_code == 429
         finally:
             go_on.set()
-        assert [each.result().status_code for each in waiting] == [200] * 3
+        assert [each.result().status_code for each in waiting] == [200] * 2
+    assert len(most) == 2
     assert max(most) == 1
 
 

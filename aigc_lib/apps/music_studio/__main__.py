@@ -170,7 +170,9 @@ def _learn(store: Store, arguments: argparse.Namespace) -> None:
     }
     trained, name, when = of_all[arguments.what]
     path, seconds = arguments.folder / name, arguments.seconds
-    trained(seconds=seconds or LONGER[arguments.what]).save(path)
+    if seconds is None:
+        seconds = LONGER[arguments.what]
+    trained(seconds=seconds).save(path)
     print(f"{path}: the studio takes it up {when}")
 
 

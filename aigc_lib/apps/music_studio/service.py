@@ -45,6 +45,7 @@ KEY = re.compile(r"[\x21-\x7e]{1,64}")
 MEANWHILE = "您可以先画开头、播放、保存；交给模型的任务会排队等它。"
 MOST_KEPT = 5_000  # pieces of one account that were drawn or uploaded
 AT_ONCE = 2  # files that are made, or compared, at the same time
+MOST_PLAYED = 1  # sounds of the WaveNet of one account: seconds of a core each
 MOST_FILES = 8  # of one account that are made, compared, read or wait for it
 
 
@@ -67,6 +68,7 @@ def service(
     # what takes long waits here, and not in the threads that answer all else
     making, reading, playing = (anyio.CapacityLimiter(n) for n in (AT_ONCE, 1, 1))
     asked_for: Counter[int] = Counter()  # files, by account
+    played_for: Counter[int] = Counter()  # sounds of the WaveNet, by account
 
     async def in_turn(limiter: Any, account: Account, work: Any, *given: Any) -> Any:
         with one_more(asked_for, account, MOST_FILES):
@@ -76,7 +78,7 @@ def service(
         if player is None:
             raise Refused(MISSING)
         until = time.monotonic() + MOST_SECONDS
-        with one_more(asked_for, account, MOST_FILES):
+        with one_more(played_for, account, MOST_PLAYED):
             try:
                 with anyio.fail_after(MOST_SECONDS):
                     await playing.acquire()
