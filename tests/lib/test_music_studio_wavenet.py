@@ -191,7 +191,7 @@ def test_the_command_trains_one(tmp_path, monkeypatch):
     monkeypatch.setattr(learn, "trained_wavenet", trained)
     for more in ([], ["--seconds", "7"]):
         command.main(["--folder", str(tmp_path), "learn", "wavenet", *more])
-    assert asked == [60.0, 7.0]
+    assert asked == [300.0, 7.0]
     assert Player(tmp_path / command.INSTRUMENT).sound(PIECE)
 
 

@@ -63,7 +63,7 @@ def parser() -> argparse.ArgumentParser:
     one = commands.add_parser("learn", help="train the composer, or the instrument")
     which = ("composer", "wavenet")
     one.add_argument("what", nargs="?", choices=which, default=which[0])
-    one.add_argument("--seconds", type=float, help="(800; of the WaveNet 60)")
+    one.add_argument("--seconds", type=float, help="(800; of the WaveNet 300)")
     for name, told in (
         ("backup", "write all there is into a file"),
         ("restore", "fill an empty studio from such a file"),

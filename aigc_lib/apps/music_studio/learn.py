@@ -19,7 +19,7 @@ from ...models.wavenet.instrument import strings, wavenet_instrument
 from ...train import fit
 
 SECONDS = 45
-LONGER = {"composer": 800.0, "wavenet": 60.0}  # of the command ``learn``
+LONGER = {"composer": 800.0, "wavenet": 300.0}  # of the command ``learn``
 LENGTH = 193  # of the runs that are learned: the context and the token after it
 KEYS = range(-5, 7)
 Say = Callable[[str], Any]

@@ -28,7 +28,7 @@ HOW = (
 )
 MISSING = (
     f"这里还没有 WaveNet。请管理员在服务器上运行一次 {COMMAND}"
-    "（启动时写了 --folder，这里也写，在 learn 之前），练一分钟；之后不必重启。"
+    "（启动时写了 --folder，这里也写，在 learn 之前），练五分钟；之后不必重启。"
 )
 BROKEN = f"WaveNet 的文件读不了，或是别的模型。请管理员重新练：{COMMAND}。"
 
