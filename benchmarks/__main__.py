@@ -39,6 +39,7 @@ ALONE = [
     "ranking",
     "service_desk",
     "music_service",
+    "music_instrument",
     "image_platform",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together

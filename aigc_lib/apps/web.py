@@ -11,7 +11,7 @@ import html
 import os
 import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -281,6 +281,18 @@ def foreign(request: Any, cookie: str = "") -> bool:
     if site is not None:
         return site not in ("same-origin", "none")
     return cookie in request.cookies
+
+
+def called(request: Any, names: Collection[str]) -> bool:
+    """Tell whether a request calls this server by one of ``names``, in small letters.
+
+    Where there is no login, a page elsewhere could have its own name resolved to this
+    machine (DNS rebinding), and then be of one origin with it; but the name stays its.
+    """
+    try:
+        return urlsplit(f"//{request.headers.get('host', '')}").hostname in names
+    except ValueError:  # such as half a bracket
+        return False
 
 
 def _bearer(request: Any) -> str:

@@ -21,6 +21,7 @@ from .synthesis import plucked
 
 RELEASE = 0.06  # seconds in which a note dies away
 PEAK = 0.85
+Note = Callable[[int, float], Tensor]
 
 
 class Instrument(NamedTuple):
@@ -60,7 +61,7 @@ def tone(pitch: int, seconds: float, instrument: str = "organ") -> Tensor:
         raise unknown("instrument", instrument, INSTRUMENTS)
     hertz, n = 440 * 2 ** ((pitch - 69) / 12), max(2, round(seconds * SAMPLE_RATE))
     if instrument == "strings":
-        return _faded(plucked(torch.tensor([[hertz]]), n / SAMPLE_RATE)[0])
+        return faded(plucked(torch.tensor([[hertz]]), n / SAMPLE_RATE)[0])
     kind = INSTRUMENTS[instrument]
     t = torch.arange(n, dtype=torch.float64) / SAMPLE_RATE
     angle = 2 * math.pi * hertz * t
@@ -76,7 +77,7 @@ def tone(pitch: int, seconds: float, instrument: str = "organ") -> Tensor:
         ]
         x = sum(heard, torch.zeros(n, dtype=torch.float64)) / sum(kind.harmonics)
     x = x * dying * (t / kind.attack).clamp(max=1)
-    return _faded(x.float())
+    return faded(x.float())
 
 
 def to_sound(piece: Piece, instrument: str = "strings") -> Tensor:
@@ -90,31 +91,37 @@ def to_sound(piece: Piece, instrument: str = "strings") -> Tensor:
     return played(piece, lambda pitch, seconds: tone(pitch, seconds, instrument))
 
 
-def played(piece: Piece, note: Callable[[int, float], Tensor]) -> Tensor:
-    """Play a piece with ``note(pitch, seconds)``, which returns a sound (T,)."""
+def played(piece: Piece, note: Note, *, others: Note | None = None) -> Tensor:
+    """Play a piece with ``note(pitch, seconds)``, which returns a sound (T,).
+
+    With ``others`` it plays the first voice alone, and they all else.
+    """
+    others = others or note
     step = 60 / piece.tempo / STEPS  # seconds
     x = torch.zeros(round((piece.length * step + 0.5) * SAMPLE_RATE))
-    made: dict[tuple[int, int], Tensor] = {}
+    made: dict[tuple[Note, int, int], Tensor] = {}
 
-    def add(start: int, steps: int, pitch: int, loudness: float) -> None:
-        if (pitch, steps) not in made:
-            made[pitch, steps] = note(pitch, steps * step + RELEASE)
-        sound = made[pitch, steps]
+    def add(by: Note, start: int, steps: int, pitch: int, loudness: float) -> None:
+        if (by, pitch, steps) not in made:
+            made[by, pitch, steps] = by(pitch, steps * step + RELEASE)
+        sound = made[by, pitch, steps]
         at = round(start * step * SAMPLE_RATE)
         room = x[at : at + len(sound)]
         room += loudness * sound[: len(room)]
 
     for number, voice in enumerate(piece.voices):
         for start, steps, pitch in voice:
-            loud = LOUDNESS["melody" if number == 0 else "voice"]
-            add(start, steps, pitch, loud)
+            first = number == 0
+            loud = LOUDNESS["melody" if first else "voice"]
+            add(note if first else others, start, steps, pitch, loud)
     for start, steps, pitches in sounding_chords(piece):
         for pitch in pitches:
-            add(start, steps, pitch, LOUDNESS["chord"])
+            add(others, start, steps, pitch, LOUDNESS["chord"])
     peak = x.abs().max()
     return PEAK * x / peak if peak > 0 else x
 
 
-def _faded(x: Tensor) -> Tensor:
+def faded(x: Tensor) -> Tensor:
+    """Let a note (T,) die away within ``RELEASE``: a sudden end would click."""
     fade = torch.arange(len(x) - 1, -1, -1) / (RELEASE * SAMPLE_RATE)
     return x * fade.clamp(max=1)

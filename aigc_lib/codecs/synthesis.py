@@ -27,6 +27,8 @@ FORMANTS = {
 
 BANDWIDTHS = (60.0, 90.0, 150.0)  # Hz; Klatt 1980, table I
 
+DECAY = 3.0  # what a string loses in a second, as a power of e
+
 Gain = Callable[[Tensor], Tensor]  # frequencies in Hz -> complex amplitudes
 
 
@@ -87,4 +89,4 @@ def plucked(pitch: Tensor, seconds: float, place: float | Tensor = 0.2) -> Tenso
         return (-f / 1_500).exp() * torch.sin(math.pi * place * f / pitch)
 
     x = harmonic_sound(pitch, seconds, gain)
-    return x * (-3 * torch.arange(x.shape[1]) / SAMPLE_RATE).exp()
+    return x * (-DECAY * torch.arange(x.shape[1]) / SAMPLE_RATE).exp()

@@ -276,6 +276,34 @@ def test_it_plays_and_stops(desk):
         assert file.read(4) == b"MThd"
 
 
+def test_the_wavenet_says_how_to_get_it_and_then_it_plays(desk, house):
+    tab = desk.tab
+    tab.fill("#speed", "400")
+    desk.keys("ga")
+    tab.click("#save")
+    desk.says("保存好了")
+    for there in (False, True):
+        tab.select_option("#wav-instrument", label="WaveNet（学出来的）")
+        told = "G3 到 E6" if there else "learn wavenet"
+        expect(tab.locator("#learned")).to_contain_text(told)
+        # a link would show nobody why it was refused
+        assert tab.locator("#files a:has-text('WAV')").count() == 0
+        tab.click("#render")
+        if not there:
+            desk.says("learn wavenet")
+            tiny_studio.wavenet().save(house.folder / "wavenet.safetensors")
+            tab.reload()
+            desk.ready()
+    tab.wait_for_selector("#audio:not([hidden])")
+    with tab.expect_download() as download:
+        tab.click("#files a:has-text('WAV')")
+    with open(download.value.path(), "rb") as file:
+        assert file.read(4) == b"RIFF"
+    tab.select_option("#wav-instrument", label="管风琴")
+    expect(tab.locator("#learned")).to_be_hidden()
+    assert tab.locator("#files a:has-text('WAV')").count() == 1
+
+
 def test_upload_opinion_gallery_and_back_from_the_bin(desk):
     tab = desk.tab
     bad = {"name": "x.mid", "mimeType": "audio/midi", "buffer": b"MThd"}

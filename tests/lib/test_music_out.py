@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from aigc_lib.codecs.instruments import INSTRUMENTS, to_sound, tone
+from aigc_lib.codecs.instruments import INSTRUMENTS, RELEASE, to_sound, tone
 from aigc_lib.codecs.piece import METRES, MOODS, Piece
 from aigc_lib.codecs.scenes import SCENES
 from aigc_lib.codecs.score import ScoreCode
@@ -14,7 +14,7 @@ from aigc_lib.codecs.scores import sharps, spelled, to_midi, to_musicxml, to_svg
 from aigc_lib.codecs.sound import SAMPLE_RATE
 from aigc_lib.data.made.songs import song
 from aigc_lib.models import WaveNet
-from aigc_lib.models.wavenet.instrument import wavenet_sound
+from aigc_lib.models.wavenet.instrument import PITCHES, strings, wavenet_sound
 
 WALTZ = Piece(
     voices=[[(0, 4, 67), (4, 20, 71), (24, 5, 72), (30, 6, 74)]],
@@ -64,26 +64,67 @@ def test_a_piece_sounds_note_by_note():
         to_sound(piece, "tuba")
 
 
-def test_a_wavenet_plays_every_note_of_a_piece(monkeypatch):
-    model = WaveNet(bands=16, channels=4, skip_channels=8, depth=2, stacks=1)
-    piece = Piece(voices=[[(0, 1, 69), (1, 1, 71), (3, 1, 69)]], length=4, tempo=200)
+SMALL = {"channels": 4, "skip_channels": 8, "depth": 2, "stacks": 1}
 
-    def echo(n, *, mel, length, **options):
-        assert mel.shape[:2] == (n, 16)
+
+def test_a_wavenet_plays_every_note_of_a_melody(monkeypatch):
+    model = WaveNet(classes=len(PITCHES), **SMALL)
+    piece = Piece(voices=[[(0, 1, 69), (1, 1, 71), (3, 1, 69)]], length=4, tempo=200)
+    asked = []
+
+    def echo(n, *, labels, length, **options):
+        asked.append((labels.tolist(), length))
         return torch.ones(n, length)
 
     monkeypatch.setattr(model, "sample", echo)
     x = wavenet_sound(model, piece)
     step = 60 / 200 / 4
+    assert asked == [([14, 16], round((step + RELEASE) * SAMPLE_RATE))]  # each once
     assert len(x) == round((4 * step + 0.5) * SAMPLE_RATE)
     assert x[: int(step * SAMPLE_RATE)].min() > 0.3
     rest = x[int((2 * step + 0.07) * SAMPLE_RATE) : int(3 * step * SAMPLE_RATE)]
     assert rest.abs().max() == 0
+    # a long note costs no more than 1.5 seconds, and has died away by then
+    wavenet_sound(model, replace(piece, voices=[[(0, 400, 69)]], length=400))
+    assert asked[-1][1] == 1.5 * SAMPLE_RATE
     monkeypatch.undo()
     real = wavenet_sound(model, replace(piece, tempo=400))
     assert torch.equal(real, wavenet_sound(model, replace(piece, tempo=400)))
-    with pytest.raises(ValueError, match="no bands"):
-        wavenet_sound(WaveNet(channels=4, depth=1, stacks=1), piece)
+    assert not torch.equal(
+        real, wavenet_sound(model, replace(piece, tempo=400), seed=1)
+    )
+
+
+def test_strings_accompany_a_wavenet(monkeypatch):
+    model = WaveNet(classes=len(PITCHES), **SMALL)
+    low = [(0, 16, 40)]  # which it never learned
+    piece = Piece(voices=[[], low], length=16, genre="pop")
+    assert torch.equal(wavenet_sound(model, piece), to_sound(piece, "strings"))
+    monkeypatch.setattr(model, "sample", lambda n, length, **_: torch.zeros(n, length))
+    both = replace(piece, voices=[[(0, 4, 72)], low])
+    assert peak_of(wavenet_sound(model, both)) == pytest.approx(82.4, abs=1)
+
+
+def test_what_a_wavenet_does_not_play():
+    model = WaveNet(classes=len(PITCHES), **SMALL)
+    with pytest.raises(ValueError, match="sounds 54; choose pitches from 55 to 88"):
+        wavenet_sound(model, Piece(voices=[[(0, 4, 89), (4, 4, 54)]], length=8))
+    with pytest.raises(ValueError, match="classes=None"):
+        wavenet_sound(WaveNet(**SMALL), Piece(voices=[[]], length=4))
+
+
+def test_a_wavenet_learns_strings_that_do_not_die_away():
+    x, y = strings(each=2)
+    assert x.shape == (2 * len(PITCHES), 2_000)
+    assert y.tolist() == [*range(len(PITCHES))] * 2
+    begin, end = x[:, 200:1_000], x[:, 1_200:]
+    ratio = end.square().mean(1) / begin.square().mean(1)
+    assert (ratio - 1).abs().max() < 0.15
+    for k in (0, 14, 33):
+        hertz = 440 * 2 ** ((PITCHES[k] - 69) / 12)
+        assert peak_of(x[k]) == pytest.approx(hertz, rel=0.03)
+    assert torch.equal(x, strings(each=2)[0])
+    assert not torch.equal(x, strings(each=2, seed=1)[0])
 
 
 @pytest.mark.parametrize("piece", [WALTZ, song(1)], ids=["waltz", "song"])

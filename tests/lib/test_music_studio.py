@@ -26,7 +26,7 @@ from aigc_lib.apps.accounts import Accounts
 from aigc_lib.apps.backup import backup, restore
 from aigc_lib.apps.jobs import EMPTY, JOBS, Jobs
 from aigc_lib.apps.music_studio import __main__ as command
-from aigc_lib.apps.music_studio import files, learn, service
+from aigc_lib.apps.music_studio import files, learn, service, wishes
 from aigc_lib.apps.music_studio.store import TABLES, VERSIONS, Missing, Store
 from aigc_lib.apps.music_studio.studio import (
     LONG,
@@ -792,6 +792,30 @@ def test_a_title_has_no_signs_that_do_not_print(ann):
     answer = ann.post("/api/pieces", content=sent.encode())
     assert answer.status_code == 201
     assert answer.json()["title"] == answer.json()["piece"]["title"] == "a b c"
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ("一家 \U0001f468\u200d\U0001f469\u200d\U0001f467", None),
+        ("می\u200cخواهم", None),
+        ("\u200d曲\u200c \u200d 子\u200d", "曲 子"),
+        ("a\u200b\u2066b\u2069", "a b"),
+    ],
+)
+def test_joiners_stay_where_they_join(ann, sent, kept):
+    assert wishes.plain(sent) == (kept or sent)
+    row = keep(ann, {**TUNE, "title": sent})
+    assert row["title"] == (kept or sent)
+    for kind in ("json", "svg", "mid"):
+        answer = ann.get(f"/api/pieces/{row['id']}/file.{kind}")
+        assert answer.status_code == 200
+
+
+def test_a_title_of_joiners_alone_is_none(ann):
+    path = f"/api/pieces/{keep(ann)['id']}"
+    for title in ("\u200d", " \u200c\u200d \u200d"):
+        assert ann.patch(path, json={"title": title}).status_code == 422
 
 
 def test_no_account_keeps_pieces_without_end(ann, monkeypatch):

@@ -145,6 +145,48 @@ def test_another_site_cannot_make_a_browser_post(client, monitor, headers, statu
     assert monitor.store.counts()["headlines"] == (status == 202)
 
 
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost:8000", 200),
+        ("LOCALHOST", 200),
+        ("127.0.0.1:8000", 200),
+        ("[::1]:8000", 200),
+        ("desk.example", 200),
+        ("evil.example:8000", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("evil.example@localhost", 200),  # which no browser sends
+        ("[::1", 403),
+        ("", 403),
+    ],
+)
+def test_a_name_that_was_pointed_here_opens_nothing(monitor, host, status):
+    pytest.importorskip("gradio")
+    testclient = pytest.importorskip("fastapi.testclient")
+    names = command.names_of("127.0.0.1", ["Desk.example"])
+    client = testclient.TestClient(
+        command.site(monitor, names=names), headers={"host": host}
+    )
+    for path in ("/", "/health", "/headlines"):
+        assert client.get(path).status_code == status
+    answer = client.post(
+        "/headlines", json={"text": "股价大跌"}, headers={"origin": f"http://{host}"}
+    )
+    assert answer.status_code in ((202, 403) if status == 200 else (403,))
+    if status == 403:
+        assert "--name" in answer.json()["detail"]
+        assert monitor.store.counts()["headlines"] == 0
+
+
+def test_a_server_for_others_answers_to_whatever_name_it_is_given():
+    assert command.names_of("0.0.0.0", []) is None
+    assert command.names_of("localhost", []) == {"localhost", "127.0.0.1", "::1"}
+    given = command.names_of("0.0.0.0", ["Desk.example"])
+    assert {"desk.example", "127.0.0.1"} < given
+    told = command.parser().parse_args(["--name", "a", "--name", "b"])
+    assert told.name == ["a", "b"]
+
+
 @both
 def test_sql_in_a_headline_is_a_text(client, monitor):
     assert client.post("/headlines", json={"text": INJECTION}).status_code == 202

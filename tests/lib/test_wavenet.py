@@ -124,6 +124,18 @@ def test_sounds_are_the_same_when_they_are_made_in_parts(option, told, monkeypat
     torch.testing.assert_close(model.sample(5, seed=1, length=60, **told), together)
 
 
+def test_progress_is_told_and_may_end_the_drawing():
+    told = []
+    restless().sample(2, length=250, seed=0, progress=told.append)
+    assert told == [0.0, 0.4, 0.8]
+
+    def enough(share):
+        raise TimeoutError
+
+    with pytest.raises(TimeoutError):
+        restless().sample(2, length=20_000, progress=enough)
+
+
 def test_one_step_gives_the_logits_of_the_whole():
     model = restless(classes=3).double()
     codes = torch.randint(16, (2, 30))

@@ -10,7 +10,8 @@ import torch
 
 from aigc_lib.apps.music_studio import __main__ as command
 from aigc_lib.data import pieces as tunes
-from aigc_lib.models import Composer
+from aigc_lib.models import Composer, WaveNet
+from aigc_lib.models.wavenet.instrument import PITCHES
 from benchmarks.forked import Program
 from benchmarks.music_service import ALSO
 
@@ -27,6 +28,14 @@ def composer_in(folder):
     torch.manual_seed(0)
     small = Composer(depth=1, width=16, heads=1, context=400, dropout=0.0)
     small.save(folder / "composer.safetensors")
+
+
+def wavenet():
+    """An instrument that has learned nothing: what it plays is noise."""
+    sizes = {"channels": 4, "skip_channels": 8, "depth": 2, "stacks": 1}
+    model = WaveNet(classes=len(PITCHES), **sizes)
+    torch.nn.init.normal_(model.net.head[-1].weight)
+    return model
 
 
 def program(log):

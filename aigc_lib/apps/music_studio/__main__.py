@@ -21,6 +21,7 @@ from ..backup import backup, restore
 from ..command import as_command
 from ..jobs import Jobs
 from . import store as tables
+from .player import Player
 from .store import Store
 from .studio import WORK, Studio, Tunes
 
@@ -28,6 +29,7 @@ log = logging.getLogger(__name__)
 
 PROJECT = "music-studio"
 MODEL, FIRST = "composer.safetensors", "first-key.txt"  # in the folder
+INSTRUMENT = "wavenet.safetensors"
 HOUR = 3_600.0  # seconds between looks at what may be forgotten
 
 
@@ -58,8 +60,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("name", nargs="?", default="")
     one.add_argument("--role", choices=("user", "admin"), default="user")
     one.add_argument("--quota", type=int, default=QUOTA, help="jobs a day")
-    one = commands.add_parser("learn", help="train the composer, longer than at first")
-    one.add_argument("--seconds", type=float, default=800.0, help="(%(default)s)")
+    one = commands.add_parser("learn", help="train the composer, or the instrument")
+    which = ("composer", "wavenet")
+    one.add_argument("what", nargs="?", choices=which, default=which[0])
+    one.add_argument("--seconds", type=float, help="(800; of the WaveNet 300)")
     for name, told in (
         ("backup", "write all there is into a file"),
         ("restore", "fill an empty studio from such a file"),
@@ -137,7 +141,8 @@ def _serve(store: Store, arguments: argparse.Namespace) -> None:
 
     threading.Thread(target=prepare, daemon=True).start()
     threading.Thread(target=_forget, args=(store,), daemon=True).start()
-    app = service(store, accounts, jobs, tunes, studio if alone else None)
+    player = Player(arguments.folder / INSTRUMENT)
+    app = service(store, accounts, jobs, tunes, studio if alone else None, player)
     print(f"http://{arguments.host}:{arguments.port}", flush=True)
     serve(app, arguments.host, arguments.port, close=jobs.close)
 
@@ -157,11 +162,18 @@ def _worker(store: Store, arguments: argparse.Namespace) -> None:
 
 
 def _learn(store: Store, arguments: argparse.Namespace) -> None:
-    from .learn import trained_composer
+    from .learn import LONGER, trained_composer, trained_wavenet
 
-    path = arguments.folder / MODEL
-    trained_composer(seconds=arguments.seconds).save(path)
-    print(f"{path}: the studio takes it up when it starts again")
+    of_all = {
+        "composer": (trained_composer, MODEL, "when it starts again"),
+        "wavenet": (trained_wavenet, INSTRUMENT, "at the next sound"),
+    }
+    trained, name, when = of_all[arguments.what]
+    path, seconds = arguments.folder / name, arguments.seconds
+    if seconds is None:
+        seconds = LONGER[arguments.what]
+    trained(seconds=seconds).save(path)
+    print(f"{path}: the studio takes it up {when}")
 
 
 def _account(store: Store, arguments: argparse.Namespace) -> None:

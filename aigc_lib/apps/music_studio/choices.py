@@ -9,6 +9,7 @@ from ...codecs.piece import GENRES, METRES, MOODS
 from ...codecs.scenes import SCENES
 from ...codecs.score import LAYOUTS
 from . import wishes
+from .player import TITLE, WAVENET
 from .studio import Alike
 
 
@@ -20,6 +21,7 @@ def choices() -> dict[str, Any]:
         "keys": {key: wishes.key_name(key) for key in wishes.KEYS},
         "moods": {mood: wishes.MOOD_NAMES[mood] for mood in MOODS},
         "instruments": {name: kind.title for name, kind in INSTRUMENTS.items()},
+        "learned": {WAVENET: TITLE},  # sounds that only the server makes
         "scenes": {name: scene._asdict() for name, scene in SCENES.items()},
         "reasons": wishes.REASONS,
         "voices": {name: len(layout.voices) for name, layout in LAYOUTS.items()},

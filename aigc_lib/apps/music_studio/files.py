@@ -10,9 +10,12 @@ import io
 import json
 import struct
 import wave
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 from xml.sax.saxutils import escape
+
+from torch import Tensor
 
 from ...codecs.instruments import INSTRUMENTS, to_sound
 from ...codecs.piece import Piece
@@ -22,6 +25,7 @@ from .wishes import Refused
 
 PROGRAM = "aigc_lib music_studio"
 BY_MODEL = "本曲含人工智能生成的内容 (contains AI-generated music)"
+BY_WAVENET = "旋律的声音由 WaveNet 生成 (melody sounded by a WaveNet)"
 BY_HAND = "本曲由人写成或上传，未经模型生成 (written by a person)"
 TYPES = {
     "wav": "audio/wav",
@@ -43,8 +47,16 @@ def is_labelled(raw: bytes) -> bool:
     return BY_MODEL.encode() in raw
 
 
-def rendered(row: dict[str, Any], kind: str, instrument: str = "strings") -> bytes:
+def rendered(
+    row: dict[str, Any],
+    kind: str,
+    instrument: str = "strings",
+    melody: Callable[[Piece], tuple[Tensor, str]] | None = None,
+) -> bytes:
     """Return a piece as a file of ``TYPES``; ``instrument`` is for sound.
+
+    ``melody``, where given, sounds the piece in the place of the instrument, and names
+    the WaveNet that did, as ``Player.sound``.
 
     Raises:
         Refused: another kind or instrument.
@@ -66,6 +78,9 @@ def rendered(row: dict[str, Any], kind: str, instrument: str = "strings") -> byt
         return with_text(to_midi(piece), told)
     if kind == "svg":
         return with_metadata(to_svg(piece), told).encode()
+    if melody is not None:
+        sound, mark = melody(piece)
+        return as_wav(sound, f"{told} | {BY_WAVENET} {mark}")
     if instrument not in INSTRUMENTS:
         raise Refused(f"instrument：请从这些里选：{'、'.join(INSTRUMENTS)}。")
     return as_wav(to_sound(piece, instrument), told)
@@ -78,7 +93,7 @@ def warm() -> None:
     to_svg(piece)
 
 
-def as_wav(sound: Any, told: str) -> bytes:
+def as_wav(sound: Tensor, told: str) -> bytes:
     """Return a sound (T,) in [-1, 1] as a WAV file of 16 bits with a comment.
 
     The comment is in the chunk LIST/INFO/ICMT, as RIFF has it (IBM and Microsoft 1991).

@@ -14,10 +14,12 @@ from ...codecs.piece import GENRES
 from ...codecs.score import ScoreCode
 from ...data.download import DataUnavailable
 from ...data.pieces import SPLITS, pieces
-from ...models import Composer, load
+from ...models import Composer, WaveNet, load
+from ...models.wavenet.instrument import strings, wavenet_instrument
 from ...train import fit
 
 SECONDS = 45
+LONGER = {"composer": 800.0, "wavenet": 300.0}  # of the command ``learn``
 LENGTH = 193  # of the runs that are learned: the context and the token after it
 KEYS = range(-5, 7)
 Say = Callable[[str], Any]
@@ -90,3 +92,12 @@ def ready_composer(
     if not isinstance(model, Composer):
         raise ValueError(f"path={path}: it holds a {type(model).__name__}, no Composer")
     return model
+
+
+def trained_wavenet(*, seconds: float, seed: int = 0, say: Say = print) -> WaveNet:
+    """Return a WaveNet that has learned a string's pitches for so many seconds."""
+    torch.manual_seed(seed)
+    model, sounds = wavenet_instrument(), strings(seed=seed)
+    say(f"training a WaveNet on {len(sounds[0]):,} sounds for {seconds:.0f} s")
+    fit(model, sounds, seconds=seconds, batch_size=4, seed=seed)
+    return model.eval()

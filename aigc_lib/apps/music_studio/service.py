@@ -6,8 +6,10 @@ import hashlib
 import json
 import re
 import secrets
+import time
 from collections import Counter
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -20,6 +22,7 @@ from ..web import asking, for_admins, guarded, one_more, source_of
 from . import wishes
 from .choices import choices, told_of
 from .files import TYPES, rendered
+from .player import MISSING, MOST_SECONDS, WAVENET, Late, Player
 from .store import MOST, Missing, Store
 from .studio import Studio, Tunes, kind_of
 from .uploads import MOST_BYTES, read_upload
@@ -42,6 +45,7 @@ KEY = re.compile(r"[\x21-\x7e]{1,64}")
 MEANWHILE = "您可以先画开头、播放、保存；交给模型的任务会排队等它。"
 MOST_KEPT = 5_000  # pieces of one account that were drawn or uploaded
 AT_ONCE = 2  # files that are made, or compared, at the same time
+MOST_PLAYED = 1  # sounds of the WaveNet of one account: seconds of a core each
 MOST_FILES = 8  # of one account that are made, compared, read or wait for it
 
 
@@ -51,21 +55,40 @@ def service(
     jobs: Jobs,
     tunes: Tunes,
     studio: Studio | None = None,
+    player: Player | None = None,
 ) -> Any:
     """Return the ``fastapi.FastAPI`` of the studio.
 
-    ``jobs`` were started; ``studio`` is the one that works in this process, if any. The
-    pages are ``/``, ``/gallery``, ``/account``; what they call is under ``/api``.
+    ``jobs`` were started; ``studio`` is the one that works in this process, if any;
+    ``player`` plays melodies with a WaveNet. The pages are ``/``, ``/gallery``,
+    ``/account``; what they call is under ``/api``.
     """
     app = fastapi.FastAPI(title=TITLE, docs_url=None, redoc_url=None, openapi_url=None)
     who = Depends(asking(accounts, PROJECT))
     # what takes long waits here, and not in the threads that answer all else
-    making, reading = (anyio.CapacityLimiter(n) for n in (AT_ONCE, 1))
+    making, reading, playing = (anyio.CapacityLimiter(n) for n in (AT_ONCE, 1, 1))
     asked_for: Counter[int] = Counter()  # files, by account
+    played_for: Counter[int] = Counter()  # sounds of the WaveNet, by account
 
     async def in_turn(limiter: Any, account: Account, work: Any, *given: Any) -> Any:
         with one_more(asked_for, account, MOST_FILES):
             return await anyio.to_thread.run_sync(work, *given, limiter=limiter)
+
+    async def by_wavenet(account: Account, row: dict[str, Any]) -> bytes:
+        if player is None:
+            raise Refused(MISSING)
+        until = time.monotonic() + MOST_SECONDS
+        with one_more(played_for, account, MOST_PLAYED):
+            try:
+                with anyio.fail_after(MOST_SECONDS):
+                    await playing.acquire()
+            except TimeoutError:
+                raise Late from None
+            try:
+                sound = partial(player.sound, until=until)
+                return await _in_thread(rendered, row, "wav", WAVENET, sound)
+            finally:
+                playing.release()
 
     def note(request: Any, account: Account, action: str, **what: Any) -> None:
         accounts.note(account.id, action, what, source_of(request))
@@ -101,6 +124,7 @@ def service(
             "account": {"name": account.name, "role": account.role},
             "left": accounts.left(account),
             "model": told,
+            "wavenet": player.told() if player else {"ready": False, "told": MISSING},
             "choices": choices(),
         }
 
@@ -251,7 +275,10 @@ def service(
         account: Account = who,
     ) -> Any:
         row = await _in_thread(store.get, account.id, identity)
-        raw = await in_turn(making, account, rendered, row, kind, instrument)
+        if (kind, instrument) == ("wav", WAVENET):
+            raw = await by_wavenet(account, row)
+        else:
+            raw = await in_turn(making, account, rendered, row, kind, instrument)
         await _in_thread(note, request, account, "piece.file", id=identity, kind=kind)
         name = f"{UNSAFE.sub('_', row['title'])[:60]}.{kind}"
         return Response(
@@ -321,6 +348,7 @@ def service(
 
     app.add_exception_handler(Missing, _telling(404))
     app.add_exception_handler(Refused, _telling(422))
+    app.add_exception_handler(Late, _telling(503))
     return guarded(
         app,
         project=PROJECT,

@@ -35,6 +35,7 @@ GENRE_NAMES = {"folk": "民谣", "chorale": "四部众赞歌", "pop": "流行（
 MOOD_NAMES = {"lively": "活泼", "gentle": "轻柔", "sad": "忧伤", "tense": "紧张"}
 MODE_NAMES = {"major": "大调", "minor": "小调"}
 KEYS = tuple(f"{name} {mode}" for mode in MODES for name in NAMES)
+JOINERS = "\u200c\u200d"  # of letters and of emoji
 REASONS = {
     1: ("旋律好听", "和声顺", "节奏合适", "合情绪", "有新意"),
     -1: ("不成旋律", "和声刺耳", "节奏乱", "不合情绪", "太单调", "像现有的曲子"),
@@ -192,9 +193,14 @@ def opinion(sent: Any) -> tuple[int, list[str], str]:
 
 
 def plain(words: str) -> str:
-    """Return words on one line, without signs that do not print."""
-    kept = "".join(c if c.isprintable() else " " for c in words)
-    return " ".join(kept.split())
+    """Return words on one line, without signs that do not print.
+
+    Joiners stay where they join something: a family of emoji is one sign with them, and
+    words of Persian are spelled with them.
+    """
+    kept = "".join(c if c.isprintable() or c in JOINERS else " " for c in words)
+    parts = (word.strip(JOINERS) for word in kept.split())
+    return " ".join(part for part in parts if part)
 
 
 def title_of(sent: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from .store import Store
 from .trend import RUN_LENGTH
 from .words import Words
 
+LOCAL = ("localhost", "127.0.0.1", "::1")
 MADE = "标题由句式生成，公司不存在，日期也是虚构的。"
 BY_WORDS = "情感照词表：有表里的词记负面，其余都记中性。"
 
@@ -32,6 +33,14 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
     p.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+    p.add_argument(
+        "--name",
+        action="append",
+        default=[],
+        help="what browsers call it, where a proxy passes the name on; may be given "
+        "again for another (default: the names of this machine, if it listens to this "
+        "machine alone)",
+    )
     p.add_argument(
         "--folder",
         type=Path,
@@ -60,14 +69,27 @@ def parser() -> argparse.ArgumentParser:
     return p
 
 
-def site(monitor: Monitor, note: str = "") -> Any:
-    """Return the ASGI application of service and page; ``note`` as of ``page``.
+def names_of(host: str, given: Collection[str]) -> set[str] | None:
+    """Return what a server at ``host`` may be called; None: whatever it is.
+
+    One that listens to this machine alone has no login before it, and is called by this
+    machine's names, or by those ``given``: of a proxy, say, that passes its own on.
+    """
+    if host not in LOCAL and not given:
+        return None
+    return {*LOCAL, host.lower(), *(name.lower() for name in given)}
+
+
+def site(monitor: Monitor, note: str = "", names: Collection[str] | None = None) -> Any:
+    """Return the ASGI application of service and page.
+
+    ``note`` is that of ``page``, ``names`` those of ``service``.
 
     Raises:
         ModuleNotFoundError: gradio is missing.
     """
     return optional("gradio").mount_gradio_app(
-        service(monitor),
+        service(monitor, names),
         page(monitor, note),
         path="/",
         max_file_size=0,  # Gradio takes uploads, whatever is on the page: here none
@@ -102,7 +124,7 @@ def main(words: Sequence[str]) -> None:
     monitor = Monitor(store, run_length=arguments.run_length)
     store.read_by(listed.mark if listed else "classifier")
     note = (MADE if arguments.feed == "made" else "") + (BY_WORDS if listed else "")
-    app = site(monitor, note)
+    app = site(monitor, note, names_of(arguments.host, arguments.name))
     monitor.start(feed, lambda say: Reader.at(arguments.folder, words=listed, say=say))
     print(f"页面：http://{arguments.host}:{arguments.port}/", flush=True)
     serve(app, arguments.host, arguments.port, close=monitor.stop)

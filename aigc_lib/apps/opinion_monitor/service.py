@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from typing import Any
 
 from ...runtime import optional
-from ..web import foreign
+from ..web import called, foreign
 from .monitor import Monitor, NotReady
 from .store import Flooded
 
@@ -18,8 +19,25 @@ MOST_ITEMS = 1_000  # headlines in one POST
 MOST_LATEST = 200
 
 
-def service(monitor: Monitor) -> Any:
-    """Return the ``fastapi.FastAPI`` of a monitor.
+class Named:
+    """Refuses what calls the server by another name, page and all: ASGI middleware."""
+
+    def __init__(self, app: Any, *, names: Collection[str]):
+        self.app, self.names = app, names
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Let a request through, or answer it here."""
+        app = self.app
+        if scope["type"] == "http" and not called(fastapi.Request(scope), self.names):
+            told = {"detail": "an unknown name of this server: start it with --name"}
+            app = fastapi.responses.JSONResponse(told, 403)
+        await app(scope, receive, send)
+
+
+def service(monitor: Monitor, names: Collection[str] | None = None) -> Any:
+    """Return the ``fastapi.FastAPI`` of a monitor, which answers to ``names`` only.
+
+    Without ``names`` it answers to any.
 
     - ``POST /headlines``: a headline, or a list of them, as ``headlines.checked`` takes
       them. 202 with how many are ``new`` and ``known``, and why others are ``refused``;
@@ -33,6 +51,8 @@ def service(monitor: Monitor) -> Any:
     """
     app = fastapi.FastAPI(title="opinion monitor", docs_url=None, redoc_url=None)
     app.add_exception_handler(NotReady, _not_ready)
+    if names is not None:
+        app.add_middleware(Named, names=names)
     in_thread = fastapi.concurrency.run_in_threadpool
 
     @app.post("/headlines", status_code=202)

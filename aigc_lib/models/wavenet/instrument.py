@@ -1,59 +1,107 @@
-"""A WaveNet that was trained as a vocoder, played as an instrument."""
+"""A WaveNet as an instrument: it is told the pitch, and writes the sound of a string.
+
+What it learns is a string that does not die away, so that a quarter of a second to
+learn from is enough for notes of any length; the dying away is put back afterwards.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from ...codecs.instruments import played, tone
+from ...codecs.instruments import RELEASE, faded, played, tone
+from ...codecs.melody import STEPS
 from ...codecs.piece import Piece
 from ...codecs.sound import SAMPLE_RATE
-from ...codecs.spectrum import log_mel
+from ...codecs.synthesis import DECAY, plucked
 from .wavenet import WaveNet
 
-NOTES_AT_ONCE = 16
+PITCHES = range(55, 89)  # MIDI numbers, G3 to E6: of all melodies learned from
+SECONDS = 0.25  # of a sound that is learned from
+EACH = 40  # sounds of each pitch
+MOST = 1.5  # seconds of a note that are drawn: a hundredth of a string is left
+
+
+def wavenet_instrument() -> WaveNet:
+    """Return an untrained WaveNet that can be told each of ``PITCHES``."""
+    return WaveNet(classes=len(PITCHES), depth=8, stacks=1, skip_channels=64)
+
+
+def strings(*, each: int = EACH, seed: int = 0) -> tuple[Tensor, Tensor]:
+    """Return sounds (N, T) in [-0.8, 0.8] to learn from, and their pitches (N,).
+
+    ``each`` of ``PITCHES``, counted from 0, plucked at places of their own.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    y = torch.arange(each * len(PITCHES)) % len(PITCHES)
+    hertz = 440 * 2 ** ((PITCHES[0] - 69 + y[:, None]) / 12)
+    place = 0.1 + 0.4 * torch.rand(len(y), 1, generator=generator)
+    x = plucked(hertz, SECONDS, place)
+    x = x / _dying(x.shape[1])
+    return 0.8 * x / x.abs().amax(1, keepdim=True), y
+
+
+def unplayable(pitches: Iterable[int]) -> list[int]:
+    """Return those MIDI numbers that were never learned, in order."""
+    return sorted(set(pitches) - set(PITCHES))
 
 
 def wavenet_sound(
-    model: WaveNet, piece: Piece, *, temperature: float = 0.6, seed: int = 0
+    model: WaveNet,
+    piece: Piece,
+    *,
+    temperature: float = 0.6,
+    seed: int = 0,
+    progress: Callable[[float], Any] | None = None,
 ) -> Tensor:
-    """Play a piece, each different note drawn once by ``model``: (T,) in [-1, 1].
+    """Play a piece, its first voice by ``model``, all else by strings: (T,) in [-1, 1].
 
-    What is asked of it is the log-mel spectrogram of a plucked string. Every second of
-    the longest note takes 8,000 steps for ``NOTES_AT_ONCE`` notes.
+    Each pitch is drawn once, all of them together, for as long as its longest note
+    asks, ``MOST`` seconds at most: what a piece costs does not grow with its length.
+    ``progress`` is that of ``WaveNet.sample``.
 
     Raises:
-        ValueError: the model was made without ``bands``.
+        ValueError: a model that is told other than ``PITCHES``, or a note of the first
+            voice beyond them.
     """
-    if model.bands is None:
-        raise ValueError("model has no bands: make a WaveNet(bands=...), a vocoder")
-    asked: dict[tuple[int, int], float] = {}
-
-    def note_down(pitch: int, seconds: float) -> Tensor:
-        asked[pitch, round(seconds * SAMPLE_RATE)] = seconds
-        return torch.zeros(1)
-
-    played(piece, note_down)
-    keys = sorted(asked, key=lambda key: key[1])
-    made: dict[tuple[int, int], Tensor] = {}
-    for start in range(0, len(keys), NOTES_AT_ONCE):
-        part = keys[start : start + NOTES_AT_ONCE]
-        length = part[-1][1]
-        strings = torch.zeros(len(part), length)
-        for row, (pitch, n) in zip(strings, part, strict=True):
-            row[:n] = 0.8 * tone(pitch, asked[pitch, n], "strings")[:n]
-        drawn = model.sample(
-            len(part),
-            mel=log_mel(strings, bands=model.bands),
-            length=length,
-            temperature=temperature,
-            seed=seed + start,
+    if model.classes != len(PITCHES):
+        raise ValueError(
+            f"model has classes={model.classes}: give a wavenet_instrument(), which is "
+            f"told {len(PITCHES)} pitches"
         )
-        for row, key in zip(drawn, part, strict=True):
-            made[key] = row[: key[1]] * _fade(key[1])
-    return played(piece, lambda p, seconds: made[p, round(seconds * SAMPLE_RATE)])
+    asked = sorted({note.pitch for note in piece.voices[0]})
+    if strange := unplayable(asked):
+        raise ValueError(
+            f"piece: the first voice sounds {strange[0]}; choose pitches from "
+            f"{PITCHES[0]} to {PITCHES[-1]}"
+        )
+    if not asked:
+        return played(piece, string)
+    longest = max(note.steps for note in piece.voices[0]) * 60 / piece.tempo / STEPS
+    length = round(min(longest + RELEASE, MOST) * SAMPLE_RATE)
+    drawn = model.sample(
+        len(asked),
+        labels=torch.tensor(asked) - PITCHES[0],
+        length=length,
+        temperature=temperature,
+        seed=seed,
+        progress=progress,
+    )
+    drawn = dict(zip(asked, drawn * _dying(length), strict=True))
+
+    def note(pitch: int, seconds: float) -> Tensor:
+        return faded(drawn[pitch][: round(seconds * SAMPLE_RATE)])
+
+    return played(piece, note, others=string)
 
 
-def _fade(n: int) -> Tensor:
-    """Let the last 60 ms die away: a sudden end would click."""
-    return (torch.arange(n - 1, -1, -1) / (0.06 * SAMPLE_RATE)).clamp(max=1)
+def string(pitch: int, seconds: float) -> Tensor:
+    """Return a note (T,) of the string that the WaveNet learns from."""
+    return tone(pitch, seconds, "strings")
+
+
+def _dying(n: int) -> Tensor:
+    return (-DECAY * torch.arange(n) / SAMPLE_RATE).exp()

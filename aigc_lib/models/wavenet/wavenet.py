@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from collections.abc import Callable
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ from ..base import (
 from .stack import WaveNetStack
 
 MATRIX_RATE = 10  # times the rate of the other parameters
+TELL = 100  # samples between two notes of progress
 
 
 class WaveNet(GenerativeModel):
@@ -127,6 +129,7 @@ class WaveNet(GenerativeModel):
         length: int = 2_000,
         temperature: float = 1.0,
         cached: bool = True,
+        progress: Callable[[float], Any] | None = None,
     ) -> Tensor:
         """Draw ``n`` sounds (n, length) in [-1, 1].
 
@@ -134,7 +137,8 @@ class WaveNet(GenerativeModel):
         vocoder: (n, bands, F) from ``log_mel``. ``temperature`` below 1 prefers likely
         samples, 0 takes the likeliest. With ``cached`` every layer keeps its past
         inputs; without, each sample computes the whole receptive field anew: the same
-        sounds, much later.
+        sounds, much later. ``progress`` is called at times with the share of the length
+        that is written; what it raises ends the drawing.
 
         Raises:
             ValueError: ``n`` or ``length`` below 1, negative ``temperature``, labels or
@@ -165,6 +169,8 @@ class WaveNet(GenerativeModel):
                         now = condition[:, seen] if self.bands else condition
                         logits = net(codes[:, seen], now)[:, -1]
                     codes[:, t + 1] = draw(logits, temperature, uniform[:, t])
+                    if progress and t % TELL == 0:
+                        progress(t / length)
             return mu_law_decode(codes[:, 1:], self.levels).cpu()
 
         with self.for_sampling("net") as net:

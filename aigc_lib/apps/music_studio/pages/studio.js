@@ -118,9 +118,12 @@ function after(row) {
   $("score").src = `/api/pieces/${row.id}/file.svg?t=${title}`;
   $("score").alt = `《${row.title}》的乐谱，${row.bars} 小节；音符的文字写法在“用文字写这个声部”里`;
   $("audio").hidden = true;
+  const instrument = $("wav-instrument").value, learned = instrument in choices.learned;
+  $("learned").hidden = !learned;
   $("files").replaceChildren("下载：");
   for (const [kind, words] of Object.entries({ wav: "WAV", mid: "MIDI", svg: "乐谱 SVG", json: "JSON" })) {
-    const href = `/api/pieces/${row.id}/file.${kind}?instrument=${$("wav-instrument").value}`;
+    if (kind === "wav" && learned) continue; // takes seconds, may be refused: see "render"
+    const href = `/api/pieces/${row.id}/file.${kind}?instrument=${instrument}`;
     $("files").append(made("a", { class: "button", href, download: "" }, words));
   }
   versions(row);
@@ -270,6 +273,7 @@ async function state() {
   $("left").textContent = `今天还可以请模型写 ${found.left} 次。`;
   $("model").hidden = found.model.ready;
   $("model").textContent = found.model.told;
+  $("learned").textContent = found.wavenet.told;
   if (!found.model.ready) setTimeout(safely(state), 1500);
 }
 
@@ -341,6 +345,7 @@ const pitches = {};
 for (let pitch = LOWEST; pitch <= HIGHEST; pitch++) pitches[pitch] = nameOf(pitch);
 for (const id of ["low", "high"]) fill($(id), pitches);
 for (const id of ["instrument", "wav-instrument"]) fill($(id), choices.instruments);
+fill($("wav-instrument"), choices.learned);
 $("bars").max = choices.most_new_bars;
 $("canvas").max = choices.most_bars;
 $("seed").value = crypto.getRandomValues(new Uint32Array(1))[0] % 2 ** 31;
@@ -451,12 +456,27 @@ $("upload").addEventListener("change", safely(async () => {
 }));
 $("render").addEventListener("click", safely(async () => {
   const sound = $("audio"), instrument = $("wav-instrument").value;
-  const answer = await fetch(`/api/pieces/${now.row.id}/file.wav?instrument=${instrument}`);
-  if (!answer.ok) throw new Refused((await answer.json()).error);
-  URL.revokeObjectURL(sound.src);
-  sound.src = URL.createObjectURL(await answer.blob());
+  const row = now.row, learned = choices.learned[instrument];
+  if (learned) tell("正在一个样本一个样本地写，要等几秒……");
+  $("render").disabled = true;
+  try {
+    const answer = await fetch(`/api/pieces/${row.id}/file.wav?instrument=${instrument}`);
+    if (!answer.ok) throw new Refused((await answer.json()).error);
+    const blob = await answer.blob();
+    if (now.row !== row || $("wav-instrument").value !== instrument) return; // another since
+    URL.revokeObjectURL(sound.src);
+    sound.src = URL.createObjectURL(blob);
+  } finally {
+    $("render").disabled = false;
+  }
   sound.hidden = false;
-  sound.setAttribute("aria-label", `《${now.row.title}》，${choices.instruments[instrument]}`);
+  sound.setAttribute("aria-label", `《${row.title}》，${learned ?? choices.instruments[instrument]}`);
+  if (learned) {
+    const attributes = { id: "learned-wav", class: "button", href: sound.src, download: `${row.title}.wav` };
+    $("learned-wav")?.remove();
+    $("files").append(made("a", attributes, "WAV"));
+    tell("写好了。");
+  }
   await sound.play().catch(() => tell("合成好了，请按播放。"));
 }));
 $("wav-instrument").addEventListener("change", () => { if (now.row) after(now.row); });
