@@ -79,6 +79,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "video",
     "presenter",
     "painters",
+    "storyboard",
     "clothing",  # these read the models that `make models` has trained
     "edits",
     "emoji",
