@@ -80,6 +80,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "presenter",
     "painters",
     "storyboard",
+    "talk",
     "clothing",  # these read the models that `make models` has trained
     "edits",
     "emoji",
