@@ -133,6 +133,7 @@ def measured(seed: int) -> dict:
         names = ("program", "painter", "painter, sieve", "nearest, sieve")
         rows = torch.cat([ways[name][-SHOTS:] for name in names])
         large = rows.repeat_interleave(3, 2).repeat_interleave(3, 3)
+        large = torch.nn.functional.pad(large, (2, 2, 2, 2), value=150)  # edges
         write("storyboard.png", large, SHOTS, {"benchmark": "storyboard", "seed": seed})
     found: dict = {"training_seconds": took, "seconds_a_picture": each}
     for name, x in ways.items():
