@@ -83,8 +83,10 @@ def ways(seed: int, listed: dict[str, Lines]) -> dict[str, Callable[[], Lines]]:
         "GPT says the value": partial(model.answers, prompts, **free),
         "GPT leaves a gap": partial(filled, model, asked, seed=seed),
         "gap, held": partial(filled, model, asked, seed=seed, constraint_for=held),
-        "list": partial(by_lot, listed),
-        "grammar": partial(by_lot, {name: all_wordings(name) for name in ASKED}),
+        "the list": partial(by_lot, listed),
+        "the whole grammar": partial(
+            by_lot, {name: all_wordings(name) for name in ASKED}
+        ),
     }
 
 
@@ -143,9 +145,9 @@ def table(runs: list[dict]) -> list[dict]:
             mean = student_gain([r[key] for r in own], [0.0] * len(own))
             row |= {f"{key}_share": mean.mean, f"{key}_from": max(0.0, mean.low)}
             row |= {f"{key}_to": min(1.0, mean.high)}
-        if way != "list":
+        if way != "the list":
             more = student_gain(
-                [r["wordings"] for r in own], [r["list"]["wordings"] for r in runs]
+                [r["wordings"] for r in own], [r["the list"]["wordings"] for r in runs]
             )
             row |= {"gain": more.mean, "gain_interval": [more.low, more.high]}
         rows.append(row)
