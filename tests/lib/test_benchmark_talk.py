@@ -1,5 +1,6 @@
 """What the benchmarks of a character's lines and of storyboards count."""
 
+import pytest
 import torch
 
 from aigc_lib.data.made.scenes import draw, judge
@@ -21,7 +22,7 @@ def test_lines_are_wrong_new_or_strange():
         "往左推。",  # wrong
     ]
     found = talk.judged(lines, asked, listed)
-    assert found["wrong"] == 2 / 6
+    assert found["wrong"] == pytest.approx(2 / 6)
     assert found["wordings"] == 4
     assert found["new"] == 2 / 6
     assert found["strange"] == 1 / 6
