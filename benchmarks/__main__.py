@@ -83,6 +83,8 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "video",
     "presenter",
     "painters",
+    "storyboard",
+    "talk",
     "clothing",  # these read the models that `make models` has trained
     "edits",
     "emoji",

@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 Facts = Mapping[str, Callable[[], str]]
+Writer = Callable[[str, str], str]  # (name of a fact, its value) -> a line that says it
+
+
+def keeps(line: str, value: str) -> bool:
+    """Whether ``value`` is the one number or direction in a line, said once.
+
+    Words are not understood: "别往左推" keeps "左".
+    """
+    return re.findall("[0-9]+|[上下左右]", line) == [value]
 
 
 class Answer(NamedTuple):
@@ -24,6 +34,9 @@ class Answer(NamedTuple):
 class Character:
     """Begins in ``start``, ends in ``end``; ``answers`` lists those of each state.
 
+    A ``writer`` words the lines that have one fact: what it writes is said if it keeps
+    the value, else the line of the machine is.
+
     Raises:
         ValueError: a state that is not there, cannot be reached or left for ``end``,
             one that has no answer for everything else, or a line with an unknown fact.
@@ -33,6 +46,7 @@ class Character:
     start: str
     end: str
     facts: Facts = field(default_factory=dict)
+    writer: Writer | None = None
     state: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -54,13 +68,20 @@ class Character:
         for answer in self.answers[self.state]:
             if not answer.words or any(word in text for word in answer.words):
                 self.state = answer.to
-                found = {
-                    name: fact
+                values = {
+                    name: fact()
                     for name, fact in self.facts.items()
                     if f"{{{name}}}" in answer.line
                 }
-                return answer.line.format(**{k: fact() for k, fact in found.items()})
+                return self._worded(answer.line.format(**values), values)
         raise AssertionError("every state answers everything")
+
+    def _worded(self, line: str, values: dict[str, str]) -> str:
+        if self.writer and len(values) == 1:
+            ((name, value),) = values.items()
+            if keeps(draft := self.writer(name, value), value):
+                return draft
+        return line
 
     def _faults(self):
         """Tell all that is wrong with the machine."""

@@ -1,5 +1,7 @@
 """Made scenes: what is drawn, what is said of it, and who reads it back."""
 
+import re
+
 import pytest
 import torch
 
@@ -22,6 +24,7 @@ from aigc_lib.data.made.scenes import (
     scenes,
     seen,
 )
+from aigc_lib.data.made.shots import shots
 
 RED = Thing("red", "circle", "large", "left")
 BLUE = Thing("blue", "triangle", "small", "right")
@@ -142,3 +145,28 @@ def test_bad_input_is_named():
         seen(torch.zeros(1, 32, 32))
     with pytest.raises(ValueError, match="2 pictures, 1 scenes"):
         judge(torch.zeros(2, 3, 32, 32), [[RED]])
+
+
+# ---- storyboards -------------------------------------------------------------------
+
+CAST = {"守库人": ("blue", "triangle", "small"), "箱子": ("red", "circle", "large")}
+
+
+def test_a_script_becomes_scenes_whose_roles_keep_their_looks():
+    script = "\n箱子在左边，守库人在右边。\n  守库人在中间\n"
+    assert shots(script, CAST) == [(RED, BLUE), (BLUE._replace(place="middle"),)]
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("守库人在左边\n守库人推箱子", "shot 2, '守库人推箱子': say only who is where"),
+        ("守库人在左边，老板在右边", "'老板' has no look; known are 守库人, 箱子"),
+        ("守库人在左边，箱子在上边", "shot 1: things are at"),
+        ("守库人在门口", "say only who is where"),
+        (" \n", "script is empty"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(script, told):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        shots(script, CAST)

@@ -8,7 +8,16 @@ import torch
 import aigc_lib as aigc
 from aigc_lib.codecs.levels import SokobanLevel
 from aigc_lib.codecs.spectrum import HOP
-from aigc_lib.decisions.character import Answer, Character
+from aigc_lib.data.made.wording import (
+    ASKED,
+    GAP,
+    UNSEEN,
+    VALUES,
+    pairs,
+    prompt_of,
+    wordings,
+)
+from aigc_lib.decisions.character import Answer, Character, keeps
 from aigc_lib.metrics.lips import delay, opening_error
 from aigc_lib.models.lips import LipSync, MouthTable, heard
 from aigc_lib.playable import DISCLOSURE, board, face, playable, speaking
@@ -204,3 +213,60 @@ def test_an_unknown_fact_and_an_empty_word_are_refused():
     with pytest.raises(ValueError, match="text is empty"):
         keeper.hear("  ")
     assert keeper.state == "door"
+
+
+# ---- the wording of its lines --------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("line", "value", "kept"),
+    [
+        ("最少推12次。", "12", True),
+        ("最少推12次。", "1", False),  # part of another number
+        ("最少推112次。", "12", False),
+        ("推12次，12次就够。", "12", False),
+        ("往左推。", "左", True),
+        ("往左推，再往上推。", "左", False),
+        ("往左推3次。", "左", False),
+        ("慢慢来。", "左", False),
+    ],
+)
+def test_a_line_keeps_its_fact_and_no_other(line, value, kept):
+    assert keeps(line, value) == kept
+
+
+def test_a_draft_is_said_only_if_it_keeps_the_fact():
+    drafts = {"right": "四个是吧？4个箱子！", "wrong": "5个箱子！"}
+    for name, said in (("right", drafts["right"]), ("wrong", "门开了，有4个箱子。")):
+        asked = []
+
+        def writer(fact, value, name=name, asked=asked):
+            asked.append((fact, value))
+            return drafts[name]
+
+        keeper = Character(TALK, "door", "out", {"boxes": lambda: "4"}, writer)
+        assert keeper.hear("喂") == "谁？"  # no fact, nothing to word
+        assert keeper.hear("钥匙") == said
+        assert asked == [("boxes", "4")]
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_every_wording_says_one_fact_once(name):
+    written = wordings(name)
+    assert len(set(written)) == len(written) >= 100
+    for value in VALUES[name]:
+        assert all(keeps(line.replace(GAP, value), value) for line in written)
+
+
+def test_pairs_are_drawn_from_what_is_listed_and_never_hold_an_unseen_number():
+    listed = {name: wordings(name)[:3] for name in ASKED}
+    both = pairs(400, listed, 1)
+    assert both == pairs(400, listed, 1) != pairs(400, listed, 2)
+    gaps = [line for _, line in both if GAP in line]
+    assert 150 < len(gaps) < 250
+    assert set(gaps) == set(listed["hint"]) | set(listed["pushes"])
+    known = {prompt_of(name, v) for name in ASKED for v in (*VALUES[name], GAP)}
+    assert {prompt for prompt, _ in both} <= known
+    assert not known & {prompt_of("pushes", v) for v in UNSEEN}
+    with pytest.raises(ValueError, match="weather"):
+        wordings("weather")
