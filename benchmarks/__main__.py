@@ -94,6 +94,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "desk_retrieval",
     "desk_voice",
     "desk_answers",
+    "desk_composed",
 ]
 # Collected from executed chapters, `make book JOBS=1`, not measured here.
 COLLECTED = ["chapters"]

@@ -334,6 +334,10 @@ def site(accounts):
     def broken():
         raise RuntimeError("a secret of the house")
 
+    @app.get("/refused/{told}")
+    def refused(told: str):
+        raise ValueError(told)
+
     app = guarded(
         app,
         project="test",
@@ -423,6 +427,11 @@ def test_errors_tell_what_to_do_and_no_secrets(site):
     broken = site.get("/broken")
     assert broken.status_code == 500
     assert "secret" not in broken.text
+    refused = site.get("/refused/请换一张图。")  # whoever asked can mend that
+    assert (refused.status_code, refused.json()["error"]) == (422, "请换一张图。")
+    inside = site.get("/refused/math domain error")  # nobody who asks can
+    assert inside.status_code == 500
+    assert inside.json() == broken.json()
 
 
 def test_headers_of_safety(site):

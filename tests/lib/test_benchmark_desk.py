@@ -1,12 +1,20 @@
-"""What the benchmark of intents says of refusals: F1, its baseline, their lines."""
+"""What the benchmarks of the desk stand on.
+
+Refusals: F1, its baseline, their lines. Answers that are composed: what may be copied.
+"""
 
 from functools import partial
+from random import Random
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import f1_score
 
 from aigc_lib.apps.service_desk.understanding import HELD_OUT, OUTSIDE, Said
+from aigc_lib.data import Characters
+from aigc_lib.models import GPT
+from benchmarks import desk_composed as composing
 from benchmarks import desk_intents as bench
 
 WORDS = {"退货": "退货退回", "发票": "发票抬头", "保修": "保修几年"}
@@ -74,3 +82,92 @@ def test_a_difference_is_paired():
     mean, low, high = bench.difference(bench.auroc, same, (inside[::-1], outside))
     assert mean == 0
     assert low < 0 < high
+
+
+SOURCES = ["七天内可以退货。", "七天以后不可以。"], ["长城东起虎山。", "虎山在丹东。"]
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_composed_answer_is_a_run_of_one_source(seed):
+    code = Characters.train(["\n|", *SOURCES[0], *SOURCES[1]])
+    torch.manual_seed(seed)
+    model = GPT(code, context=40, depth=1, heads=2, width=16)
+    prompts = ["问|" + "".join(some) + "|" for some in SOURCES]
+    prompts = [p.replace("问", "七" * (20 - len(p))) for p in prompts]  # one length
+
+    def copying(rows):
+        some = [[code.encode(s) for s in SOURCES[i]] for i in rows]
+        return composing.Copying(some, code.end_token("\n"))
+
+    said = model.answers(prompts, room=12, seed=seed, constraint_for=copying)
+    for text, sources in zip(said, SOURCES, strict=True):
+        assert text
+        assert any(text in source for source in sources)
+    free = model.answers(prompts, room=12, seed=seed)
+    assert not all(
+        any(text in source for source in sources)
+        for text, sources in zip(free, SOURCES, strict=True)
+    )
+
+
+def test_a_run_goes_on_only_as_the_source_does():
+    code = Characters.train(["\n不可以退"])
+    sources = [[code.encode(part) for part in ("可以退", "不可以")]]
+    copying = composing.Copying(sources, code.end_token("\n"))
+    zero = torch.zeros(1, len(code))
+    tokens = code.encode("退")[None]  # the prompt
+
+    def may(text):
+        nonlocal tokens
+        if text:
+            tokens = torch.cat([tokens, code.encode(text)[None]], 1)
+        left = copying(tokens, zero)[0].isfinite().nonzero()[:, 0]
+        return {code.decode([i]) for i in left}
+
+    assert may("") == set("不可以退")  # anywhere, but not nothing
+    assert may("可") == set("以\n")
+    assert may("以") == set("退\n")  # the other place is at an end
+    assert may("退") == {"\n"}
+    assert may("\n") == {"\n"}
+
+
+def test_a_run_is_filled_up_to_the_clauses_that_it_touches():
+    sources = ["退货时，七天内不可以退，换货可以。", "可以退钱。"]
+    assert composing.whole_clauses("可以退", sources) == "七天内不可以退"
+    assert composing.whole_clauses("退，换", sources) == "七天内不可以退，换货可以"
+    assert composing.whole_clauses("退钱", sources) == "可以退钱"
+    assert composing.whole_clauses("，", sources) == "，"
+
+
+def test_rare_letters_are_marked_and_come_back():
+    letters = composing.Letters(["的一是"] * 9)
+    table = letters.table("麒麟的麒", Random(0))
+    assert set(table) == {"麒", "麟"}
+    assert len(set(table.values())) == 2
+    text = "麒麟的".translate(str.maketrans(table))
+    assert len(letters.code.encode(text)) == 3  # it can spell that
+    back = str.maketrans({mark: c for c, mark in table.items()})
+    assert text.translate(back) == "麒麟的"
+
+
+def test_what_is_read_fits_and_the_likeliest_comes_first():
+    passage = ["长城很长。" * 30, "城砖是明代的。", "它的墙体长八千公里。"]
+    read = composing.to_read("长城的墙体有多长", passage)
+    assert read.sources[0] == passage[2]
+    assert sum(map(len, read.sources)) <= composing.LETTERS
+    assert all(any(s in p for p in passage) for s in read.sources)
+
+
+def test_lessons_are_answered_by_what_is_read():
+    random, passage = Random(0), ["退货的运费由您先付，质量问题由本店承担。" * 3]
+    for make in (composing.follows, composing.gap):
+        made = [make(passage, random) for _ in range(50)]
+        made = [lesson for lesson in made if lesson]
+        assert made
+        for read, answer in made:
+            assert answer
+            assert any(answer in source for source in read.sources)
+            if make is composing.follows:
+                assert f"{read.question}{answer}" in read.sources[0]
+            else:
+                assert answer not in read.question

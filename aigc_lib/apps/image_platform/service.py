@@ -46,7 +46,6 @@ def service(platform: Platform) -> Any:
     _add_gallery(app, platform)
     _add_account(app, platform, reading)
     add_pages(app, platform)
-    app.add_exception_handler(ValueError, _telling(422))
     app.add_exception_handler(FileNotFoundError, _telling(404, GONE))
     return guarded(
         app,

@@ -217,7 +217,6 @@ def service(desk: Desk, accounts: Accounts, voices: Voices, shop: str = "") -> A
 
     add_agents(app, desk, accounts, PROJECT)
     for kind, status in (
-        (ValueError, 422),
         (Closed, 409),
         (Taken, 409),
         (Changed, 409),
