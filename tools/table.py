@@ -1,8 +1,19 @@
-"""Print what running each chapter took: python -m tools.table EXECUTED.ipynb ..."""
+"""Print what running each chapter took, and what its checked cells print differently.
+
+    python -m tools.table EXECUTED.ipynb ...
+
+The twins hold what checked cells print in the smoke profile; it holds in every profile.
+"""
 
 import json
 import sys
+from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
+
+import nbformat
+
+from . import chapter
 
 BUDGET = {"smoke": 15, "cpu": 90, "gpu": 600}  # seconds for one chapter
 
@@ -22,5 +33,45 @@ def table(executed: list[Path]) -> str:
     return "\n".join([*lines, f"{'sum':<37}{total:>8.1f}"])
 
 
+def differences(
+    executed: list[Path], twins: Path = chapter.ROOT / "tests" / "notebooks" / "twins"
+) -> Iterator[str]:
+    """Name each line of a checked cell that is not what the chapter's twin says."""
+    for path in executed:
+        twin = twins / path.name
+        if not twin.exists():
+            continue
+        expected = printed(twin)
+        for number, (source, lines) in enumerate(printed(path).items(), start=1):
+            for said, wanted in zip_longest(lines, expected.get(source, lines)):
+                if said != wanted:
+                    yield (
+                        f"{path.stem}: checked cell {number} says {said!r}, "
+                        f"and in its twin {wanted!r}"
+                    )
+
+
+def printed(notebook: Path) -> dict[str, list[str]]:
+    """Map the code of each checked cell to the lines that it printed."""
+    cells = chapter.code_cells(nbformat.read(notebook, as_version=4))
+    return {
+        cell.source: "".join(map(text_of, cell.outputs)).splitlines()
+        for cell in cells
+        if chapter.CHECKED in chapter.tags(cell)
+    }
+
+
+def text_of(output: nbformat.NotebookNode) -> str:
+    """Return what an output says as plain text."""
+    return output.get("text") or output.get("data", {}).get("text/plain", "")
+
+
+def main() -> None:
+    executed = [Path(name) for name in sys.argv[1:]]
+    print(table(executed))
+    if found := list(differences(executed)):
+        print("\n".join(["", "Checked cells hold in every profile:", *found]))
+
+
 if __name__ == "__main__":
-    print(table([Path(name) for name in sys.argv[1:]]))
+    main()

@@ -1,0 +1,46 @@
+"""What `make book` prints at its end."""
+
+import nbformat
+from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+from tools.table import differences, table
+
+
+def notebook(path, *texts, checked=True):
+    cells = [
+        new_code_cell(
+            f"cell({k})",
+            metadata={"tags": ["nbval-check-output"] if checked else []},
+            outputs=[new_output("stream", text=text)],
+        )
+        for k, text in enumerate(texts)
+    ]
+    run = {"profile": "cpu", "seconds": 91.0, "peak_mb": 7}
+    nbformat.write(new_notebook(cells=cells, metadata={"aigc": run}), path)
+    return path
+
+
+def test_a_chapter_over_its_budget_is_marked(tmp_path):
+    lines = table([notebook(tmp_path / "04_gan.ipynb")]).splitlines()
+    assert lines[1].endswith("over 90 s")
+
+
+def test_a_checked_cell_that_says_otherwise_is_named(tmp_path):
+    twins = tmp_path / "twins"
+    twins.mkdir()
+    run = notebook(tmp_path / "04_gan.ipynb", "sum: True\nfar: False\n", "(2, 3)\n")
+    notebook(twins / run.name, "sum: True\nfar: True\n", "(2, 3)\n")
+    (found,) = differences([run], twins)
+    assert found.startswith("04_gan: checked cell 1 says 'far: False'")
+    notebook(twins / run.name, "sum: True\nfar: False\n", "(2, 3)\nmore\n")
+    (found,) = differences([run], twins)
+    assert "says None" in found
+
+
+def test_what_is_not_checked_may_differ(tmp_path):
+    twins = tmp_path / "twins"
+    twins.mkdir()
+    run = notebook(tmp_path / "04_gan.ipynb", "loss 1\n", checked=False)
+    assert not list(differences([run], twins))  # no twin at all
+    notebook(twins / run.name, "loss 2\n", checked=False)
+    assert not list(differences([run], twins))
