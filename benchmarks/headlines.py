@@ -119,8 +119,8 @@ def measure(known: list[tuple[dict, str]], seed: int) -> dict[str, dict]:
     seconds = time.process_time() - began
     writer = Copywriter(gpt, texts, room=LIMIT + 1)  # the end is a token too
     drafts = {
-        "lead": [sentences(line)[0][:LIMIT] for _, line in test],
-        "template": [random.choice(patterned(one)) for one in facts],
+        "lead, cut": [sentences(line)[0][:LIMIT] for _, line in test],
+        "patterns": [random.choice(patterned(one)) for one in facts],
         "GPT, free": writer.write(facts, seed=seed),
         "GPT, best of 4": writer.best_of(facts, 4, seed=seed),
         "GPT, constrained": writer.write(facts, truthful=True, seed=seed),
@@ -128,10 +128,10 @@ def measure(known: list[tuple[dict, str]], seed: int) -> dict[str, dict]:
     for way, lines in drafts.items():
         print(seed, way, lines[:3], flush=True)
     answer = {way: judged(lines, facts) for way, lines in drafts.items()}
-    several = {"template": [], "GPT, free": [], "GPT, constrained": []}
+    several = {"patterns": [], "GPT, free": [], "GPT, constrained": []}
     for one in facts[:SHOWN]:
         fit = shuffled(patterned(one), random)
-        several["template"].append([fit[i % len(fit)] for i in range(DRAFTS)])
+        several["patterns"].append([fit[i % len(fit)] for i in range(DRAFTS)])
     for way in list(several)[1:]:
         many = [one for one in facts[:SHOWN] for _ in range(DRAFTS)]
         lines = writer.write(many, truthful=way == "GPT, constrained", seed=seed + 1)
@@ -152,15 +152,18 @@ def main() -> None:
         for key in runs[0][way]:
             own = [run[way][key] for run in runs]
             row[key] = float(np.mean(own))
-        for other in ("template", "lead"):
+        for other in ("patterns", "lead, cut"):
             if way != other and len(runs) > 1:
                 for key in ("good", "different"):
                     if key not in runs[0][way] or key not in runs[0][other]:
                         continue
                     sides = ([run[one][key] for run in runs] for one in (way, other))
                     gain = student_gain(*sides)
-                    row[f"{key}_minus_{other}"] = gain.mean
-                    row[f"{key}_minus_{other}_interval"] = [gain.low, gain.high]
+                    row[f"{key}_minus_{other.split(',')[0]}"] = gain.mean
+                    row[f"{key}_minus_{other.split(',')[0]}_interval"] = [
+                        gain.low,
+                        gain.high,
+                    ]
         rows.append(row)
     record(
         "headlines",
