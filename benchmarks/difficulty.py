@@ -3,10 +3,12 @@
 Made exams, whose truth is known: five levels of 12 items, half of them old, half new. A
 pupil answers two neighbouring levels: drawn by lot, or those that suit his ability, as
 a platform gives them. The difficulty of the new items is taken from the share of wrong
-answers, and by 2PL; without a single answer, from the old items of the same level,
-whose difficulty 2PL found in the largest exam. Judged by Spearman's rank correlation
-with the truth over the new items. Real exams (math2015): how n pupils rank the items
-against how 2PL, or the share, ranks them from all the others.
+answers, by 2PL, where all pupils are of one population, and by Rasch's model, where
+each pupil's ability is estimated for itself; without a single answer, from the old
+items of the same level, whose difficulty Rasch's model found in the largest exam.
+Judged by Spearman's rank correlation with the truth over the new items. Real exams
+(math2015): how n pupils rank the items against how the same estimate ranks them from
+all the others.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ from scipy.stats import spearmanr
 import aigc_lib as aigc
 from aigc_lib.data.answers import Answers
 from aigc_lib.metrics.intervals import student_gain
-from aigc_lib.models.diagnosis import TwoPL, responses
+from aigc_lib.models.diagnosis import TwoPL, rasch, responses
 from benchmarks.record import kept, record, seeds
 
 N, LEVELS, EACH = seeds(20), 5, 12
@@ -44,10 +46,14 @@ def exam(pupils: int, rng: np.random.Generator, suited: bool) -> tuple:
 
 
 def found(table: np.ndarray) -> dict[str, np.ndarray]:
-    """Estimate the difficulty of each item (I,) in two ways."""
+    """Estimate the difficulty of each item (I,) in three ways."""
     model = TwoPL(answers(table), rounds=30)
     order = np.argsort([int(item[0]) for item in model.items])
-    return {"share wrong": 1 - np.nanmean(table, 0), "2PL": model.hard[order]}
+    return {
+        "share wrong": 1 - np.nanmean(table, 0),
+        "2PL": model.hard[order],
+        "Rasch": rasch(table)[1],
+    }
 
 
 def answers(table: np.ndarray) -> Answers:
@@ -70,7 +76,7 @@ def made(seed: int) -> dict[str, float]:
         level, hard, table = exam(most, rng, suited)
         table = table[rng.permutation(most)]
         new = np.arange(len(level)) % 2 == 1
-        old = found(table[:, ~new])["2PL"]
+        old = rasch(table[:, ~new])[1]
         siblings = [old[level[~new] == one].mean() for one in level[new]]
         row[f"{design}: level asked"] = ranked(level[new], hard[new])
         row[f"{design}: siblings"] = ranked(siblings, hard[new])
@@ -115,15 +121,16 @@ def main() -> None:
         exam_, way = key.split(": ")
         row = {"exam": exam_, "way": way, "rank": mean.mean}
         row["rank_interval"] = [mean.low, mean.high]
-        for other in ("share wrong", "siblings"):
-            against = f"{exam_}: " + way.replace("2PL", other)
-            if other == "siblings":
-                against = f"{exam_}: siblings"
-            if way.startswith("2PL") and against in runs[0]:
+        if way.startswith("Rasch"):
+            for other in ("share wrong", "2PL", "siblings"):
+                against = f"{exam_}: {way.replace('Rasch', other)}"
+                if other == "siblings":
+                    against = f"{exam_}: siblings"
+                if against not in runs[0]:
+                    continue
                 gain = student_gain(own, [run[against] for run in runs])
-                row[f"minus_{other.replace(' ', '_')}"] = gain.mean
-                interval = [gain.low, gain.high]
-                row[f"minus_{other.replace(' ', '_')}_interval"] = interval
+                key = f"minus_{other.replace(' ', '_')}"
+                row[key], row[f"{key}_interval"] = gain.mean, [gain.low, gain.high]
         rows.append(row)
     record(
         "difficulty",
