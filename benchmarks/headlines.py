@@ -123,14 +123,14 @@ def measure(known: list[tuple[dict, str]], seed: int) -> dict[str, dict]:
     drafts = {
         "lead, cut": [sentences(line)[0][:LIMIT] for _, line in test],
         "patterns": [random.choice(patterned(one)) for one in facts],
-        "GPT, free": writer.write(facts, seed=seed),
+        "GPT alone": writer.write(facts, seed=seed),
         "GPT, best of 4": writer.best_of(facts, 4, seed=seed),
         "GPT, constrained": writer.write(facts, truthful=True, seed=seed),
     }
     for way, lines in drafts.items():
         print(seed, way, lines[:3], flush=True)
     answer = {way: judged(lines, facts) for way, lines in drafts.items()}
-    several = {"patterns": [], "GPT, free": [], "GPT, constrained": []}
+    several = {"patterns": [], "GPT alone": [], "GPT, constrained": []}
     for one in facts[:SHOWN]:
         fit = shuffled(patterned(one), random)
         several["patterns"].append([fit[i % len(fit)] for i in range(DRAFTS)])
@@ -140,8 +140,8 @@ def measure(known: list[tuple[dict, str]], seed: int) -> dict[str, dict]:
         several[way] = [lines[i : i + DRAFTS] for i in range(0, len(lines), DRAFTS)]
     for way, drawn in several.items():
         answer[way]["different"] = float(np.mean([len(set(one)) for one in drawn]))
-    answer["GPT, free"]["seconds"] = seconds
-    answer["GPT, free"]["learned"] = len(texts)
+    answer["GPT alone"]["seconds"] = seconds
+    answer["GPT alone"]["learned"] = len(texts)
     return answer
 
 

@@ -91,8 +91,9 @@ def _drawn(title: str, text: str, picture: str) -> Tensor:
     figure = Figure((WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
     figure.text(0.04, 0.91, title, size=18, color=FILL)
     written, counted = formulas(text), balls(text)
+    # the lowest fifth is left to the subtitles
     ax = figure.add_axes(
-        (0.04, 0.3 if written else 0.06, 0.92, 0.56 if written else 0.8)
+        (0.04, 0.46, 0.92, 0.4) if written else (0.04, 0.22, 0.92, 0.64)
     )
     ax.set_axis_off()
     ax.set_aspect("equal")
@@ -102,7 +103,7 @@ def _drawn(title: str, text: str, picture: str) -> Tensor:
         _shapes(ax, picture)
     if written:
         line = "    ".join(written)
-        height = 0.14 if counted else 0.48
+        height = 0.33 if counted else 0.54
         figure.text(0.5, height, line, size=_fitting(line), ha="center", va="center")
     canvas = FigureCanvasAgg(figure)
     canvas.draw()

@@ -158,7 +158,7 @@ class TwoPL(Diagnosis):
         return expit(logits).clip(TINY, 1 - TINY)
 
 
-def rasch(table, rounds=100):
+def rasch(table: np.ndarray, *, rounds: int = 100) -> tuple[np.ndarray, np.ndarray]:
     """Ability of each pupil (U,) and difficulty of each item (I,), of answers (U, I).
 
     P(right) = 1 / (1 + exp(difficulty - ability)) (Rasch 1960), by joint likelihood,
@@ -172,7 +172,7 @@ def rasch(table, rounds=100):
     if not (there.any(0).all() and there.any(1).all()):
         raise ValueError("table has a row or a column without an answer: leave it out")
     ability, hard = np.zeros(len(table)), np.zeros(table.shape[1])
-    for _ in range(rounds):
+    for _ in range(whole("rounds", rounds, 1)):
         for axis, values, sign in ((1, ability, 1), (0, hard, -1)):
             p = expit(ability[:, None] - hard)
             slope = sign * np.where(there, table - p, 0).sum(axis) - 0.1 * values
