@@ -76,6 +76,8 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "generated_texts",
     "compliance",
     "summaries",
+    "headlines",
+    "difficulty",
     "designs",
     "design_steps",
     "metric_floor",

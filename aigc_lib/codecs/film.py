@@ -1,4 +1,4 @@
-"""Films as files: GIF by Pillow, MP4 (H.264) by a program of its own, and back.
+"""Films as files: GIF by Pillow, MP4 (H.264, AAC) by a program of its own, and back.
 
 A film is (T, C, H, W) uint8, C = 1 or 3. Equal films give equal bytes. The program is
 ffmpeg, from the wheel imageio-ffmpeg; it is under the GPL, so it runs as a process
@@ -7,9 +7,11 @@ beside Python and is not linked.
 
 from __future__ import annotations
 
+import io
 import os
 import subprocess
 import tempfile
+import wave
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +26,7 @@ from ..runtime import optional
 ENDINGS = (".gif", ".mp4")
 SIDE, FRAMES = 2_000, 3_000  # at most
 QUALITY = 18  # x264's constant rate factor: hardly to be told from the original
+SPEECH = "48k"  # bits a second of the sound: enough for one voice
 PATIENCE = 300  # seconds for one film
 EXACT = ["-fflags", "+bitexact", "-flags:v", "+bitexact", "-map_metadata", "-1"]
 
@@ -60,15 +63,22 @@ def enlarged(frames: Tensor, factor: int) -> Tensor:
     return frames.repeat_interleave(factor, -1).repeat_interleave(factor, -2)
 
 
-def write_film(path: str | os.PathLike, frames: Tensor, *, fps: float = 10) -> Path:
+def write_film(
+    path: str | os.PathLike,
+    frames: Tensor,
+    *,
+    fps: float = 10,
+    sound: bytes | None = None,
+) -> Path:
     """Write a film to a .gif or .mp4 file, whole or not at all.
 
     A GIF repeats for ever, has at most 256 colours a frame, and counts time in
-    hundredths of a second. MP4 keeps the colour of four pixels together (yuv420p).
+    hundredths of a second. MP4 keeps the colour of four pixels together (yuv420p);
+    it alone may have ``sound``, a WAV file as long as the frames are shown.
 
     Raises:
         ValueError: another ending, ``fps`` outside [1, 50], odd width or height for
-            MP4, or what ``checked`` refuses.
+            MP4, sound that does not fit, or what ``checked`` refuses.
         ModuleNotFoundError: MP4 without imageio-ffmpeg.
         OSError: the program failed; its words.
     """
@@ -76,15 +86,38 @@ def write_film(path: str | os.PathLike, frames: Tensor, *, fps: float = 10) -> P
     if ending not in ENDINGS:
         raise unknown("ending of path", ending, ENDINGS)
     frames, fps = checked(frames), finite("fps", fps, least=1, most=50)
+    if sound is not None:
+        _fits(sound, len(frames) / fps, ending)
     with replacing(path) as temporary:
-        (_write_gif if ending == ".gif" else _write_mp4)(temporary, frames, fps)
+        if ending == ".gif":
+            _write_gif(temporary, frames, fps)
+        else:
+            _write_mp4(temporary, frames, fps, sound)
     return Path(path)
 
 
-def film_bytes(frames: Tensor, ending: str, *, fps: float = 10) -> bytes:
+def film_bytes(
+    frames: Tensor, ending: str, *, fps: float = 10, sound: bytes | None = None
+) -> bytes:
     """Return what ``write_film`` would write; ``ending`` is ".gif" or ".mp4"."""
     with tempfile.TemporaryDirectory() as folder:
-        return write_film(Path(folder, f"film{ending}"), frames, fps=fps).read_bytes()
+        path = Path(folder, f"film{ending}")
+        return write_film(path, frames, fps=fps, sound=sound).read_bytes()
+
+
+def _fits(sound: bytes, seconds: float, ending: str) -> None:
+    """Refuse sound that is no WAV file, is for a GIF, or is of another length."""
+    if ending == ".gif":
+        raise ValueError("sound is given: a GIF is silent, write an .mp4")
+    try:
+        with wave.open(io.BytesIO(sound)) as file:
+            lasts = file.getnframes() / file.getframerate()
+    except (wave.Error, EOFError) as error:
+        raise ValueError(f"sound is no WAV file: {error}") from None
+    if abs(lasts - seconds) > 0.01:
+        raise ValueError(
+            f"sound lasts {lasts:.2f} s, the frames {seconds:.2f} s: make them equal"
+        )
 
 
 def read_film(path: str | os.PathLike) -> tuple[Tensor, float]:
@@ -132,7 +165,7 @@ def _read_gif(path: Path) -> tuple[np.ndarray, float]:
     return np.stack(frames), 1_000 / least
 
 
-def _write_mp4(path: Path, frames: Tensor, fps: float) -> None:
+def _write_mp4(path: Path, frames: Tensor, fps: float, sound: bytes | None) -> None:
     height, width = frames.shape[2:]
     if width % 2 or height % 2:
         raise ValueError(
@@ -140,10 +173,19 @@ def _write_mp4(path: Path, frames: Tensor, fps: float) -> None:
             "cut or pad by one"
         )
     pixels = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
-    coded = ["-an", "-c:v", "libx264", "-crf", str(QUALITY), "-pix_fmt", "yuv420p"]
+    pixels += ["-r", f"{fps:g}", "-i", "-"]
+    coded = ["-c:v", "libx264", "-crf", str(QUALITY), "-pix_fmt", "yuv420p"]
     made = ["-threads", "1", *EXACT, "-movflags", "+faststart", "-f", "mp4"]
     raw = frames.movedim(1, 3).contiguous().numpy().tobytes()
-    _ffmpeg(*pixels, "-r", f"{fps:g}", "-i", "-", *coded, *made, str(path), given=raw)
+    with tempfile.TemporaryDirectory() as folder:
+        if sound is None:
+            heard = ["-an"]
+        else:
+            wav = Path(folder, "sound.wav")
+            wav.write_bytes(sound)
+            pixels += ["-i", str(wav)]
+            heard = ["-c:a", "aac", "-b:a", SPEECH, "-flags:a", "+bitexact"]
+        _ffmpeg(*pixels, *coded, *heard, *made, str(path), given=raw)
 
 
 def _read_mp4(path: Path) -> tuple[np.ndarray, float]:

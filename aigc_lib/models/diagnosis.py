@@ -158,6 +158,28 @@ class TwoPL(Diagnosis):
         return expit(logits).clip(TINY, 1 - TINY)
 
 
+def rasch(table: np.ndarray, *, rounds: int = 100) -> tuple[np.ndarray, np.ndarray]:
+    """Ability of each pupil (U,) and difficulty of each item (I,), of answers (U, I).
+
+    P(right) = 1 / (1 + exp(difficulty - ability)) (Rasch 1960), by joint likelihood,
+    both drawn a little towards 0. Nothing is supposed of who was asked what; NaN where
+    nothing was. Difficulties add up to 0.
+
+    Raises:
+        ValueError: a pupil or an item without an answer.
+    """
+    there = ~np.isnan(table)
+    if not (there.any(0).all() and there.any(1).all()):
+        raise ValueError("table has a row or a column without an answer: leave it out")
+    ability, hard = np.zeros(len(table)), np.zeros(table.shape[1])
+    for _ in range(whole("rounds", rounds, 1)):
+        for axis, values, sign in ((1, ability, 1), (0, hard, -1)):
+            p = expit(ability[:, None] - hard)
+            slope = sign * np.where(there, table - p, 0).sum(axis) - 0.1 * values
+            values += slope / ((there * p * (1 - p)).sum(axis) + 0.1)  # a Newton step
+    return ability - hard.mean(), hard - hard.mean()
+
+
 def responses(data: Answers, items: tuple[Item, ...]) -> np.ndarray:
     """Return answers as a table (U, I) of 0 and 1, NaN where none was given.
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from aigc_lib.data.answers import Answers
-from aigc_lib.models.diagnosis import DINA, TwoPL, responses
+from aigc_lib.models.diagnosis import DINA, TwoPL, rasch, responses
 
 ITEMS = [
     (f"第 {i} 题", *skills)
@@ -93,3 +93,42 @@ def test_refused():
         DINA(Answers.of(many))
     with pytest.raises(ValueError, match="item='别的'"):
         DINA(data, rounds=1).predict(Answers.of({"a": [("别的", 1)]}))
+
+
+def exam_by_ability(n=2_000, seed=0):
+    """The weak are asked the easy half, the strong the hard half, all the middle."""
+    rng = np.random.default_rng(seed)
+    hard = np.linspace(-2, 2, 21)
+    ability = np.sort(rng.normal(0, 1.5, n))
+    right = rng.random((n, 21)) < 1 / (1 + np.exp(hard - ability[:, None]))
+    asked = np.where(np.arange(n)[:, None] < n // 2, hard < 0.7, hard > -0.7)
+    return ability, hard, np.where(asked, right, np.nan)
+
+
+def test_rasch_is_not_misled_by_who_was_asked_what():
+    ability, hard, table = exam_by_ability()
+    guess, found = rasch(table)
+    assert abs(found.sum()) < 1e-9
+    assert np.corrcoef(found, hard)[0, 1] > 0.98
+    assert np.corrcoef(guess, ability)[0, 1] > 0.85
+    wrong = 1 - np.nanmean(table, 0)
+    assert np.corrcoef(wrong, hard)[0, 1] < 0.8  # what it must be better than
+
+
+def test_rasch_stands_where_the_likelihood_does():
+    _, _, table = exam_by_ability(60)
+    ability, hard = rasch(table, rounds=500)
+    more = rasch(table, rounds=1_000)
+    assert np.allclose(hard, more[1], atol=1e-6)
+    there = ~np.isnan(table)
+    chance = 1 / (1 + np.exp(hard - ability[:, None]))
+    left = np.where(there, table - chance, 0).sum(0)
+    assert np.abs(left).max() < 0.1 * (np.abs(hard).max() + 1)  # the draw towards 0
+
+
+def test_rasch_refuses_what_was_never_asked():
+    table = np.array([[1.0, np.nan], [0.0, np.nan]])
+    with pytest.raises(ValueError, match="without an answer"):
+        rasch(table)
+    with pytest.raises(ValueError, match="rounds=0"):
+        rasch(table[:, :1], rounds=0)
