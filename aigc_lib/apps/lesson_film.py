@@ -34,7 +34,10 @@ FPS = 2  # slides stand still: few frames change them in time
 PAUSE = 0.2  # seconds of silence after a sentence, at least
 TITLES = ("Idea", "Example", "Your turn", "Answers")  # of the paragraphs of a lesson
 SENTENCE = re.compile(r"[^。；？]+[。；？]")
-COUNTED = re.compile(r"(?:一共|剩)(\d+)个(?:球)?，.球(\d+)个")
+COUNTED = re.compile(r"(?:一共|剩)(\d+)个(?:球)?，(.)球(\d+)个")
+PAINT = dict(
+    zip(items.COLOURS, ("#D55E00", "white", INK, "#F0E442", FILL), strict=True)
+)
 FORMULA = re.compile(r"(?<!第)[(\dx][\dx+\-×=()/.%]*")
 RATIO = re.compile(r"(\d+)/(\d+)")
 
@@ -77,14 +80,17 @@ def formulas(text: str) -> list[str]:
     return found
 
 
-def balls(text: str) -> tuple[int, int] | None:
-    """How many balls a sentence tells of, all and those asked for, or None."""
+def balls(text: str) -> dict[str, int]:
+    """How many balls of which colour a sentence tells of, those asked for first.
+
+    Where it names one colour and how many there are in all, the others stand under "".
+    """
     if match := items.DRAWN.search(text):
         bag = {match[2]: int(match[1]), match[4]: int(match[3])}
-        return sum(bag.values()), bag[match[6]]
+        return {match[6]: bag.pop(match[6])} | bag
     if match := COUNTED.search(text):
-        return int(match[1]), int(match[2])
-    return None
+        return {match[2]: int(match[3]), "": int(match[1]) - int(match[3])}
+    return {}
 
 
 def _drawn(title: str, text: str, picture: str) -> Tensor:
@@ -98,7 +104,7 @@ def _drawn(title: str, text: str, picture: str) -> Tensor:
     ax.set_axis_off()
     ax.set_aspect("equal")
     if counted:
-        _balls(ax, *counted)
+        _balls(ax, counted)
     elif not written:
         _shapes(ax, picture)
     if written:
@@ -117,11 +123,12 @@ def _fitting(line: str) -> float:
     return min(40, 900 / max(1, letters))
 
 
-def _balls(ax, total: int, own: int) -> None:
-    """Draw ``total`` balls in rows of ten, the first ``own`` of them filled."""
-    for k in range(total):
+def _balls(ax, counted: dict[str, int]) -> None:
+    """Draw balls in rows of ten, each in the colour that was named, else pale."""
+    fills = [PAINT.get(name, PALE) for name, n in counted.items() for _ in range(n)]
+    total = len(fills)
+    for k, fill in enumerate(fills):
         at = k % 10, -(k // 10)
-        fill = FILL if k < own else PALE
         ax.add_patch(patches.Circle(at, 0.4, facecolor=fill, edgecolor=INK))
     ax.set(
         xlim=(-0.6, max(3, min(total, 10)) - 0.4),

@@ -80,20 +80,21 @@ def test_slides_show_the_numbers_of_their_sentence():
     assert formulas("第2题：2x+3=9，x等于几？") == ["$2x+3=9$"]
     assert formulas("不超过2.5吨，坡度5%。") == ["$2.5$", r"$5\%$"]
     bag = "袋里有8个白球和3个黑球，不放回地取两个，都是{}球的概率是多少？"
-    assert balls("例题：" + bag.format("白")) == (11, 8)
-    assert balls("例题：" + bag.format("黑")) == (11, 3)
-    assert balls("取走以后剩10个，白球7个，第二个也是的概率是7/10；") == (10, 7)
-    assert balls("轮到你了。") is None
+    assert list(balls("例题：" + bag.format("白")).items()) == [("白", 8), ("黑", 3)]
+    assert list(balls("例题：" + bag.format("黑")).items()) == [("黑", 3), ("白", 8)]
+    left = balls("取走以后剩10个，白球7个，第二个也是的概率是7/10；")
+    assert left == {"白": 7, "": 3}
+    assert balls("轮到你了。") == {}
 
 
-def test_as_many_balls_are_drawn_as_the_sentence_counts():
+def test_balls_are_drawn_as_the_sentence_counts_and_colours_them():
     from matplotlib.colors import to_hex
     from matplotlib.figure import Figure
 
     ax = Figure().add_subplot()
-    _balls(ax, 13, 5)
+    _balls(ax, {"白": 5, "蓝": 2, "": 6})
     colours = [to_hex(ball.get_facecolor()).upper() for ball in ax.patches]
-    assert (colours.count(lessons.FILL), colours.count(lessons.PALE)) == (5, 8)
+    assert colours == ["#FFFFFF"] * 5 + [lessons.FILL] * 2 + [lessons.PALE] * 6
     (left, right), (bottom, top) = ax.get_xlim(), ax.get_ylim()
     for ball in ax.patches:
         assert left < ball.center[0] - 0.4 < ball.center[0] + 0.4 < right
