@@ -3,8 +3,8 @@
 Made exams, whose truth is known: five levels of 12 items, half of them old, half new. A
 pupil answers two neighbouring levels: drawn by lot, or those that suit his ability, as
 a platform gives them. The difficulty of the new items is taken from the share of wrong
-answers, by 2PL, where all pupils are of one population, and by Rasch's model, where
-each pupil's ability is estimated for itself; without a single answer, from the old
+answers, by the level asked and the share within it, by 2PL, where all pupils are of one
+population, and by Rasch's model, where each pupil's ability is estimated for itself; without a single answer, from the old
 items of the same level, whose difficulty Rasch's model found in the largest exam.
 Judged by Spearman's rank correlation with the truth over the new items. Real exams
 (math2015): how n pupils rank the items against how the same estimate ranks them from
@@ -82,7 +82,10 @@ def made(seed: int) -> dict[str, float]:
         row[f"{design}: siblings"] = ranked(siblings, hard[new])
         for n in ANSWERS:
             few = table[: round(n * LEVELS / 2)]
-            for way, guess in found(few).items():
+            guesses = found(few)
+            # items of one level are answered by the same pupils: a share is fair there
+            guesses["level, then share"] = 2 * level + guesses["share wrong"]
+            for way, guess in guesses.items():
                 row[f"{design}: {way}, {n}"] = ranked(guess[new], hard[new])
     return row
 
@@ -122,14 +125,14 @@ def main() -> None:
         row = {"exam": exam_, "way": way, "rank": mean.mean}
         row["rank_interval"] = [mean.low, mean.high]
         if way.startswith("Rasch"):
-            for other in ("share wrong", "2PL", "siblings"):
+            for other in ("share wrong", "level, then share", "2PL", "siblings"):
                 against = f"{exam_}: {way.replace('Rasch', other)}"
                 if other == "siblings":
                     against = f"{exam_}: siblings"
                 if against not in runs[0]:
                     continue
                 gain = student_gain(own, [run[against] for run in runs])
-                key = f"minus_{other.replace(' ', '_')}"
+                key = f"minus_{other.replace(',', '').replace(' ', '_')}"
                 row[key], row[f"{key}_interval"] = gain.mean, [gain.low, gain.high]
         rows.append(row)
     record(
