@@ -4,11 +4,11 @@ Made exams, whose truth is known: five levels of 12 items, half of them old, hal
 pupil answers two neighbouring levels: drawn by lot, or those that suit his ability, as
 a platform gives them. The difficulty of the new items is taken from the share of wrong
 answers, by the level asked and the share within it, by 2PL, where all pupils are of one
-population, and by Rasch's model, where each pupil's ability is estimated for itself; without a single answer, from the old
-items of the same level, whose difficulty Rasch's model found in the largest exam.
-Judged by Spearman's rank correlation with the truth over the new items. Real exams
-(math2015): how n pupils rank the items against how the same estimate ranks them from
-all the others.
+population, and by Rasch's model, where each pupil's ability is estimated for itself;
+without a single answer, from the old items of the same level, whose difficulty Rasch's
+model found in the largest exam. Judged by Spearman's rank correlation with the truth
+over the new items. Real exams (math2015): how n pupils rank the items against how the
+same estimate ranks them from all the others.
 """
 
 from __future__ import annotations
