@@ -179,6 +179,20 @@ def book() -> Iterator[Finding]:
         [*CHROMIUM, *MAC_CHROMES],
         _install("chromium", "--cask chromium", "Google.Chrome"),
     )
+    yield from _font()
+
+
+def _font() -> Iterator[Finding]:
+    try:
+        from .plots import chinese_here
+    except ImportError:
+        return  # library() has said it
+    font = chinese_here()
+    yield Finding(
+        "Chinese font",
+        font or "none: Chinese words in figures are boxes",
+        "" if font else "install one; Debian: sudo apt-get install -y fonts-noto-cjk",
+    )
 
 
 _PIP = f"{Path(sys.executable).name} -m pip install"

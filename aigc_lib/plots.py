@@ -5,6 +5,7 @@ Importing this module sets the style, for `plt` too, and asks a notebook for SVG
 
 import io
 import math
+import warnings
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -39,9 +40,27 @@ def chinese_font(installed):
     return next((name for name in [*known, *others] if name in installed), None)
 
 
+def chinese_here():
+    """Return the Chinese font that figures use, or None where there is none.
+
+    Matplotlib keeps its list of fonts. A font installed since is looked for and added.
+    """
+    manager = font_manager.fontManager
+    if font := chinese_font({font.name for font in manager.ttflist}):
+        return font
+    for path in {*font_manager.findSystemFonts()} - {f.fname for f in manager.ttflist}:
+        try:
+            manager.addfont(path)
+        except (OSError, RuntimeError):  # no font that Matplotlib can read
+            continue
+    return chinese_font({font.name for font in manager.ttflist})
+
+
 def _families():
     """Letters as ever, and from a Chinese font, if there is one, what they lack."""
-    chinese = chinese_font({font.name for font in font_manager.fontManager.ttflist})
+    chinese = chinese_here()
+    if chinese is None:  # boxes are seen, and `doctor` says what helps
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")
     return ["sans-serif", chinese] if chinese else ["sans-serif"]
 
 

@@ -1,6 +1,8 @@
 """Figures: what is drawn where, not how it looks."""
 
 import io
+import subprocess
+import sys
 import warnings
 
 import matplotlib
@@ -253,6 +255,7 @@ def test_chinese_titles(installed, monkeypatch):
             "ttflist",
             [font for font in fonts if font.name.startswith("DejaVu")],
         )
+        monkeypatch.setattr(font_manager, "findSystemFonts", list)
     watched = {0: torch.zeros(2, 2), 9: torch.ones(2, 2)}
     with plots.plt.rc_context({"font.family": plots._families()}):
         drawings = [
@@ -269,6 +272,35 @@ def test_chinese_titles(installed, monkeypatch):
     said = [str(warning.message) for warning in heard]
     assert not [text for text in said if "findfont" in text]
     assert bool([text for text in said if "missing from" in text]) is not installed
+
+
+def test_a_font_installed_since_matplotlib_made_its_list_is_found(monkeypatch):
+    fonts = font_manager.fontManager.ttflist
+    if not plots.chinese_here():
+        pytest.skip("no Chinese font here")
+    latin = [font for font in fonts if font.name.startswith("DejaVu")]
+    monkeypatch.setattr(font_manager.fontManager, "ttflist", latin)
+    assert plots.chinese_font({font.name for font in latin}) is None
+    assert plots.chinese_here()
+
+
+def test_without_a_chinese_font_a_figure_does_not_warn_of_each_character():
+    code = """if True:
+        import io, warnings
+        from matplotlib import font_manager
+        manager = font_manager.fontManager
+        manager.ttflist = [f for f in manager.ttflist if f.name.startswith("DejaVu")]
+        font_manager.findSystemFonts = list
+        from aigc_lib import plots
+        assert plots.chinese_here() is None
+        _, ax = plots.figure()
+        ax.set_title("真实图像")
+        ax.figure.savefig(io.BytesIO())
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert "Glyph" not in done.stderr
 
 
 # ---- the history of a training ------------------------------------------------------
