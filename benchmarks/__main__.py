@@ -41,6 +41,7 @@ ALONE = [
     "music_service",
     "music_instrument",
     "image_platform",
+    "image_workers",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together
     "music_chorales",

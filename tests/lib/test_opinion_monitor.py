@@ -420,7 +420,11 @@ def start(tmp_path, monkeypatch):
     def start(*words):
         command.main(["--folder", str(tmp_path), "--feed", "none", *words])
         assert begun.wait(60)
-        return testclient.TestClient(served[0]), go, readers[0]
+        return (
+            testclient.TestClient(served[0], base_url="http://127.0.0.1"),
+            go,
+            readers[0],
+        )
 
     yield start
     go.set()
