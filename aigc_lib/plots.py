@@ -48,10 +48,11 @@ def chinese_here():
     manager = font_manager.fontManager
     if font := chinese_font({font.name for font in manager.ttflist}):
         return font
-    for path in {*font_manager.findSystemFonts()} - {f.fname for f in manager.ttflist}:
+    known = {font.fname for font in manager.ttflist}
+    for path in sorted({*font_manager.findSystemFonts()} - known):
         try:
             manager.addfont(path)
-        except (OSError, RuntimeError):  # no font that Matplotlib can read
+        except Exception:  # a damaged font makes Matplotlib fail in any way
             continue
     return chinese_font({font.name for font in manager.ttflist})
 

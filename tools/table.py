@@ -43,7 +43,10 @@ def differences(
             continue
         expected = printed(twin)
         for number, (source, lines) in enumerate(printed(path).items(), start=1):
-            for said, wanted in zip_longest(lines, expected.get(source, lines)):
+            if source not in expected:
+                yield f"{path.stem}: checked cell {number} is not in its twin"
+                continue
+            for said, wanted in zip_longest(lines, expected[source]):
                 if said != wanted:
                     yield (
                         f"{path.stem}: checked cell {number} says {said!r}, "

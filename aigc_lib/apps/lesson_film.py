@@ -33,7 +33,7 @@ WIDTH, HEIGHT, DPI = 640, 360, 80  # pixels of a slide
 FPS = 2  # slides stand still: few frames change them in time
 PAUSE = 0.2  # seconds of silence after a sentence, at least
 TITLES = ("Idea", "Example", "Your turn", "Answers")  # of the paragraphs of a lesson
-SENTENCE = re.compile(r"[^。；？]+[。；？]")
+SENTENCE = re.compile(r"[^。；？！]+[。；？！]*")
 COUNTED = re.compile(r"(?:一共|剩)(\d+)个(?:球)?，(.)球(\d+)个")
 PAINT = dict(
     zip(items.COLOURS, ("#D55E00", "white", INK, "#F0E442", FILL), strict=True)
@@ -59,7 +59,7 @@ def slides(lesson: Lesson) -> list[Slide]:
     found = []
     for i, paragraph in enumerate(lesson.paragraphs):
         title = titles[i] if titles else f"Part {i + 1}"
-        for text in SENTENCE.findall(paragraph) or [paragraph]:
+        for text in SENTENCE.findall(paragraph):
             found.append(Slide(title, text, _drawn(title, text, lesson.picture)))
     return found
 
@@ -94,7 +94,8 @@ def balls(text: str) -> dict[str, int]:
 
 
 def _drawn(title: str, text: str, picture: str) -> Tensor:
-    figure = Figure((WIDTH / DPI, HEIGHT / DPI), dpi=DPI, facecolor="white")
+    size = WIDTH / DPI, HEIGHT / DPI
+    figure = Figure(size, dpi=DPI, facecolor="white", layout="none")
     figure.text(0.04, 0.91, title, size=18, color=FILL)
     written, counted = formulas(text), balls(text)
     # the lowest fifth is left to the subtitles
@@ -235,7 +236,7 @@ class LessonFilm:
                 '<track kind="captions" srclang="zh" label="中文" default '
                 f'src="{words}"></video>'
             )
-        except ModuleNotFoundError as error:
+        except (ModuleNotFoundError, OSError, ValueError) as error:
             shown = (
                 f"<p>只有声音：{html.escape(str(error))}</p>"
                 f'<audio controls src="{_data("audio/wav", self.sound)}"></audio>'

@@ -214,7 +214,11 @@ def _ffmpeg(*options: str, given: bytes) -> None:
         ModuleNotFoundError: it is missing.
         OSError: it fails.
     """
-    program = optional("imageio_ffmpeg", install="imageio-ffmpeg").get_ffmpeg_exe()
+    library = optional("imageio_ffmpeg", install="imageio-ffmpeg")
+    try:
+        program = library.get_ffmpeg_exe()
+    except RuntimeError as error:  # the package came without the program
+        raise ModuleNotFoundError(str(error)) from None
     command = [program, "-loglevel", "error", "-y", *options]
     try:
         done = subprocess.run(

@@ -14,9 +14,10 @@ Writer = Callable[[str, str], str]  # (name of a fact, its value) -> a line that
 def keeps(line: str, value: str) -> bool:
     """Whether ``value`` is the one number or direction in a line, said once.
 
-    Words are not understood: "别往左推" keeps "左".
+    Words are not understood: "别往左推" keeps "左". Numbers are those in digits: 三 is
+    a word.
     """
-    return re.findall("[0-9]+|[上下左右]", line) == [value]
+    return re.findall(r"[-−－]?\d+|[上下左右]", line) == [value]
 
 
 class Answer(NamedTuple):

@@ -438,3 +438,13 @@ def test_a_label_is_a_line_of_text():
     (label,) = set(album.classes) - {"cats", "dogs"}
     assert len(label) <= 40
     assert label.isprintable()
+
+
+def test_a_chunk_that_the_reader_refuses_is_a_damaged_file():
+    """Pillow's own words are English: nobody but the log is to see them."""
+    chunk = b"pHYs\0"  # too short
+    broken = struct.pack(">I", 1) + chunk + struct.pack(">I", zlib.crc32(chunk))
+    whole = saved(halves())
+    end = whole.rindex(b"IEND") - 4
+    with pytest.raises(ValueError, match="文件损坏"):
+        upload.opened(whole[:end] + broken + whole[end:])

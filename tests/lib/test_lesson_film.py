@@ -1,8 +1,10 @@
 """A lesson as a film: a slide lasts as long as its sentence, and shows its numbers."""
 
 import base64
+import importlib
 import io
 import re
+import warnings
 import wave
 from functools import partial
 from itertools import pairwise
@@ -154,12 +156,29 @@ def test_without_the_program_there_is_the_sound(monkeypatch):
     assert "<video" not in page
 
 
+def test_slides_are_drawn_without_a_word_in_the_style_of_the_book():
+    importlib.import_module("aigc_lib.plots")  # sets the style
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        slides(article())
+
+
 def test_training_material_is_another_article():
     rules = ("货架最高放4层。每层不超过120公斤。", "叉车限速5公里。")
     firm = lessons.Lesson("仓库安全", rules, (), lessons.picture("统计图"))
     shown = slides(firm)
     assert [slide.title for slide in shown] == ["Part 1", "Part 1", "Part 2"]
     assert filmed(shown, voice).seconds > 0
+
+
+def test_nothing_of_a_paragraph_that_ends_without_a_stop_is_left_out():
+    words = "货架最高放4层！每层不超过120公斤。真棒"
+    firm = lessons.Lesson("仓库安全", (words,), (), lessons.picture("统计图"))
+    assert [slide.text for slide in slides(firm)] == [
+        "货架最高放4层！",
+        "每层不超过120公斤。",
+        "真棒",
+    ]
 
 
 def test_the_voice_of_this_machine_is_taken():

@@ -96,8 +96,10 @@ def test_the_same_piece_gives_the_same_bytes_and_names_the_model(ann, house):
     assert one == two
     assert files.BY_WAVENET.encode() in one
     assert files.BY_HAND.encode() in one  # the notes are a person's
+    assert files.is_labelled(one)  # the sound is not
     plain = ann.get(path.replace("wavenet", "strings")).content
     assert files.BY_WAVENET.encode() not in plain
+    assert not files.is_labelled(plain)
     _, mark = house.player.sound(PIECE)
     assert mark.encode() in one
     small(1).save(house.player.path)  # another model: another sound, another mark

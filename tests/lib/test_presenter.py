@@ -225,6 +225,8 @@ def test_an_unknown_fact_and_an_empty_word_are_refused():
         ("最少推12次。", "1", False),  # part of another number
         ("最少推112次。", "12", False),
         ("推12次，12次就够。", "12", False),
+        ("推-5次。", "5", False),
+        ("推５次，5次。", "5", False),  # full-width digits are digits
         ("往左推。", "左", True),
         ("往左推，再往上推。", "左", False),
         ("往左推3次。", "左", False),

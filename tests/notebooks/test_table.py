@@ -37,6 +37,15 @@ def test_a_checked_cell_that_says_otherwise_is_named(tmp_path):
     assert "says None" in found
 
 
+def test_a_checked_cell_that_the_twin_lacks_is_named(tmp_path):
+    twins = tmp_path / "twins"
+    twins.mkdir()
+    run = notebook(tmp_path / "04_gan.ipynb", "sum: True\n", "more\n")
+    notebook(twins / run.name, "sum: True\n")
+    (found,) = differences([run], twins)
+    assert found == "04_gan: checked cell 2 is not in its twin"
+
+
 def test_what_is_not_checked_may_differ(tmp_path):
     twins = tmp_path / "twins"
     twins.mkdir()

@@ -78,9 +78,9 @@ def opened(data: bytes, most: int = 2_048) -> Tensor:
                 width, height = image.size
                 image = image.convert("RGB")
                 raw = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
-        except ValueError:
-            raise
-        except Exception:  # a damaged file makes PIL fail in any way
+        except Exception as error:  # a damaged file makes PIL fail in any way
+            if isinstance(error, ValueError) and not str(error).isascii():
+                raise  # ours
             raise ValueError("文件损坏或不完整。") from None
     return raw.view(height, width, 3).movedim(2, 0)
 

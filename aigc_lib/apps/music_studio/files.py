@@ -26,7 +26,7 @@ from .wishes import Refused
 PROGRAM = "aigc_lib music_studio"
 BY_MODEL = "本曲含人工智能生成的内容 (contains AI-generated music)"
 BY_WAVENET = "旋律的声音由 WaveNet 生成 (melody sounded by a WaveNet)"
-BY_HAND = "本曲由人写成或上传，未经模型生成 (written by a person)"
+BY_HAND = "本曲的音符由人写成或上传，未经模型生成 (notes written by a person)"
 TYPES = {
     "wav": "audio/wav",
     "mid": "audio/midi",
@@ -44,7 +44,7 @@ def label(row: dict[str, Any]) -> str:
 
 def is_labelled(raw: bytes) -> bool:
     """Tell whether a file says that a model made (some of) it."""
-    return BY_MODEL.encode() in raw
+    return any(told.encode() in raw for told in (BY_MODEL, BY_WAVENET))
 
 
 def rendered(

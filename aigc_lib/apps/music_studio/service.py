@@ -286,7 +286,10 @@ def service(
             media_type=TYPES[kind],
             headers={
                 "content-disposition": f"inline; filename*=UTF-8''{quote(name)}",
-                "cache-control": "private, max-age=600",
+                # a WaveNet may have been trained anew since
+                "cache-control": "private, no-cache"
+                if instrument == WAVENET
+                else "private, max-age=600",
             },
         )
 

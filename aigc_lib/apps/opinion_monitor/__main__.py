@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import ipaddress
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from ...data import cache_dir
 from ...runtime import optional, settle_threads
@@ -75,9 +77,17 @@ def names_of(host: str, given: Collection[str]) -> set[str] | None:
     One that listens to this machine alone has no login before it, and is called by this
     machine's names, or by those ``given``: of a proxy, say, that passes its own on.
     """
-    if host not in LOCAL and not given:
+    if not (_is_loopback(host) or given):
         return None
-    return {*LOCAL, host.lower(), *(name.lower() for name in given)}
+    names = (urlsplit(f"//{name}").hostname or "" for name in (host, *given))
+    return {*LOCAL, *names} - {""}
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def site(monitor: Monitor, note: str = "", names: Collection[str] | None = None) -> Any:

@@ -78,8 +78,14 @@ def wavenet_sound(
             f"piece: the first voice sounds {strange[0]}; choose pitches from "
             f"{PITCHES[0]} to {PITCHES[-1]}"
         )
+
+    def other(pitch: int, seconds: float) -> Tensor:
+        if progress:
+            progress(1.0)  # may end it here too
+        return string(pitch, seconds)
+
     if not asked:
-        return played(piece, string)
+        return played(piece, other)
     longest = max(note.steps for note in piece.voices[0]) * 60 / piece.tempo / STEPS
     length = round(min(longest + RELEASE, MOST) * SAMPLE_RATE)
     drawn = model.sample(
@@ -95,7 +101,7 @@ def wavenet_sound(
     def note(pitch: int, seconds: float) -> Tensor:
         return faded(drawn[pitch][: round(seconds * SAMPLE_RATE)])
 
-    return played(piece, note, others=string)
+    return played(piece, note, others=other)
 
 
 def string(pitch: int, seconds: float) -> Tensor:
