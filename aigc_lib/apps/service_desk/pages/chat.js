@@ -209,9 +209,9 @@ for (const [id, path] of [["back", "/api/back"], ["end", "/api/end"]]) {
   $(id).addEventListener("click", async () => {
     try {
       settle(await told(path, {}));
-      await look();
       if (state === "closed") $("rating").querySelector("input").focus();
       else $("text").focus();
+      await look();
     } catch (error) {
       problem(error);
     }
