@@ -235,14 +235,14 @@ def speaking(sound: Tensor, mouths: Tensor, label: str = DISCLOSURE) -> Any:
     wav = io.BytesIO()
     samples = (sound.clamp(-1, 1) * 32_767).round().to(torch.int16).cpu().numpy()
     wavfile.write(wav, SAMPLE_RATE, samples)
-    data = base64.b64encode(wav.getvalue()).decode()
+    source = data_url("audio/wav", wav.getvalue())
     shapes = [[round(v, 1) for v in lips(*row)] for row in mouths.tolist()]
     name = f"face-{next(NUMBERS)}"
     script = FOLLOW % (json.dumps(name), json.dumps(shapes), FRAME)
     return HTML(
         f'<div id="{name}" style="max-width:12rem;margin:0 auto;text-align:center">'
         f"{face(0.0, 0.5, label)}"
-        f'<audio controls style="width:100%" src="data:audio/wav;base64,{data}">'
+        f'<audio controls style="width:100%" src="{source}">'
         f"</audio></div><script>{script}</script>"
     )
 
@@ -275,10 +275,10 @@ def film(frames: Tensor, label: str, *, fps: float = 10, ending: str = ".mp4") -
     if not label.strip():
         raise ValueError(f"label={label!r}: say in a few words what is to be seen")
     try:
-        data = base64.b64encode(film_bytes(frames, ending, fps=fps)).decode()
+        content = film_bytes(frames, ending, fps=fps)
     except ModuleNotFoundError:
         ending = ".gif"
-        data = base64.b64encode(film_bytes(frames, ending, fps=fps)).decode()
+        content = film_bytes(frames, ending, fps=fps)
     told, style = (
         html.escape(label, quote=True),
         "max-width:100%;image-rendering:pixelated",
@@ -287,9 +287,14 @@ def film(frames: Tensor, label: str, *, fps: float = 10, ending: str = ".mp4") -
         return HTML(
             f'<video controls loop muted playsinline style="{style}" '
             f'width="{max(240, frames.shape[-1])}" aria-label="{told}" '
-            f'src="data:video/mp4;base64,{data}"></video>'
+            f'src="{data_url("video/mp4", content)}"></video>'
         )
     return HTML(
         f'<details open><summary>播放 / 收起</summary><img alt="{told}" '
-        f'style="{style}" src="data:image/gif;base64,{data}"></details>'
+        f'style="{style}" src="{data_url("image/gif", content)}"></details>'
     )
+
+
+def data_url(kind: str, content: bytes) -> str:
+    """Return a file as an address that a page can hold; ``kind`` is its MIME type."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

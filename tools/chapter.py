@@ -135,6 +135,14 @@ def code_cells(notebook: NotebookNode) -> list[NotebookNode]:
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
+def said(cell: NotebookNode) -> str:
+    """Return the text that ``cell`` put out, be it printed or shown."""
+    return "".join(
+        output.get("text") or output.get("data", {}).get("text/plain", "")
+        for output in cell.outputs
+    )
+
+
 @dataclass
 class Exercise:
     """An exercise of a chapter: what it asks and the code cells of its solution."""

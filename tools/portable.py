@@ -16,7 +16,6 @@ from pathlib import Path
 
 import jupytext
 import nbformat
-from nbformat import NotebookNode
 
 from aigc_lib.runtime import has_bf16, pick_device
 
@@ -53,19 +52,11 @@ def differences(source: Path, way: str) -> list[str]:
     sync.fill(blank, done)
     pairs = zip(chapter.code_cells(twin), chapter.code_cells(blank), strict=True)
     return [
-        f"{way}, cell {number}:\n{indented(said(new))}\n  in the twin:\n"
-        + indented(said(old))
+        f"{way}, cell {number}:\n{indented(chapter.said(new))}\n  in the twin:\n"
+        + indented(chapter.said(old))
         for number, (old, new) in enumerate(pairs, start=1)
-        if said(old) != said(new)
+        if chapter.said(old) != chapter.said(new)
     ]
-
-
-def said(cell: NotebookNode) -> str:
-    """Return the text that ``cell`` put out, be it printed or shown."""
-    return "".join(
-        output["text"] if "text" in output else output.data.get("text/plain", "")
-        for output in cell.outputs
-    )
 
 
 def indented(text: str) -> str:

@@ -58,15 +58,10 @@ def printed(notebook: Path) -> dict[str, list[str]]:
     """Map the code of each checked cell to the lines that it printed."""
     cells = chapter.code_cells(nbformat.read(notebook, as_version=4))
     return {
-        cell.source: "".join(map(text_of, cell.outputs)).splitlines()
+        cell.source: chapter.said(cell).splitlines()
         for cell in cells
         if chapter.CHECKED in chapter.tags(cell)
     }
-
-
-def text_of(output: nbformat.NotebookNode) -> str:
-    """Return what an output says as plain text."""
-    return output.get("text") or output.get("data", {}).get("text/plain", "")
 
 
 def main() -> None:

@@ -6,7 +6,6 @@ the sums that it names. Nothing is on a slide that was not said.
 
 from __future__ import annotations
 
-import base64
 import html
 import io
 import re
@@ -27,6 +26,7 @@ from torch import Tensor
 from ..codecs.film import film_bytes
 from ..data.made import items
 from ..files import replacing
+from ..playable import data_url
 from .lessons import FILL, INK, PALE, SIZE, Lesson, spoken
 
 WIDTH, HEIGHT, DPI = 640, 360, 80  # pixels of a slide
@@ -227,25 +227,21 @@ class LessonFilm:
             f"<li>{start:.0f} s　{html.escape(slide.text)}</li>"
             for slide, start in zip(self.slides, self.starts, strict=False)
         )
-        words = _data("text/vtt", self.subtitles.encode())
+        words = data_url("text/vtt", self.subtitles.encode())
         try:
             shown = (
                 '<video controls playsinline style="max-width:100%" '
                 f'width="{WIDTH}" aria-label="一课的短片，逐句有字幕" '
-                f'src="{_data("video/mp4", self.mp4())}">'
+                f'src="{data_url("video/mp4", self.mp4())}">'
                 '<track kind="captions" srclang="zh" label="中文" default '
                 f'src="{words}"></video>'
             )
         except (ModuleNotFoundError, OSError, ValueError) as error:
             shown = (
                 f"<p>只有声音：{html.escape(str(error))}</p>"
-                f'<audio controls src="{_data("audio/wav", self.sound)}"></audio>'
+                f'<audio controls src="{data_url("audio/wav", self.sound)}"></audio>'
             )
         return f"{shown}<details><summary>念的文字</summary><ol>{lines}</ol></details>"
-
-
-def _data(kind: str, content: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _clock(seconds: float) -> str:

@@ -71,17 +71,15 @@ def opened(data: bytes, most: int = 2_048) -> Tensor:
         path = Path(folder, "picture")
         path.write_bytes(data)
         _look(path)
-        try:
-            with Image.open(path, formats=FORMATS) as image:
-                if max(image.size) > most:
-                    raise ValueError(f"边长超过 {most:,} 像素：请先缩小。")
-                width, height = image.size
-                image = image.convert("RGB")
-                raw = torch.frombuffer(bytearray(image.tobytes()), dtype=torch.uint8)
-        except Exception as error:  # a damaged file makes PIL fail in any way
-            if isinstance(error, ValueError) and not str(error).isascii():
-                raise  # ours
-            raise ValueError("文件损坏或不完整。") from None
+        with Image.open(path, formats=FORMATS) as image:
+            width, height = image.size
+            if max(width, height) > most:
+                raise ValueError(f"边长超过 {most:,} 像素：请先缩小。")
+            try:
+                pixels = image.convert("RGB").tobytes()
+            except Exception:  # a damaged file makes PIL fail in any way
+                raise ValueError("文件损坏或不完整。") from None
+    raw = torch.frombuffer(bytearray(pixels), dtype=torch.uint8)
     return raw.view(height, width, 3).movedim(2, 0)
 
 
