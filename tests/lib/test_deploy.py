@@ -1,21 +1,41 @@
-"""The containers of ``deploy/``: their form, for there is no container in the tests."""
+"""What ``deploy/`` says: the form of its containers, and its proxy at work.
 
+There is no container in the tests.
+"""
+
+import contextlib
+import os
 import re
 import shlex
+import shutil
+import subprocess
+import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 
-from aigc_lib.apps.opinion_monitor.__main__ import parser
+pytest.importorskip("httpx")
+
+import httpx
+
+from aigc_lib.apps.accounts import Accounts
+from aigc_lib.apps.database import engine, upgrade
+from aigc_lib.apps.local import running
+from aigc_lib.apps.web import asking, guarded, source_of
+from benchmarks.servers import free_ports
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+CADDY = (DEPLOY / "Caddyfile").read_text("utf-8")
 SERVICES = COMPOSE["services"]
+APPS = [name for name, service in SERVICES.items() if "build" in service]
 KEYS = {
     "image",
     "build",
+    "entrypoint",
     "command",
     "ports",
     "environment",
@@ -54,39 +74,122 @@ def test_only_the_proxy_is_reached_from_outside():
 def test_no_password_stands_in_a_file_that_is_committed():
     text = "\n".join(path.read_text("utf-8") for path in DEPLOY.glob("*"))
     assert not re.search(r"PASSWORD[\"']?\s*[:=]\s*[\"']?\w", text)
-    assert "://monitor:" not in text
+    assert not re.search(r"://\w+:\w+@", text)
     for secret in COMPOSE["secrets"].values():
         assert secret["file"].startswith("./secrets/")
     assert "deploy/secrets/" in (ROOT / ".gitignore").read_text("utf-8").split()
 
 
-def test_the_command_is_one_that_the_monitor_understands():
-    *_, script = SERVICES["monitor"]["command"]
-    words = shlex.split(script.partition("exec ")[2])
-    assert words[:3] == ["python", "-m", "aigc_lib.apps.opinion_monitor"]
-    told = parser().parse_args(words[3:])
-    models = [v.split(":")[1] for v in SERVICES["monitor"]["volumes"]]
-    assert str(told.folder) in models
-    host = told.url.partition("@")[2].split("/")[0]
-    assert host in SERVICES["monitor"]["depends_on"]
-    caddy = (DEPLOY / "Caddyfile").read_text("utf-8")
-    assert f"reverse_proxy monitor:{told.port}" in caddy
-    assert all(f"{{${name}}}" in caddy for name in SERVICES["proxy"]["environment"])
+@pytest.mark.parametrize("name", APPS)
+def test_the_command_is_one_that_the_service_understands(name):
+    module, *words = shlex.split(SERVICES[name]["command"])
+    told = import_module(f"{module}.__main__").parser().parse_args(words)
+    folders = [v.split(":")[1] for v in SERVICES[name]["volumes"]]
+    assert str(told.folder) in folders
+    host, _, database = told.url.partition("@")[2].partition("/")
+    assert host in SERVICES[name]["depends_on"]
+    made = re.findall(r"CREATE DATABASE (\w+);", (DEPLOY / "databases.sql").read_text())
+    assert database in [*made, SERVICES["database"]["environment"]["POSTGRES_DB"]]
+    assert f"reverse_proxy {name}:{told.port}" in CADDY
+    assert f"127.0.0.1:{told.port}/health" in SERVICES[name]["healthcheck"]["test"][3]
 
 
-def test_the_chapter_shows_lines_of_these_files():
-    chapter = (ROOT / "chapters/03_projects/21_project_life.md").read_text("utf-8")
-    shown = {
-        "yaml": re.findall(r"```yaml\n(.*?)```", chapter, re.S),
-        "text": re.findall(r"```text\n(\{\$SITE.*?)```", chapter, re.S),
+def test_every_service_has_its_own_database_folder_and_site():
+    commands = [SERVICES[name]["command"] for name in APPS]
+    urls = {command.partition("--url ")[2].split()[0] for command in commands}
+    folders = {volume for name in APPS for volume in SERVICES[name]["volumes"]}
+    assert len(urls) == len(folders) == len(APPS) == 4
+    assert re.findall(r"^(\w+)\.{\$SITE} {$", CADDY, re.M) == APPS
+    assert all(f"{{${name}}}" in CADDY for name in SERVICES["proxy"]["environment"])
+
+
+@pytest.fixture
+def throwaway(tmp_path, monkeypatch):
+    """Accounts, and the address of a service that tells who asks it, and from where."""
+    fastapi = pytest.importorskip("fastapi")
+    believed = SERVICES["desk"]["environment"]["FORWARDED_ALLOW_IPS"]
+    monkeypatch.setenv("FORWARDED_ALLOW_IPS", believed)
+    made = engine(f"sqlite:///{tmp_path / 'shop.sqlite'}")
+    upgrade(made)
+    accounts = Accounts(made)
+    app, who = fastapi.FastAPI(), asking(accounts, "shop")
+
+    @app.post("/where")
+    def where(request: fastapi.Request):
+        return [who(request).name, source_of(request)]
+
+    with running(guarded(app, project="shop", title="店", accounts=accounts)) as inside:
+        yield accounts, f"127.0.0.1:{inside.base_url.port}"
+
+
+@pytest.fixture
+def proxied(throwaway, tmp_path):
+    """A client that asks a site through the proxy, which leads all to one service."""
+    caddy = shutil.which("caddy")
+    if not caddy:
+        pytest.skip("not run, because Caddy is not installed")
+    _, service = throwaway
+    port, admin = free_ports(2)
+    text = re.sub(r"\w+:8000", service, CADDY)
+    version = subprocess.check_output([caddy, "version"], text=True)
+    if re.match(r"v?2\.[0-7]\.", version):  # what it was called then
+        text = text.replace("basic_auth", "basicauth")
+    alone = "local_certs\nskip_install_trust\nauto_https disable_redirects"
+    own = f"{{\n{alone}\nhttps_port {port}\nadmin localhost:{admin}\n}}\n"
+    (tmp_path / "Caddyfile").write_text(own + text)
+    told = [caddy, "hash-password", "--plaintext", "open sesame"]
+    env = os.environ | {
+        "HOME": str(tmp_path),
+        "SITE": "localhost",
+        "PROXY_USER": "editor",
+        "PROXY_HASH": subprocess.check_output(told, text=True).strip(),
     }
-    assert all(shown.values())
-    compose = (DEPLOY / "compose.yaml").read_text("utf-8").splitlines()
-    for line in "".join(shown["yaml"]).splitlines():
-        assert line in compose or line.strip() == "# ……"
-    assert shown["text"][0] == (DEPLOY / "Caddyfile").read_text("utf-8").replace(
-        "\t", "    "
-    )
+    words = [caddy, "run", "--adapter", "caddyfile", "--config", "Caddyfile"]
+    log = (tmp_path / "log").open("w")
+    process = subprocess.Popen(words, env=env, cwd=tmp_path, stderr=log)
+
+    def ask(site, path, **more):
+        host = f"{site}.localhost:{port}"
+        headers = {"Host": host, "Origin": f"https://{host}"} | more.pop("headers", {})
+        more["extensions"] = {"sni_hostname": f"{site}.localhost"}
+        return http.post(path, headers=headers, **more)
+
+    try:
+        with httpx.Client(base_url=f"https://127.0.0.1:{port}", verify=False) as http:
+            for _ in range(100):
+                with contextlib.suppress(httpx.TransportError):
+                    ask("desk", "/login")
+                    break
+                time.sleep(0.1)
+            yield ask
+    finally:
+        process.terminate()
+        process.wait(30)
+        log.close()
+
+
+def test_people_log_in_through_the_proxy(proxied, throwaway):
+    accounts, _ = throwaway
+    for site in ("pictures", "music", "desk"):
+        answer = proxied(site, "/login", data={"key": accounts.add(site)})
+        assert answer.status_code == 303
+        assert "Secure" in answer.headers["set-cookie"]
+        lied = {"X-Forwarded-For": "203.0.113.7"}
+        assert proxied(site, "/where", headers=lied).json() == [site, "127.0.0.1"]
+        there = {"Origin": "https://elsewhere.example"}
+        assert proxied(site, "/where", headers=there).status_code == 403
+
+
+def test_the_proxy_asks_who_reads_the_monitor(proxied):
+    assert proxied("monitor", "/where").status_code == 401
+    wrong = proxied("monitor", "/where", auth=("editor", "sesame"))
+    assert wrong.headers["www-authenticate"].startswith("Basic")
+    passed = proxied("monitor", "/where", auth=("editor", "open sesame"))
+    assert "www-authenticate" not in passed.headers
+
+
+def test_the_proxy_refuses_what_is_too_large(proxied):
+    assert proxied("desk", "/where", content=b"0" * 2_100_000).status_code == 413
 
 
 def test_nothing_secret_gets_into_an_image():
