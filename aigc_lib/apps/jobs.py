@@ -25,6 +25,7 @@ import psutil
 from ..runtime import optional
 from .accounts import ACCOUNTS, turn
 from .database import TABLES, first, insert, now, rows, sql
+from .refused import Refused
 
 log = logging.getLogger(__name__)
 
@@ -393,7 +394,7 @@ class Jobs:
                         connection.execute(here.values(result=kept))
         except Cancelled:
             pass
-        except ValueError as error:
+        except Refused as error:
             self._fail(identity, str(error))
         except Exception:
             log.exception("job %s (%s) failed", identity, row["kind"])

@@ -20,6 +20,7 @@ from ..runtime import optional
 from .accounts import SESSION, Account, Accounts, OverQuota, TooManyTries, WrongKey
 from .database import sql
 from .jobs import Busy, Jobs, Reused
+from .refused import Refused
 
 fastapi = optional("fastapi")
 Request = fastapi.Request  # where FastAPI looks up the annotations
@@ -148,7 +149,7 @@ def guarded(
 
     It then has ``GET`` and ``POST /login``, ``POST /logout``, ``GET /health`` (with
     what ``health`` returns and how many jobs wait) and errors as ``{"error": "…"}``. A
-    ``ValueError`` in Chinese is for who asked, 422; any other is an error inside, 500.
+    ``Refused`` is told to who asked, 422; any other error is one inside, 500.
     """
     cookie = f"{project}_session"
     answers = fastapi.responses
@@ -208,7 +209,7 @@ def guarded(
         (Reused, 409, {}),
     ):
         app.add_exception_handler(error, _telling(status, headers))
-    app.add_exception_handler(ValueError, _refused)
+    app.add_exception_handler(Refused, _telling(422, {}))
     # such as a zero byte in a path, which PostgreSQL does not take
     unfit = _problem(422, "请求里有数据库不收的字符或数。")
     app.add_exception_handler(sql.exc.DataError, lambda _, __: unfit)
@@ -339,13 +340,6 @@ def _problem(status: int, told: str, headers: dict[str, str] | None = None) -> A
 
 def _telling(status: int, headers: dict[str, str]) -> Callable[[Any, Exception], Any]:
     return lambda _, error: _problem(status, str(error), headers)
-
-
-def _refused(_: Any, error: Exception) -> Any:
-    """Tell what was wrong with a request; what speaks English is an error of ours."""
-    if str(error).isascii():  # a library's words: they go into the log
-        raise error
-    return _problem(422, str(error))
 
 
 def _http(_: Any, error: Any) -> Any:

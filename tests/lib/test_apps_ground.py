@@ -32,6 +32,7 @@ from aigc_lib.apps.backup import Spoiled, backup, restore
 from aigc_lib.apps.blobs import Blobs, Damaged
 from aigc_lib.apps.database import engine, first, now, rows, upgrade
 from aigc_lib.apps.jobs import Busy, Jobs
+from aigc_lib.apps.refused import Refused
 from aigc_lib.apps.web import asking, for_admins, guarded
 from benchmarks.servers import free_ports
 
@@ -336,6 +337,10 @@ def site(accounts):
 
     @app.get("/refused/{told}")
     def refused(told: str):
+        raise Refused(told)
+
+    @app.get("/inside/{told}")
+    def inside(told: str):
         raise ValueError(told)
 
     app = guarded(
@@ -429,7 +434,7 @@ def test_errors_tell_what_to_do_and_no_secrets(site):
     assert "secret" not in broken.text
     refused = site.get("/refused/请换一张图。")  # whoever asked can mend that
     assert (refused.status_code, refused.json()["error"]) == (422, "请换一张图。")
-    inside = site.get("/refused/math domain error")  # nobody who asks can
+    inside = site.get("/inside/label='包': there is no such label")  # nobody can
     assert inside.status_code == 500
     assert inside.json() == broken.json()
 

@@ -20,6 +20,7 @@ from aigc_lib.apps import jobs as module
 from aigc_lib.apps.accounts import Accounts
 from aigc_lib.apps.database import engine, upgrade
 from aigc_lib.apps.jobs import Busy, Jobs, Kind, Reused, progress
+from aigc_lib.apps.refused import Refused
 
 
 def prepared(url):
@@ -119,7 +120,7 @@ def stage(tmp_path):
 
     def broken(task):
         if "words" in task.request:
-            raise ValueError(task.request["words"])
+            raise Refused(task.request["words"])
         raise RuntimeError("a secret of the house")
 
     kinds = {"wait": Kind(waiting), "broken": Kind(broken), **KINDS}

@@ -37,7 +37,8 @@ from aigc_lib.apps.music_studio.studio import (
     composed,
     kind_of,
 )
-from aigc_lib.apps.music_studio.wishes import Refused, checked, checked_piece
+from aigc_lib.apps.music_studio.wishes import checked, checked_piece
+from aigc_lib.apps.refused import Refused
 from aigc_lib.codecs.piece import Piece
 from aigc_lib.codecs.scores import to_svg
 from aigc_lib.data.download import DataUnavailable

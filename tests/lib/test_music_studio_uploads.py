@@ -10,7 +10,7 @@ pytest.importorskip("music21")
 
 from aigc_lib.apps.music_studio import files, uploads
 from aigc_lib.apps.music_studio.uploads import read_upload
-from aigc_lib.apps.music_studio.wishes import Refused
+from aigc_lib.apps.refused import Refused
 from aigc_lib.codecs.piece import Piece
 from aigc_lib.codecs.scores import to_midi
 

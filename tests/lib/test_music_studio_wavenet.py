@@ -24,7 +24,7 @@ from aigc_lib.apps.music_studio import files, learn, player, service
 from aigc_lib.apps.music_studio.player import MISSING, Late, Player
 from aigc_lib.apps.music_studio.store import VERSIONS, Store
 from aigc_lib.apps.music_studio.studio import Tunes
-from aigc_lib.apps.music_studio.wishes import Refused
+from aigc_lib.apps.refused import Refused
 from aigc_lib.codecs.piece import Piece
 from aigc_lib.models import Composer, WaveNet
 

@@ -452,20 +452,20 @@ def test_without_the_extra_a_voice_is_said_to_be_missing(parts, monkeypatch):
 
 def test_voices_take_turns_and_say_so(tmp_path, monkeypatch):
     from aigc_lib.apps.service_desk import voices as module
-    from aigc_lib.apps.service_desk.conversations import Refused
+    from aigc_lib.apps.service_desk.conversations import TooMuch
 
     monkeypatch.setattr(module, "PATIENCE", 0.01)
     monkeypatch.setattr(speech, "espeak", lambda text, language: b"RIFF")
     voices = Voices(tmp_path)
     for _ in range(3):  # each turn is given back
         assert voices.speak("您好", "zh") == b"RIFF"
-    with voices._in_turn(), voices._in_turn(), pytest.raises(Refused):
+    with voices._in_turn(), voices._in_turn(), pytest.raises(TooMuch):
         voices.speak("您好", "zh")
 
 
 def test_only_few_threads_wait_for_a_voice(tmp_path, monkeypatch):
     from aigc_lib.apps.service_desk import voices as module
-    from aigc_lib.apps.service_desk.conversations import Refused
+    from aigc_lib.apps.service_desk.conversations import TooMuch
 
     gate, refused, spoken = threading.Event(), queue.Queue(), []
 
@@ -480,7 +480,7 @@ def test_only_few_threads_wait_for_a_voice(tmp_path, monkeypatch):
     def speak():
         try:
             spoken.append(voices.speak("您好", "zh"))
-        except Refused as error:
+        except TooMuch as error:
             refused.put(error)
 
     n = module.AT_ONCE + module.WAITING

@@ -17,8 +17,8 @@ from aigc_lib.apps.service_desk.conversations import (
     MESSAGES,
     Closed,
     Limits,
-    Refused,
     Taken,
+    TooMuch,
 )
 from aigc_lib.apps.service_desk.desk import PERSON, checked_text
 from aigc_lib.apps.service_desk.dialogue import Dialogue
@@ -176,15 +176,15 @@ def test_limits(tmp_path):
     limits = Limits(a_minute=3, messages=7, an_hour=2, waiting=2)
     parts = ready(desk_at(tmp_path, limits=limits))
     talk, other = begin(parts), begin(parts)
-    with pytest.raises(Refused, match="太多"):
+    with pytest.raises(TooMuch, match="太多"):
         begin(parts)
     for text in "甲乙丙":
         accept(parts, talk, text)
-    with pytest.raises(Refused, match="太快") as refused:
+    with pytest.raises(TooMuch, match="太快") as refused:
         accept(parts, talk, "丁")
     assert refused.value.wait == 60
     accept(parts, other, "甲")  # another customer is not held up
-    with pytest.raises(Refused, match="咨询的人太多"):
+    with pytest.raises(TooMuch, match="咨询的人太多"):
         accept(parts, other, "乙")
     assert [role for role, _ in said(parts, talk)] == ["customer"] * 3
     parts.desk.deal(talk)
@@ -192,7 +192,7 @@ def test_limits(tmp_path):
     with parts.engine.begin() as connection:  # a minute later
         connection.execute(sql.update(MESSAGES).values(at=1.0))
     accept(parts, talk, "戊")
-    with pytest.raises(Refused, match="太长"):
+    with pytest.raises(TooMuch, match="太长"):
         accept(parts, talk, "己")
 
 

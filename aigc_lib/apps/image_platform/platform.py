@@ -11,6 +11,7 @@ from typing import Any
 
 from ..accounts import Account, Accounts
 from ..jobs import OPEN, Jobs, Kind
+from ..refused import Refused
 from . import trainer
 from .store import Store
 from .studio import LONG, SHORT, Studio, kind_of, told_label
@@ -85,12 +86,12 @@ class Platform:
         """Accept a request for pictures; returns the id of its job.
 
         Raises:
-            ValueError: a model or a label that is not there; in Chinese.
+            Refused: a model or a label that is not there.
             Busy, OverQuota, Reused: nothing was accepted.
         """
         row = self.store.model(wish.model, account.id)
         if row is None:
-            raise ValueError("没有这个模型，或者它不公开。")
+            raise Refused("没有这个模型，或者它不公开。")
         told_label(row, wish.label)
         asked = _guided(row, wish)
         return self._accept("make", asked, account, wish.n, source, key)
@@ -107,7 +108,7 @@ class Platform:
 
         Raises:
             KeyError: the account has no such picture.
-            ValueError: it cannot be edited so; in Chinese.
+            Refused: it cannot be edited so.
             Busy, OverQuota, Reused: nothing was accepted.
         """
         parent = self.store.picture(picture, account.id)
@@ -115,16 +116,16 @@ class Platform:
             raise KeyError(picture)
         row = parent["model"] and self.store.model(parent["model"], account.id)
         if not row or not row["edits"]:
-            raise ValueError("这张图的模型只能生成，不能编辑。")
+            raise Refused("这张图的模型只能生成，不能编辑。")
         asked = _guided(row, wish)
         if wish.action == "paint":
             if any(len(line) != len(wish.mask) for line in wish.mask):
-                raise ValueError("遮罩的每行要和行数一样长。")
+                raise Refused("遮罩的每行要和行数一样长。")
             if not any("1" in line for line in wish.mask):
-                raise ValueError("请先涂出要重画的地方。")
+                raise Refused("请先涂出要重画的地方。")
             asked["label"] = wish.label or parent["label"]
         if wish.action == "walk" and wish.other == picture:
-            raise ValueError("两张图要不同。")
+            raise Refused("两张图要不同。")
         for name in ("label", "plus", "minus"):
             if name in asked:
                 told_label(row, asked[name])

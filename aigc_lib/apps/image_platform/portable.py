@@ -13,6 +13,7 @@ from typing import Any
 from ...codecs.mark import SIZE
 from ..accounts import Account, OverQuota, turn
 from ..database import rows, sql
+from ..refused import Refused
 from . import trainer, upload
 from .platform import COST_TRAIN
 from .store import FEEDBACK, MODELS, PICTURES, Store
@@ -70,10 +71,6 @@ def exported(store: Store, account: int) -> Iterator[bytes]:
         out.seek(0)
         while piece := out.read(2**20):
             yield piece
-
-
-class Refused(ValueError):
-    """A file that is not imported; it says why, in Chinese."""
 
 
 def imported(

@@ -12,6 +12,7 @@ from ...runtime import optional
 from ..accounts import Account
 from ..database import now
 from ..jobs import progress
+from ..refused import Refused
 from ..web import asking, for_admins, guarded, one_more, source_of
 from . import check, portable, upload
 from .pages import add_pages
@@ -256,7 +257,7 @@ def _keep(
 ) -> dict[str, Any]:
     """Read an upload and keep it as an album; all of it, or nothing."""
     store = platform.store
-    full = ValueError(f"已经有 {upload.MOST_ALBUMS} 批图片：先删掉用不着的。")
+    full = Refused(f"已经有 {upload.MOST_ALBUMS} 批图片：先删掉用不着的。")
     if len(store.albums(account.id)) >= upload.MOST_ALBUMS:
         raise full
     album = upload.read(files)

@@ -30,6 +30,7 @@ from ...codecs.mark import NUMBERS, delivered, embed
 from ...codecs.recipe import png
 from ...models import edits
 from ..jobs import Task
+from ..refused import Refused
 from . import likeness
 from .store import Store
 
@@ -84,15 +85,15 @@ class Studio:
         """Make a new version of a picture; a job of the kinds of ``kind_of``.
 
         Raises:
-            ValueError: the picture is gone, or its model cannot do this; in Chinese.
+            Refused: the picture is gone, or its model cannot do this.
         """
         asked = task.request
         parent = self.store.picture(asked["picture"], task.account)
         if parent is None or not parent["raw"]:
-            raise ValueError("这张图已经不在了。")
+            raise Refused("这张图已经不在了。")
         row = self._row(parent["model"], task.account)
         if not row["edits"]:
-            raise ValueError("这张图的模型只能生成，不能编辑。")
+            raise Refused("这张图的模型只能生成，不能编辑。")
         model = self.model(row["blob"])
         x = self._floats(parent["raw"], model)
         task.tell(0.05, "正在画")
@@ -165,13 +166,13 @@ class Studio:
     def _row(self, number: int | None, account: int | None) -> dict[str, Any]:
         row = None if number is None else self.store.model(number, account)
         if row is None:
-            raise ValueError("没有这个模型，或者它已不再公开。")
+            raise Refused("没有这个模型，或者它已不再公开。")
         return row
 
     def _floats(self, raw: str, model: Any) -> Tensor:
         x = pixels_of(self.store.blobs.get(raw)).unsqueeze(0).float() / 127.5 - 1
         if x.shape[1:] != shape_of(model):  # an import says what it likes
-            raise ValueError("图的大小与模型不合，不能编辑。")
+            raise Refused("图的大小与模型不合，不能编辑。")
         return x
 
     def _other(
@@ -180,7 +181,7 @@ class Studio:
         """The picture that a walk leads to; ``told`` is its part of the recipe."""
         other = self.store.picture(number, account)
         if other is None or not other["raw"] or other["model"] != row["id"]:
-            raise ValueError("另一张图要在图库里，并且由同一个模型画成。")
+            raise Refused("另一张图要在图库里，并且由同一个模型画成。")
         x, label = self._floats(other["raw"], model), other["label"]
         told = {"to": other["raw"], "to_label": label}
         return {"x": x, "label": label, "told": told}
@@ -196,9 +197,7 @@ class Studio:
         for side in ("plus", "minus"):
             found = self.store.labelled(account, asked[side], row["id"], EXAMPLES)
             if len(found) < 2:
-                raise ValueError(
-                    f"图库里标签为“{asked[side]}”的图不到两张：先生成几张。"
-                )
+                raise Refused(f"图库里标签为“{asked[side]}”的图不到两张：先生成几张。")
             sides[side] = torch.cat([self._floats(p["raw"], model) for p in found])
             told[side] = [p["raw"] for p in found]
         return {**sides, "told": {"examples": told}}
@@ -285,16 +284,16 @@ def told_label(row: dict[str, Any], label: str) -> int | str | None:
     """What a model takes for a label of its row.
 
     Raises:
-        ValueError: it does not know the label, or is told none; in Chinese.
+        Refused: it does not know the label, or is told none.
     """
     if row["words"]:
         if not label.strip():
-            raise ValueError("请写出要画什么。")
+            raise Refused("请写出要画什么。")
         return label
     if not row["classes"]:
         return None
     if label not in row["classes"]:
-        raise ValueError(f"这个模型只会画：{'、'.join(row['classes'])}。")
+        raise Refused(f"这个模型只会画：{'、'.join(row['classes'])}。")
     return row["classes"].index(label)
 
 

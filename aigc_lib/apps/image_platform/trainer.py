@@ -27,6 +27,7 @@ from ...pipeline.gate import Gate
 from ...pipeline.pictures import RECIPES, folder, is_trained
 from ...train import fit
 from ..jobs import Jobs, Task
+from ..refused import Refused
 from . import likeness
 from .store import Store
 from .studio import described, plain_png
@@ -72,12 +73,12 @@ def train(store: Store, place: Path, task: Task) -> dict[str, Any]:
     takes the job up; another one begins anew.
 
     Raises:
-        ValueError: the album is gone; in Chinese.
+        Refused: the album is gone.
     """
     asked = task.request
     album = store.album(asked["album"], task.account)
     if album is None:
-        raise ValueError("没有这批图片。")
+        raise Refused("没有这批图片。")
     x, y = unpacked(store.blobs.get(album["blob"]))
     test = held_out(x)
     work = place / task.id

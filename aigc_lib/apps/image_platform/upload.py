@@ -21,6 +21,7 @@ from torch import Tensor
 
 from ...data.own.folder import LeftOut
 from ...data.own.pictures import FORMATS, looked_at, square
+from ..refused import Refused
 
 MOST_FILE = 20 * 2**20  # bytes of one picture
 MOST_PIXELS = 40_000_000
@@ -53,7 +54,7 @@ def one(data: bytes, size: int, channels: int = 3) -> Tensor:
     an animation the first frame counts.
 
     Raises:
-        ValueError: no picture, damaged, too large or too small; in Chinese.
+        Refused: no picture, damaged, too large or too small.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "picture")
@@ -65,7 +66,7 @@ def opened(data: bytes, most: int = 2_048) -> Tensor:
     """Read one picture at its own size, (3, H, W) uint8, sides at most ``most``.
 
     Raises:
-        ValueError: as ``one``, or larger than ``most``.
+        Refused: as ``one``, or larger than ``most``.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "picture")
@@ -74,11 +75,11 @@ def opened(data: bytes, most: int = 2_048) -> Tensor:
         with Image.open(path, formats=FORMATS) as image:
             width, height = image.size
             if max(width, height) > most:
-                raise ValueError(f"边长超过 {most:,} 像素：请先缩小。")
+                raise Refused(f"边长超过 {most:,} 像素：请先缩小。")
             try:
                 pixels = image.convert("RGB").tobytes()
             except Exception:  # a damaged file makes PIL fail in any way
-                raise ValueError("文件损坏或不完整。") from None
+                raise Refused("文件损坏或不完整。") from None
     raw = torch.frombuffer(bytearray(pixels), dtype=torch.uint8)
     return raw.view(height, width, 3).movedim(2, 0)
 
@@ -90,13 +91,13 @@ def read(files: Iterable[tuple[str, bytes]], size: int = SIDE) -> Album:
     with its reason, and the rest is kept.
 
     Raises:
-        ValueError: fewer than ``LEAST`` different pictures can be used; it says why.
+        Refused: fewer than ``LEAST`` different pictures can be used; it says why.
     """
     kept: list[tuple[str, Tensor]] = []
     refused: list[tuple[str, str]] = []
     for seen, (name, data) in enumerate(_unpacked(files, refused)):
         if seen == MOST_FILES:
-            raise ValueError(f"文件超过 {MOST_FILES:,} 个：请分几次上传。")
+            raise Refused(f"文件超过 {MOST_FILES:,} 个：请分几次上传。")
         try:
             kept.append((_label(name), one(data, size)))
         except ValueError as error:
@@ -105,7 +106,7 @@ def read(files: Iterable[tuple[str, bytes]], size: int = SIDE) -> Album:
     if different < LEAST:
         told = "；".join(f"{name}：{why}" for name, why in refused[:3])
         alike = "" if different == len(kept) else "（相同的算一张）"
-        raise ValueError(
+        raise Refused(
             f"能用的图片只有 {different} 张{alike}，至少要 {LEAST} 张。{told}"
         )
     classes = tuple(sorted({label for label, _ in kept}))
@@ -176,24 +177,24 @@ def _read(path: Path, size: int, channels: int) -> Tensor:
     try:
         return square(path, channels, size)
     except LeftOut as reason:
-        raise ValueError(f"{reason.chinese}。") from None
+        raise Refused(f"{reason.chinese}。") from None
 
 
 def _look(path: Path) -> None:
     """Refuse by its size and its header what is not to be decoded."""
     if path.stat().st_size > MOST_FILE:
-        raise ValueError(f"超过 {MOST_FILE // 2**20} MiB。")
+        raise Refused(f"超过 {MOST_FILE // 2**20} MiB。")
     if not path.stat().st_size:
-        raise ValueError("空文件。")
+        raise Refused("空文件。")
     try:
         least, _ = looked_at(path)
     except LeftOut as reason:
-        raise ValueError(f"{reason.chinese}。") from None
+        raise Refused(f"{reason.chinese}。") from None
     with Image.open(path, formats=FORMATS) as image:
         if image.width * image.height > MOST_PIXELS:
-            raise ValueError("像素太多。")
+            raise Refused("像素太多。")
     if least < LEAST_SIDE:
-        raise ValueError(f"短边只有 {least} 像素，至少要 {LEAST_SIDE}。")
+        raise Refused(f"短边只有 {least} 像素，至少要 {LEAST_SIDE}。")
 
 
 def _label(name: str) -> str:
@@ -213,13 +214,13 @@ def _unpacked(
             continue
         if not data.startswith(b"PK\x03\x04"):
             if len(data) > left:
-                raise ValueError(f"全部超过 {MOST_ALL // 2**20} MiB：请分几次上传。")
+                raise Refused(f"全部超过 {MOST_ALL // 2**20} MiB：请分几次上传。")
             left -= len(data)
             yield name, data
             continue
         # Each entry begins so: what lists millions of them is not even opened.
         if data.count(b"PK\x01\x02") > 2 * MOST_FILES:
-            raise ValueError(f"{shown(name)}：文件超过 {MOST_FILES:,} 个。")
+            raise Refused(f"{shown(name)}：文件超过 {MOST_FILES:,} 个。")
         try:
             archive = zipfile.ZipFile(io.BytesIO(data))
             entries = [e for e in archive.infolist() if not e.is_dir()]
@@ -243,20 +244,20 @@ def _entry(archive: zipfile.ZipFile, entry: Any, left: int) -> bytes:
     parts = PurePosixPath(entry.filename.replace("\\", "/")).parts
     drive = ":" in "".join(parts[:1])
     if ".." in parts or entry.filename.startswith(("/", "\\")) or drive:
-        raise ValueError("名字里有上级目录或绝对路径，不收。")
+        raise Refused("名字里有上级目录或绝对路径，不收。")
     if entry.flag_bits & 1:
-        raise ValueError("压缩包有密码，打不开。")
+        raise Refused("压缩包有密码，打不开。")
     most = min(MOST_FILE, left)
     bomb = entry.file_size > MOST_RATIO * max(entry.compress_size, 1_000)
     if bomb or entry.file_size > most:
-        raise ValueError("解开后太大。")
+        raise Refused("解开后太大。")
     try:
         with archive.open(entry) as file:
             content = file.read(most + 1)
     except Exception:  # damaged in any way
-        raise ValueError("压缩包里的这一项损坏。") from None
+        raise Refused("压缩包里的这一项损坏。") from None
     if len(content) > most:
-        raise ValueError("解开后太大。")
+        raise Refused("解开后太大。")
     return content
 
 

@@ -21,7 +21,7 @@ from ...codecs.instruments import INSTRUMENTS, to_sound
 from ...codecs.piece import Piece
 from ...codecs.scores import to_midi, to_svg
 from ...codecs.sound import SAMPLE_RATE
-from .wishes import Refused
+from ..refused import Refused
 
 PROGRAM = "aigc_lib music_studio"
 BY_MODEL = "本曲含人工智能生成的内容 (contains AI-generated music)"

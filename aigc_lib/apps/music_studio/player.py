@@ -14,7 +14,8 @@ from torch import Tensor
 from ...codecs.piece import Piece
 from ...models import WaveNet, load
 from ...models.wavenet.instrument import PITCHES, unplayable, wavenet_sound
-from .wishes import Refused, sound_name
+from ..refused import Refused
+from .wishes import sound_name
 
 log = logging.getLogger(__name__)
 

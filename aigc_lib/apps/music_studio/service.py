@@ -18,6 +18,7 @@ from ...codecs.piece import Piece
 from ...runtime import optional
 from ..accounts import Account, Accounts
 from ..jobs import MOST_OPEN, OPEN, Jobs, Reused, progress
+from ..refused import Refused
 from ..web import asking, for_admins, guarded, one_more, source_of
 from . import wishes
 from .choices import choices, told_of
@@ -26,7 +27,6 @@ from .player import MISSING, MOST_SECONDS, WAVENET, Late, Player
 from .store import MOST, Missing, Store
 from .studio import Studio, Tunes, kind_of
 from .uploads import MOST_BYTES, read_upload
-from .wishes import Refused
 
 anyio, fastapi = optional("anyio"), optional("fastapi")
 Request, Response = fastapi.Request, fastapi.responses.Response
@@ -350,7 +350,6 @@ def service(
         return accounts.audit(100, None if everyone else account.id)
 
     app.add_exception_handler(Missing, _telling(404))
-    app.add_exception_handler(Refused, _telling(422))
     app.add_exception_handler(Late, _telling(503))
     return guarded(
         app,

@@ -17,8 +17,9 @@ from ...data.download import DataUnavailable
 from ...metrics.music import Likeness
 from ...models.transformer.rules import Wishes
 from ..jobs import Kind, Task
+from ..refused import Refused
 from .store import Store
-from .wishes import GENRE_NAMES, Refused, fitting, key_name
+from .wishes import GENRE_NAMES, fitting, key_name
 
 log = logging.getLogger(__name__)
 

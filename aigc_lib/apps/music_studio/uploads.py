@@ -10,8 +10,9 @@ from ...codecs.piece import Piece
 from ...data.own.folder import LeftOut
 from ...data.own.texts import decoded
 from ...data.pieces import piece_from_abc, pieces_from_midi
+from ..refused import Refused
 from .files import is_labelled
-from .wishes import MOST_TITLE, Refused, checked_piece, fitting, plain
+from .wishes import MOST_TITLE, checked_piece, fitting, plain
 
 MOST_BYTES = 2**17  # of any file
 MOST_MIDI, MOST_ABC = 2**16, 2**14  # much more than there are notes for

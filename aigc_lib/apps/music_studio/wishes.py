@@ -18,6 +18,7 @@ from ...codecs.piece import (
     Piece,
 )
 from ...codecs.score import LAYOUTS, MOST_BARS, RANGES, ordered
+from ..refused import Refused
 
 MOST_NOTES, MOST_SECONDS = 4_000, 600  # of a piece, which has MOST_BARS at most
 MOST_NEW_BARS = 32  # in one job
@@ -49,10 +50,6 @@ FIELDS = {
     "vary": {"keep", "bars"},
     "fill": {"bars"},
 }
-
-
-class Refused(ValueError):
-    """What was asked cannot be; the message, in Chinese, says why and what can."""
 
 
 def key_name(key: str) -> str:

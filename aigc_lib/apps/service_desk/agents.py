@@ -6,6 +6,7 @@ from typing import Any
 
 from ...runtime import optional
 from ..accounts import Account, Accounts
+from ..refused import Refused
 from ..web import asking
 from .desk import Desk, checked_text, may_take
 from .knowledge import suspicious
@@ -121,7 +122,7 @@ def add_agents(app: Any, desk: Desk, accounts: Accounts, project: str) -> None:
     def correct(identity: str, sent: Corrected, me: Account = Agent) -> Any:
         answers = desk.brain.get({})
         if answers is None or sent.intent not in (*answers.intents, NOTHING):
-            raise ValueError("没有这个意图，请从列表里选。")
+            raise Refused("没有这个意图，请从列表里选。")
         known.correct(identity, sent.number, sent.intent, sent.entry, me)
         return shown(identity, me)
 

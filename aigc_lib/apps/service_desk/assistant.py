@@ -16,6 +16,7 @@ from ... import runtime
 from ...files import replacing
 from ...models import MaskedLM
 from ...models.transformer.pairs import PairEncoder
+from ..refused import Refused
 from .answers import Source, quoted, told
 from .dialogue import Dialogue, Found, Suggestion, Turn
 from .evidence import Evidence, evidence_of, fitted_evidence
@@ -287,13 +288,13 @@ class Assistant:
         None: nobody has logged in, and who asks about an order is told to.
 
         Raises:
-            ValueError: nothing was said, or a person has taken over.
+            Refused: nothing was said, or a person has taken over.
         """
         text = " ".join(text.split())[:LONGEST]
         if not text:
-            raise ValueError("text 是空的：请写下问题")
+            raise Refused("text 是空的：请写下问题")
         if dialogue.handed_off:
-            raise ValueError("已经转给人工：先用 given_back() 交还")
+            raise Refused("已经转给人工：先用 given_back() 交还")
         spoken = language(text)
         before = dialogue
         named = slots(text, today or date.today())

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ..accounts import ACCOUNTS, Accounts
 from ..database import first, now, rows, sql
+from ..refused import Refused
 from .tables import CONVERSATIONS, MARKS, MESSAGES, ORDERS
 
 STATES = ("open", "waiting", "taken", "closed")  # machine, nobody yet, a person, over
@@ -32,7 +33,7 @@ class Limits(NamedTuple):
     waiting: int = 500  # conversations with a message that nobody dealt with
 
 
-class Refused(RuntimeError):
+class TooMuch(RuntimeError):
     """More than the limits allow; nothing was stored. ``wait`` seconds, then again."""
 
     def __init__(self, told: str, wait: int):
@@ -75,7 +76,7 @@ class Conversations:
         """Begin a conversation; returns the token that alone lets into it.
 
         Raises:
-            Refused: too many from this address within an hour.
+            TooMuch: too many from this address within an hour.
         """
         table, token = CONVERSATIONS.c, secrets.token_urlsafe(32)
         recent = sql.select(sql.func.count()).where(
@@ -83,7 +84,7 @@ class Conversations:
         )
         with self.engine.begin() as connection:
             if connection.scalar(recent) >= self.limits.an_hour:
-                raise Refused("从这里开始的对话太多，请稍后再来。", 600)
+                raise TooMuch("从这里开始的对话太多，请稍后再来。", 600)
             connection.execute(
                 sql.insert(CONVERSATIONS).values(
                     id=secrets.token_hex(16),
@@ -132,8 +133,8 @@ class Conversations:
         conversation for good.
 
         Raises:
-            Refused: too much.
-            ValueError: the key was used for another text.
+            TooMuch: too much.
+            Refused: the key was used for another text.
             Closed: the conversation is over.
         """
         table = CONVERSATIONS.c
@@ -203,7 +204,7 @@ class Conversations:
         was said before, and nothing happens.
 
         Raises:
-            ValueError: the key was used for another text.
+            Refused: the key was used for another text.
         """
         identity, table = row["id"], CONVERSATIONS.c
         with self.engine.begin() as connection:
@@ -320,7 +321,7 @@ class Conversations:
         if had is None:
             return None
         if had["text"] != text:
-            raise ValueError("这个编号已用于另一条消息。")
+            raise Refused("这个编号已用于另一条消息。")
         return had["number"]
 
     def _check(self, connection: Any, row: dict[str, Any]) -> None:
@@ -332,11 +333,11 @@ class Conversations:
         )
         undone = sql.select(sql.func.count()).where(CONVERSATIONS.c.due.is_not(None))
         if connection.scalar(recent) >= limits.a_minute:
-            raise Refused("消息发得太快，请过一分钟再发。", 60)
+            raise TooMuch("消息发得太快，请过一分钟再发。", 60)
         if row["last"] >= limits.messages:
-            raise Refused("这次对话太长了，请结束后重新开始。", 60)
+            raise TooMuch("这次对话太长了，请结束后重新开始。", 60)
         if connection.scalar(undone) >= limits.waiting:
-            raise Refused("现在咨询的人太多，请过一会儿再发。", 10)
+            raise TooMuch("现在咨询的人太多，请过一会儿再发。", 10)
 
     def _insert(self, connection: Any, talk: str, number: int, **values: Any) -> None:
         values = {"told": {}, "conversation": talk, "number": number, **values}

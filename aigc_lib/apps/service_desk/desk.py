@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ..accounts import Account
+from ..refused import Refused
 from .brain import Brain
 from .conversations import Closed, Conversations, Taken
 from .dialogue import Dialogue
@@ -170,7 +171,7 @@ class Desk:
 
         Raises:
             Taken: the conversation is not this agent's.
-            ValueError: the key was used for another text.
+            Refused: the key was used for another text.
         """
         self.deal(identity)  # what the customer wrote before stands before it
 
@@ -214,7 +215,7 @@ class Desk:
         while True:
             row = self.conversations.get(identity)
             if row is None:
-                raise ValueError("没有这次对话。")
+                raise Refused("没有这次对话。")
             if self.conversations.change(row, audit=audit, **wanted(row)):
                 return
 
@@ -229,23 +230,23 @@ def checked_text(text: Any, most: int) -> str:
     """Return what somebody wrote, plain: no control characters, not too long.
 
     Raises:
-        ValueError: nothing, too much, or no text.
+        Refused: nothing, too much, or no text.
     """
     if not isinstance(text, str):
-        raise ValueError("请发送文字。")
+        raise Refused("请发送文字。")
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("文字里有半个字符，请重新输入。") from None
+        raise Refused("文字里有半个字符，请重新输入。") from None
     kept = (
         c if c == "\n" or unicodedata.category(c) != "Cc" else " "
         for c in text.replace("\r\n", "\n")
     )
     text = "".join(kept).strip()
     if all(c.isspace() or unicodedata.category(c) == "Cf" for c in text):
-        raise ValueError("请先写点什么。")  # nothing that can be seen
+        raise Refused("请先写点什么。")  # nothing that can be seen
     if len(text) > most:
-        raise ValueError(f"这条消息有 {len(text)} 字，最多 {most} 字，请分几条发。")
+        raise Refused(f"这条消息有 {len(text)} 字，最多 {most} 字，请分几条发。")
     return text
 
 

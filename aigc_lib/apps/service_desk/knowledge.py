@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from ...data.made.grammar import phrases
+from ..refused import Refused
 
 MOST = {"id": 40, "title": 80, "text": 2_000, "intent": 20}  # characters
 MOST_QUESTIONS, MOST_OF_A_QUESTION = 50, 200
@@ -111,34 +112,34 @@ def checked_entry(item: Any) -> Entry:
     One that is suspicious waits in any case.
 
     Raises:
-        ValueError: it is none; the message says, in Chinese, what to change.
+        Refused: it is none; the message says, in Chinese, what to change.
     """
     if not isinstance(item, Mapping):
-        raise ValueError("不是一条知识：请给出一个对象，至少有 id、title、text")
+        raise Refused("不是一条知识：请给出一个对象，至少有 id、title、text")
     known = {f.name for f in fields(Entry)}
     if foreign := sorted(set(map(str, item)) - known):
-        raise ValueError(f"不认识的字段 {foreign[0][:40]}：请删去")
+        raise Refused(f"不认识的字段 {foreign[0][:40]}：请删去")
     texts = {name: _line(name, item.get(name, ""), most) for name, most in MOST.items()}
     for name in ("id", "title", "text"):
         if not texts[name]:
-            raise ValueError(f"{name} 是空的：请填写")
+            raise Refused(f"{name} 是空的：请填写")
     if not re.fullmatch(r"[\w-]+", texts["id"]):
-        raise ValueError(f"id={texts['id']}：只能用字母、数字、下划线和连字符")
+        raise Refused(f"id={texts['id']}：只能用字母、数字、下划线和连字符")
     language = item.get("language", "zh")
     if language not in LANGUAGES:
-        raise ValueError(f"language={str(language)[:20]}：请填 zh 或 en")
+        raise Refused(f"language={str(language)[:20]}：请填 zh 或 en")
     asked = item.get("questions", ())
     if not isinstance(asked, list | tuple) or len(asked) > MOST_QUESTIONS:
-        raise ValueError(f"questions：请给一个列表，最多 {MOST_QUESTIONS} 句")
+        raise Refused(f"questions：请给一个列表，最多 {MOST_QUESTIONS} 句")
     asked = tuple(_line("questions", one, MOST_OF_A_QUESTION) for one in asked)
     approved = item.get("approved", False)
     if not isinstance(approved, bool):
-        raise ValueError("approved：请填 true 或 false")
+        raise Refused("approved：请填 true 或 false")
     updated = item.get("updated", Entry.updated)
     try:
         updated = date.fromisoformat(updated).isoformat()
     except (TypeError, ValueError):
-        raise ValueError(
+        raise Refused(
             f"updated={str(updated)[:20]}：请写成 2026-11-29 这样的日期"
         ) from None
     all_words = "\n".join([texts["title"], texts["text"], *asked])
@@ -153,15 +154,15 @@ def checked_entry(item: Any) -> Entry:
 
 def _line(name: str, value: Any, most: int) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{name}：请给一段文字")
+        raise Refused(f"{name}：请给一段文字")
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError(f"{name}：含有半个字符，请换成正常的文字") from None
+        raise Refused(f"{name}：含有半个字符，请换成正常的文字") from None
     kept = (" " if unicodedata.category(c) == "Cc" else c for c in value)
     value = " ".join("".join(kept).split())
     if len(value) > most:
-        raise ValueError(f"{name} 有 {len(value)} 个字符：最多 {most} 个")
+        raise Refused(f"{name} 有 {len(value)} 个字符：最多 {most} 个")
     return value
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..accounts import ACCOUNTS, Account, Accounts
 from ..database import first, insert, now, rows, sql
+from ..refused import Refused
 from .knowledge import Entry, checked_entry
 from .orders import STATES
 from .tables import (
@@ -92,7 +93,7 @@ class Known:
         A person writes it, so it is approved, unless it talks to the machine.
 
         Raises:
-            ValueError: ``item`` is no entry.
+            Refused: ``item`` is no entry.
             Changed: another revision is there.
         """
         entry = checked_entry({**item, "approved": True})
@@ -114,7 +115,7 @@ class Known:
         What does not say that it is ``approved`` waits for a person.
 
         Raises:
-            ValueError: one of them is none; the message has its place.
+            Refused: one of them is none; the message has its place.
         """
         checked = list(map(_placed(checked_entry), enumerate(items, start=1)))
         with self.engine.begin() as connection:
@@ -176,13 +177,13 @@ class Known:
     def _keep_small(self, connection: Any) -> None:
         count = sql.select(sql.func.count()).select_from(ENTRIES).where(ENTRIES.c.live)
         if connection.scalar(count) > MOST_ENTRIES:
-            raise ValueError(f"知识超过 {MOST_ENTRIES:,} 条：请先撤下一些")
+            raise Refused(f"知识超过 {MOST_ENTRIES:,} 条：请先撤下一些")
 
     def _row(self, identity: str) -> dict[str, Any]:
         with self.engine.connect() as connection:
             row = first(connection, sql.select(ENTRIES).where(ENTRIES.c.id == identity))
         if row is None:
-            raise ValueError("没有这一条知识")
+            raise Refused("没有这一条知识")
         return row
 
     def _count_on(self, connection: Any, name: str) -> int:
@@ -201,7 +202,7 @@ class Known:
         An order that is known is replaced. All or none; returns how many.
 
         Raises:
-            ValueError: one of them is no order, or of nobody.
+            Refused: one of them is no order, or of nobody.
         """
         checked = list(map(_placed(_order), enumerate(items, start=1)))
         accounts = ACCOUNTS.c
@@ -211,7 +212,7 @@ class Known:
                 owner = sql.select(accounts.id).where(accounts.name == name)
                 number = connection.scalar(owner)
                 if number is None:
-                    raise ValueError(f"customer={name}：没有这个账号，请先建立")
+                    raise Refused(f"customer={name}：没有这个账号，请先建立")
                 values = {"account": number, "row": order}
                 store = insert(self.engine, ORDERS).values(
                     number=order["number"], **values
@@ -242,7 +243,7 @@ class Known:
         ``entry`` the id of what should have been answered, or nothing.
 
         Raises:
-            ValueError: no such message of a customer, or no such entry.
+            Refused: no such message of a customer, or no such entry.
         """
         table = MESSAGES.c
         wanted = sql.select(table.text).where(
@@ -253,10 +254,10 @@ class Known:
         with self.engine.begin() as connection:
             text = connection.scalar(wanted)
             if text is None:
-                raise ValueError("没有这条顾客消息")
+                raise Refused("没有这条顾客消息")
             exists = sql.select(ENTRIES.c.id).where(ENTRIES.c.id == entry)
             if entry and connection.scalar(exists) is None:
-                raise ValueError("没有这一条知识")
+                raise Refused("没有这一条知识")
             values = {"intent": intent, "entry": entry, "author": by.id}
             store = insert(self.engine, CORRECTIONS).values(
                 conversation=conversation,
@@ -325,28 +326,28 @@ def _placed(check: Any) -> Any:
         try:
             return check(item)
         except ValueError as error:
-            raise ValueError(f"第 {number} 条：{error}") from None
+            raise Refused(f"第 {number} 条：{error}") from None
 
     return checked
 
 
 def _order(item: Any) -> dict[str, str]:
     if not isinstance(item, Mapping):
-        raise ValueError("不是一个订单：请给出一个对象")
+        raise Refused("不是一个订单：请给出一个对象")
     names = ("customer", *ORDER)
     if foreign := sorted(set(map(str, item)) - set(names)):
-        raise ValueError(f"不认识的字段 {foreign[0][:40]}：请删去")
+        raise Refused(f"不认识的字段 {foreign[0][:40]}：请删去")
     order = {name: item.get(name, "") for name in names}
     for name, value in order.items():
         if not isinstance(value, str) or len(value) > MOST_OF_AN_ORDER:
-            raise ValueError(f"{name}：请给一段不超过 {MOST_OF_AN_ORDER} 字的文字")
+            raise Refused(f"{name}：请给一段不超过 {MOST_OF_AN_ORDER} 字的文字")
         if not value.isprintable():
-            raise ValueError(f"{name}：含有控制字符，请删去")
+            raise Refused(f"{name}：含有控制字符，请删去")
     for name in ("customer", "number", "state"):
         if not order[name]:
-            raise ValueError(f"{name} 是空的：请填写")
+            raise Refused(f"{name} 是空的：请填写")
     if order["state"] not in STATES:
-        raise ValueError(f"state={order['state']}：请填 {'、'.join(STATES)} 之一")
+        raise Refused(f"state={order['state']}：请填 {'、'.join(STATES)} 之一")
     if not re.fullmatch("[0-9]{1,32}", order["number"]):
-        raise ValueError(f"number={order['number']}：请给 1 到 32 位数字")
+        raise Refused(f"number={order['number']}：请给 1 到 32 位数字")
     return order

@@ -17,6 +17,7 @@ from ...data.own.folder import LeftOut
 from ...data.own.sounds import decoded
 from ...models.recogniser import SoundClassifier
 from ...train import fit
+from ..refused import Refused
 from .speech import Unavailable, espeak
 
 LENGTH = 6_400  # samples of one word
@@ -66,14 +67,14 @@ def read_wav(wav: bytes) -> Tensor:
     """Decode a WAV file of any rate: (T,) at 8 kHz.
 
     Raises:
-        ValueError: none, damaged, too long; the message is in Chinese.
+        Refused: none, damaged, too long; the message is in Chinese.
     """
     try:
         x, seconds = decoded(wav, round((MOST_SECONDS + 1) * SAMPLE_RATE))
     except LeftOut as reason:
-        raise ValueError(f"听不了这段录音：{reason.chinese}") from None
+        raise Refused(f"听不了这段录音：{reason.chinese}") from None
     if seconds > MOST_SECONDS:
-        raise ValueError(f"录音有 {seconds:.0f} 秒：最多 {MOST_SECONDS:.0f} 秒")
+        raise Refused(f"录音有 {seconds:.0f} 秒：最多 {MOST_SECONDS:.0f} 秒")
     return x
 
 
@@ -125,7 +126,7 @@ class Listener:
         """Understand a WAV file: "digits", one after the other, or "yes_no".
 
         Raises:
-            ValueError: no such file, too long, silent, or more than one word where one
+            Refused: no such file, too long, silent, or more than one word where one
                 was expected.
             Unavailable: no recogniser of yes and no.
         """
@@ -133,7 +134,7 @@ class Listener:
             raise ValueError(f"expect={expect!r}: choose digits or yes_no")
         words = pieces(read_wav(wav))
         if not words:
-            raise ValueError("没有听到声音：请再说一遍，离话筒近一些")
+            raise Refused("没有听到声音：请再说一遍，离话筒近一些")
         model = self.digits
         if expect == "yes_no":
             if self.yes_no is None:

@@ -18,7 +18,7 @@ from ..accounts import Account, Accounts
 from ..web import guarded, source_of
 from . import speech
 from .agents import add_agents
-from .conversations import KEPT, Closed, Refused, Taken
+from .conversations import KEPT, Closed, Taken, TooMuch
 from .desk import PERSON, Desk, checked_text
 from .dialogue import Dialogue
 from .known import Changed
@@ -223,7 +223,7 @@ def service(desk: Desk, accounts: Accounts, voices: Voices, shop: str = "") -> A
         (speech.Unavailable, 501),
     ):
         app.add_exception_handler(kind, _telling(status))
-    app.add_exception_handler(Refused, _refusing)
+    app.add_exception_handler(TooMuch, _refusing)
     app = guarded(
         app,
         project=PROJECT,
@@ -289,6 +289,6 @@ def _telling(status: int) -> Any:
     return tell
 
 
-def _refusing(_: Any, error: Refused) -> Any:
+def _refusing(_: Any, error: TooMuch) -> Any:
     headers = {"Retry-After": str(error.wait)}
     return fastapi.responses.JSONResponse({"error": str(error)}, 429, headers)

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ...arguments import unknown
 from ...codecs.sound import SAMPLE_RATE
+from ..refused import Refused
 
 VOICES = {"zh": "cmn", "en": "en-us"}
 MOST = 600  # characters that are spoken
@@ -60,13 +61,13 @@ def espeak(
 
     Raises:
         Unavailable: ``espeakng-loader`` is missing, or the process failed.
-        ValueError: an unknown language, or nothing to say.
+        Refused: an unknown language, or nothing to say.
     """
     if language not in VOICES:
         raise unknown("language", language, VOICES)
     text = text.replace("\0", " ").strip()[:MOST]
     if not text:
-        raise ValueError("text 是空的：没有可念的")
+        raise Refused("text 是空的：没有可念的")
     library, data = _espeak_files()
     script = Path(__file__).with_name("espeak_process.py")
     command = [sys.executable, "-I", str(script), str(library), str(data)]

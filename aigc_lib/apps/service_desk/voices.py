@@ -12,8 +12,9 @@ from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 
+from ..refused import Refused
 from . import listening, speech
-from .conversations import Refused
+from .conversations import TooMuch
 
 log = logging.getLogger(__name__)
 AT_ONCE = 2  # replies read at the same time: each is a process of its own
@@ -48,7 +49,7 @@ class Voices:
 
         Raises:
             speech.Unavailable: the extra is missing.
-            Refused: too many are read at the same time.
+            TooMuch: too many are read at the same time.
         """
         with self._in_turn():
             return speech.espeak(speech.speakable(text, language), language)
@@ -57,12 +58,12 @@ class Voices:
         """Hear digits, or yes or no.
 
         Raises:
-            ValueError: no such sound, or nothing else can be heard.
+            Refused: no such sound, or nothing else can be heard.
             speech.Unavailable: the recogniser is not there.
-            Refused: too many are heard at the same time.
+            TooMuch: too many are heard at the same time.
         """
         if expect not in ("digits", "yes_no"):
-            raise ValueError("expect：只能听数字（digits）或是与否（yes_no）。")
+            raise Refused("expect：只能听数字（digits）或是与否（yes_no）。")
         if self._listener is None:
             raise speech.Unavailable("这台服务器没有语音识别，请用键盘输入。")
         with self._in_turn():
@@ -74,7 +75,7 @@ class Voices:
         with ExitStack() as given_back:
             for gate, patience in (self._room, 0), (self._turn, PATIENCE):
                 if not gate.acquire(timeout=patience):
-                    raise Refused("现在朗读的人太多，请过一会儿再试。", 5)
+                    raise TooMuch("现在朗读的人太多，请过一会儿再试。", 5)
                 given_back.callback(gate.release)
             yield
 
