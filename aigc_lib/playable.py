@@ -7,20 +7,17 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import json
 from collections.abc import Sequence
 from itertools import count
 from typing import Any
 
-import torch
-from scipy.io import wavfile
 from torch import Tensor
 
 from .arguments import finite
 from .codecs.film import film_bytes
 from .codecs.levels import SokobanLevel
-from .codecs.sound import SAMPLE_RATE
+from .codecs.sound import wav_bytes
 from .codecs.spectrum import HOP
 from .simulators.sokoban import Sokoban
 from .simulators.speech import FRAME
@@ -232,10 +229,7 @@ def speaking(sound: Tensor, mouths: Tensor, label: str = DISCLOSURE) -> Any:
             f"sound {tuple(sound.shape)}, mouths {tuple(mouths.shape)}: give (T,) and "
             f"(T // {HOP} + 1, 2)"
         )
-    wav = io.BytesIO()
-    samples = (sound.clamp(-1, 1) * 32_767).round().to(torch.int16).cpu().numpy()
-    wavfile.write(wav, SAMPLE_RATE, samples)
-    source = data_url("audio/wav", wav.getvalue())
+    source = data_url("audio/wav", wav_bytes(sound.clamp(-1, 1)))
     shapes = [[round(v, 1) for v in lips(*row)] for row in mouths.tolist()]
     name = f"face-{next(NUMBERS)}"
     script = FOLLOW % (json.dumps(name), json.dumps(shapes), FRAME)

@@ -6,6 +6,7 @@ Sounds are (N, T) float32 in [-1, 1] at ``SAMPLE_RATE``.
 from __future__ import annotations
 
 import functools
+import io
 import math
 import os
 import wave
@@ -88,6 +89,18 @@ def write_wav(
     """Write one sound (T,) in [-1, 1] as a 16-bit mono WAV file, atomically.
 
     Raises:
+        ValueError: as ``wav_bytes``.
+    """
+    data = wav_bytes(x, sample_rate=sample_rate)
+    with replacing(path) as temporary:
+        temporary.write_bytes(data)
+    return Path(path)
+
+
+def wav_bytes(x: Tensor, *, sample_rate: int = SAMPLE_RATE) -> bytes:
+    """Return what ``write_wav`` would write.
+
+    Raises:
         ValueError: ``x`` is not one sound, is empty, or leaves [-1, 1]; no such
             ``sample_rate`` in Hz.
     """
@@ -99,10 +112,10 @@ def write_wav(
         raise ValueError(
             f"x reaches {x.abs().max():.3g}: divide by its peak, a file holds [-1, 1]"
         )
-    samples = (x * 32_767).round().to(torch.int16)
-    with replacing(path) as temporary, wave.open(str(temporary), "wb") as file:
+    samples, data = (x * 32_767).round().to(torch.int16), io.BytesIO()
+    with wave.open(data, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(sample_rate)
         file.writeframes(samples.numpy().astype("<i2").tobytes())
-    return Path(path)
+    return data.getvalue()

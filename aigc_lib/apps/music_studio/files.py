@@ -6,10 +6,8 @@ date. So the same request and seed give the same bytes.
 
 from __future__ import annotations
 
-import io
 import json
 import struct
-import wave
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -20,7 +18,7 @@ from torch import Tensor
 from ...codecs.instruments import INSTRUMENTS, to_sound
 from ...codecs.piece import Piece
 from ...codecs.scores import to_midi, to_svg
-from ...codecs.sound import SAMPLE_RATE
+from ...codecs.sound import wav_bytes
 from ..refused import Refused
 
 PROGRAM = "aigc_lib music_studio"
@@ -98,14 +96,8 @@ def as_wav(sound: Tensor, told: str) -> bytes:
 
     The comment is in the chunk LIST/INFO/ICMT, as RIFF has it (IBM and Microsoft 1991).
     """
-    codes = (sound.clamp(-1, 1) * 32_767).round().short().numpy().astype("<i2")
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(SAMPLE_RATE)
-        file.writeframes(codes.tobytes())
-    raw = buffer.getvalue() + _chunk(b"LIST", b"INFO" + _chunk(b"ICMT", told.encode()))
+    told = _chunk(b"LIST", b"INFO" + _chunk(b"ICMT", told.encode()))
+    raw = wav_bytes(sound.clamp(-1, 1)) + told
     return raw[:4] + struct.pack("<I", len(raw) - 8) + raw[8:]
 
 
