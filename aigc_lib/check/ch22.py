@@ -243,7 +243,7 @@ def waiting(answer):
 @checker("名字就是内容；要么是完整的文件，要么没有")
 def put(answer):
     """`answer(folder, data)`: store bytes by their SHA-256, whole or not at all."""
-    data = b"a picture" * 1_000
+    data = b"a picture" * 100  # little enough to wait in a buffer for its flush
     name = hashlib.sha256(data).hexdigest()
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
@@ -256,26 +256,36 @@ def put(answer):
             f"存两次以后文件夹里应当只有这一个文件，现在有 {len(files)} 个",
         )
         require((place / name).read_bytes() == data, "读出来的与存进去的不同")
-    moved = []
+    done = []
 
-    def fails(*paths, **_):
-        moved.append(paths)
+    def fails(*_, **__):
+        done.append("moved")
         raise OSError("the power fails")
 
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        mock.patch.object(os, "replace", fails),
-        mock.patch.object(os, "rename", fails),
-        mock.patch.object(os, "link", fails),
-    ):
+    def syncs(file=None):  # os.sync() names none
+        if file is not None:
+            file = file if isinstance(file, int) else file.fileno()
+            if os.fstat(file).st_size < len(data):
+                return
+        done.append("synced")
+
+    calls = dict.fromkeys(("replace", "rename", "link"), fails)
+    calls |= dict.fromkeys(("fsync", "fdatasync", "sync"), syncs)
+    calls = {call: made for call, made in calls.items() if hasattr(os, call)}
+    with tempfile.TemporaryDirectory() as folder, mock.patch.multiple(os, **calls):
         with suppress(OSError):
             answer(Path(folder), data)
         left = Path(folder, name)
         require(
-            moved and not left.exists(),
+            "moved" in done and not left.exists(),
             "直接写到了最后的名字上：写到一半断电，就有一个名实不符的文件。"
             "先写到别的名字，写完再用 os.replace 换过去",
         )
+    require(
+        "synced" in done[: done.index("moved")],
+        "换名之前，内容还没有全部落盘：断电时名字可能先到盘上，下面是空的。"
+        "写完先 flush，再 os.fsync，然后才换名",
+    )
 
 
 @checker()

@@ -1,5 +1,7 @@
 """Checkers of chapter 21: right answers pass, each likely mistake gets its hint."""
 
+import math
+
 import numpy as np
 import pytest
 from checker_tests import make_tests
@@ -14,6 +16,15 @@ def by_group(group, share, seed, least=1):
     count = max(least, round(share * len(photos)))
     chosen = np.random.default_rng(seed).permutation(photos)[:count]
     return np.isin(group, chosen)
+
+
+def by_group_half_up(group, share, seed):
+    count = max(1, int(share * len(np.unique(group)) + 0.5))
+    return by_group(group, 0, seed, count)
+
+
+def by_group_up(group, share, seed):  # as scikit-learn's GroupShuffleSplit counts
+    return by_group(group, 0, seed, math.ceil(share * len(np.unique(group))))
 
 
 def by_row(group, share, seed):
@@ -42,6 +53,11 @@ def halving(settings, score, steps, up=1, afresh=False, double=2):
         alive = ranked[: max(1, (len(ranked) + up) // 2)]
         before, steps = steps, double * steps
     return alive[0], spent
+
+
+def trained_at_once(settings, score, steps):  # also where nothing is to choose
+    left, spent = halving(settings, score, steps)
+    return left, spent or len(settings) * steps
 
 
 def smoothed(usual, days, keep=0.8):
@@ -83,6 +99,8 @@ CASES = [
     ("expected_psi", lambda b, n, m: (b - 1) / (n + m), "相加"),
     ("expected_psi", lambda b, n, m: 0.1, "模拟的平均"),
     ("split_by_group", by_group, None),
+    ("split_by_group", by_group_half_up, None),
+    ("split_by_group", by_group_up, "张原图在测试里"),
     ("split_by_group", by_row, "分到了两边"),
     ("split_by_group", by_share_of_rows, "张原图在测试里"),
     ("split_by_group", lambda g, p, s: by_group(g, p, s, 0), "张原图在测试里"),
@@ -99,6 +117,7 @@ CASES = [
     ("halving", lambda s, f, n: halving(s, f, n, afresh=True), "只付差额"),
     ("halving", lambda s, f, n: (halving(s, f, n)[0], 0), "应当花"),
     ("halving", lambda s, f, n: halving(s, f, n)[0], "应当返回两样"),
+    ("halving", trained_at_once, "一开始就只有一组"),
     ("open_watch", smoothed, None),
     ("open_watch", daily, "同一个方向"),
     ("open_watch", by_the_date, "同一个方向"),

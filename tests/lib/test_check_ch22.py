@@ -8,6 +8,7 @@ from checker_tests import make_tests
 from scipy.stats import norm
 
 from aigc_lib.check import ch22
+from aigc_lib.files import replacing
 
 
 def renew(db, job, owner, now, seconds):
@@ -61,11 +62,37 @@ def finish_turned(db, job, picture):
     db.execute("UPDATE jobs SET done = 1 WHERE id = ?", (job,))
 
 
-def put(folder, data):
+def put(folder, data, flush=True):
+    name = hashlib.sha256(data).hexdigest()
+    temporary = folder / f".{name}"
+    with open(temporary, "wb") as file:
+        file.write(data)
+        if flush:
+            file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(folder / name)
+    return name
+
+
+def put_by_the_library(folder, data):
+    name = hashlib.sha256(data).hexdigest()
+    with replacing(folder / name) as temporary:
+        temporary.write_bytes(data)
+    return name
+
+
+def put_unsynced(folder, data):
     name = hashlib.sha256(data).hexdigest()
     temporary = folder / f".{name}"
     temporary.write_bytes(data)
     os.replace(temporary, folder / name)
+    return name
+
+
+def put_synced_late(folder, data):
+    name = put_unsynced(folder, data)
+    with open(folder / name, "rb") as file:
+        os.fsync(file.fileno())
     return name
 
 
@@ -108,6 +135,10 @@ CASES = [
     ("waiting", (17, 5), "其余十五"),
     ("waiting", (32, 32), "合批"),
     ("put", put, None),
+    ("put", put_by_the_library, None),
+    ("put", put_unsynced, "落盘"),
+    ("put", put_synced_late, "落盘"),
+    ("put", lambda folder, data: put(folder, data, flush=False), "落盘"),
     ("put", put_straight, "直接写到"),
     ("put", put_numbered, "只有这一个"),
     ("put", lambda folder, data: "x", "SHA-256"),
