@@ -72,6 +72,19 @@ def test_the_number_is_asked_for_and_then_used(assistant):
     assert "20261120375" in turn.text
 
 
+def test_an_order_is_told_in_english_too(assistant):
+    turn = ask(assistant, "Where is my order ending in 0375?")
+    assert (turn.kind, turn.language) == ("template", "en")
+    assert {s.entry for s in turn.sources} == {"order:20261120375"}
+    strange = ask(assistant, "Where is my order ending in 7777?")
+    assert strange.kind == "unknown"
+    assert not strange.sources
+    out = ask(assistant, "When does order 20261120375 arrive?", orders=None)
+    assert (out.kind, out.text) == ("question", SAYS["en"]["login"])
+    other = ask(assistant, "I wrote a poem about 0375")
+    assert "order:20261120375" not in {s.entry for s in other.sources}
+
+
 def test_another_customers_order_stays_unknown(assistant):
     for text in ("尾号7777的订单到哪儿了", "订单20261127777到哪了，帮我查物流"):
         turn = ask(assistant, text)

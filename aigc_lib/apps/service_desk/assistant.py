@@ -25,6 +25,7 @@ from .orders import (
     NUMBERS,
     OWN,
     PERSONAL,
+    STATUS,
     Order,
     another,
     identified_in,
@@ -319,6 +320,8 @@ class Assistant:
             together = self.read(f"{before.last_question} {text}")
             read = together if together.evidence >= self._needed(spoken) else read
         wanted = self._wanted(read, spoken)
+        if wanted is None and named.keys() & NUMBERS and STATUS.search(text):
+            wanted = "查物流"
         if wanted in FOR_PEOPLE:
             return self._handoff(dialogue, spoken, FOR_PEOPLE[wanted], read)
         waiting = dialogue.waiting_for == "order" and named.keys() & NUMBERS

@@ -15,6 +15,11 @@ OWN = re.compile(
     r"(帮|给)我.{0,3}(查|看|催)|查一?下|催一?下|\bmy\b|\bwhere is\b",
     re.IGNORECASE,
 )
+# The readers of intents know Chinese alone: what is asked of an order in English
+STATUS = re.compile(
+    r"\b(where|when|track\w*|status|arriv\w*|deliver\w*|ship\w*|dispatch\w*)\b",
+    re.IGNORECASE,
+)
 SOON = {"待发货": "发出", "已发货": "送达"}  # what is expected of an order
 NUMBERS = {"order", "tail"}  # slots that name one order
 STATES = {
