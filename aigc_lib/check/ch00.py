@@ -133,6 +133,16 @@ def late_seed(answer, line=None):
     require(not torch.equal(found[0], found[2]), "换了种子，输出应当不同")
     rank = torch.linalg.matrix_rank(found[0] - found[0].mean(0))
     require(rank == 2, "输出应当是随机的输入乘随机的权重，再加偏置")
+    # Rows of x W + b less their mean span the plane of W, whatever x and b are; columns
+    # span what x and 1 do, whatever W and b are. Other weights tilt the plane, other
+    # inputs add columns.
+    first, _, other = found
+    plane = torch.cat([y - y.mean(0) for y in (first, other)])  # (8, 3)
+    tilted = torch.linalg.matrix_rank(plane, rtol=1e-4) == 3
+    require(tilted, "换了种子，权重却没有换")
+    columns = torch.cat([torch.ones(4, 1), first, other], dim=1)  # (4, 7)
+    moved = torch.linalg.matrix_rank(columns, rtol=1e-4) == 4
+    require(moved, "换了种子，输入却没有换")
     require(line == 1, f"第 {line} 行没有问题：单独运行它两次，得到的东西相同")
 
 

@@ -148,7 +148,7 @@ def long_run(answer):
 
 @checker()
 def output(answer):
-    """`(more, less)`: points more at 0.6 of the time, points less at 1.19 of it."""
+    """`(more, less)`: percent more at 0.6 of the time, percent less at 1.19 of it."""
     pair = isinstance(answer, tuple | list) and len(answer) == 2
     require(pair, "应当是两个数：(多做的, 少做的)")
     more, less = 100 * (1 / 0.6 - 1), 100 * (1 - 1 / 1.19)

@@ -114,10 +114,36 @@ def one_row(seed):
     return torch.randn(1, 3, generator=source).expand(4, 3)
 
 
+def one_layer(seed):
+    """The weights are the same for every seed; the bias is not."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        layer = torch.nn.Linear(2, 3)
+        torch.manual_seed(seed)
+        return (layer(torch.randn(4, 2)) + torch.randn(3)).detach()
+
+
+def one_input(seed):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        x = torch.randn(4, 2)
+        torch.manual_seed(seed)
+        return torch.nn.Linear(2, 3)(x).detach()
+
+
+def two_sources(seed):
+    source = torch.Generator().manual_seed(seed)
+    weight, x = (torch.randn(2, n, generator=source) for n in (3, 4))
+    return x.T @ weight + torch.randn(3, generator=source)
+
+
 @pytest.mark.parametrize(
     ("answer", "line", "hint"),
     [
         (forked, 1, None),
+        (two_sources, 1, None),
+        (one_layer, 1, "权重却没有换"),
+        (one_input, 1, "输入却没有换"),
         (forked, None, "哪一行"),
         (forked, 3, "第 3 行没有问题"),
         (careless, 1, "改动|归全局"),

@@ -129,3 +129,4 @@ def test_an_open_answer_is_scored_against_the_floor():
     result = ch03.open_digits({"hidden": 16}, steps=1)
     assert not result
     assert "底线" in result.message
+    assert "另一台机器" in result.message

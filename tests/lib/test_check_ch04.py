@@ -172,3 +172,4 @@ def test_an_open_answer_is_scored_against_the_floor():
     result = ch04.open_ring({}, steps=3)
     assert not result
     assert "底线" in result.message
+    assert "另一台机器" in result.message

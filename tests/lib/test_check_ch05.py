@@ -101,3 +101,4 @@ def test_an_open_answer_is_scored_against_the_floor():
     result = ch05.open_digits({"width": 2}, steps=1)
     assert not result
     assert "底线" in result.message
+    assert "另一台机器" in result.message
