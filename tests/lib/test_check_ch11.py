@@ -146,6 +146,7 @@ test_hint, test_nothing_raises = make_tests(ch11, CASES)
         (gate_right, (3, 4), None),
         (gate_right, None, "哪两行"),
         (gate_right, (2, 4), "行号不对"),
+        (gate_right, (3, 6), "行号不对"),  # a new demand, no fault of the two
         (gate_broken, (3, 4), "NaN"),
         (gate_nan_mended, (3, 4), "不能当成 0"),
         (gate_without_rules, (3, 4), "一条规则也没有"),
