@@ -196,8 +196,9 @@ def scaffold_split(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return the numbers of two parts that share no scaffold; the second is for tests.
 
-    Scaffolds are taken in random order until ``share`` of the molecules is reached.
-    Those without any ring are one scaffold, and stay in the first part.
+    Scaffolds are taken in random order, as long as they fit into ``share`` of the
+    molecules: a larger one is never in the second part. Molecules without any ring
+    have no scaffold, and stay in the first part.
 
     Raises:
         ValueError: ``share`` outside (0, 1), a string that is no molecule, or a part

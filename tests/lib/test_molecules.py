@@ -124,6 +124,15 @@ def test_a_scaffold_split_shares_no_scaffold():
         chemistry.scaffold_split(["CCO", "CCN"], 0.5)
 
 
+def test_a_scaffold_larger_than_the_share_is_never_asked():
+    texts = [f"{'C' * k}c1ccccc1" for k in range(1, 7)]
+    texts += [f"{'C' * k}C1C{'C' * k}C1" for k in range(1, 9)]
+    for seed in range(5):
+        _, test = chemistry.scaffold_split(texts, 0.4, seed=seed)
+        assert len(test) <= 0.4 * len(texts)
+        assert "c1ccccc1" not in {chemistry.scaffold(texts[i]) for i in test}
+
+
 def test_delaney_on_what_he_published():
     # benzene: 1.69 log P, 78.11 dalton, no rotatable bond, all atoms aromatic
     assert chemistry.delaney(["c1ccccc1"])[0] == pytest.approx(
