@@ -80,7 +80,6 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "headlines",
     "difficulty",
     "designs",
-    "design_steps",
     "metric_floor",
     "levels",
     "video",
