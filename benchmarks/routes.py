@@ -1,7 +1,7 @@
 """Routes: PyVRP against known optima, plans with scenarios, and timetables.
 
 *Known optima.* PyVRP on problems of the literature whose best cost is known; the gap is
-cost / best - 1. CVRP of the sets A, B, E, F, M and the smaller half of X, TSP up to 150
+cost / best - 1. CVRP of the sets A, B, E, F, M and the smaller half of X, TSP up to 152
 cities, Solomon's by distance; ``ITERATIONS`` each, far fewer than its authors take.
 
 *Scenarios.* 60 made cities, half of them in clusters, with 30 of 120 customers whose

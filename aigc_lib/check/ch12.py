@@ -8,7 +8,7 @@ import torch
 from ..simulators.drift import DriftingTaste
 from ._result import Unfinished, checker, choices, require
 
-ERRORS, COVERAGES = ("十分之一", "一半", "不变"), ("95%", "50%", "15%")
+ERRORS, COVERAGES = ("五分之一", "一半", "不变"), ("95%", "60%", "30%", "10%")
 SHARES = ("63%", "37%", "16%", "1%")
 FAULTS = ("泄漏", "指标", "近邻太少")
 
@@ -18,20 +18,20 @@ def _nearest(value, choices):
     return min(choices, key=lambda c: abs(math.log(value / (int(c[:-1]) / 100))))
 
 
-@checker("与模拟一致：误差不动，区间窄了十倍")
+@checker("与模拟一致：误差不动，区间窄了五倍")
 def many_more(answer):
-    """`{"误差": ..., "覆盖率": ...}` of 100 real and 9,900 made numbers; simulated."""
+    """`{"误差": ..., "覆盖率": ...}` of 100 real and 2,400 made numbers; simulated."""
     choices(answer, {"误差": ERRORS, "覆盖率": COVERAGES})
     rng = np.random.default_rng(0)
-    mean, spread, m = [], [], 9_900
+    mean, spread, m = [], [], 2_400
     for _ in range(400):
         real = rng.standard_normal(100)
         made = real.mean() + real.std(ddof=1) * rng.standard_normal(m)
         pool = np.concatenate([real, made])
         mean.append((real.mean(), pool.mean()))
-        spread.append(pool.std(ddof=1) / 100)
+        spread.append(pool.std(ddof=1) / 50)
     alone, joined = np.sqrt((np.array(mean) ** 2).mean(0))
-    factor = {"十分之一": 0.1, "一半": 0.5, "不变": 1.0}
+    factor = {"五分之一": 0.2, "一半": 0.5, "不变": 1.0}
     error = min(ERRORS, key=lambda e: abs(math.log(joined / alone / factor[e])))
     inside = (np.abs(np.array(mean)[:, 1]) <= 1.96 * np.array(spread)).mean()
     require(
@@ -40,7 +40,7 @@ def many_more(answer):
     )
     require(
         answer["覆盖率"] == _nearest(inside, COVERAGES),
-        "覆盖率不对。区间的长度按一万个数来算，误差却是一百个数的",
+        "覆盖率不对。区间的长度按两千五百个数来算，误差却是一百个数的",
     )
 
 

@@ -15,22 +15,22 @@ RUN_LENGTH, FLOOR = 100, 18.5
 
 @checker("两个倍数都对，和抽样的一致")
 def sample_price(answer):
-    """`{"平方误差": factor, "CRPS": factor}` of one sample used as a forecast.
+    """`{"绝对误差": factor, "CRPS": factor}` of one sample used as a forecast.
 
     Compared with 200,000 draws from a normal that is right.
     """
     require(
-        isinstance(answer, dict) and set(answer) == {"平方误差", "CRPS"},
-        '应当是一个字典，键是 "平方误差" 和 "CRPS"',
+        isinstance(answer, dict) and set(answer) == {"绝对误差", "CRPS"},
+        '应当是一个字典，键是 "绝对误差" 和 "CRPS"',
     )
     x, other, y = np.random.default_rng(0).normal(0, 3, (3, 200_000))
     found = {
-        "平方误差": np.mean((x - y) ** 2) / np.mean(y**2),
+        "绝对误差": np.abs(x - y).mean() / np.abs(y).mean(),
         "CRPS": np.abs(x - y).mean()
         / (np.abs(x - y).mean() - np.abs(x - other).mean() / 2),
     }
     hints = {
-        "平方误差": "两个独立的量相减，方差怎样变？",
+        "绝对误差": "两个独立的正态相减，标准差是几倍？绝对误差随标准差走",
         "CRPS": "报分布时有一项要减去；它与第一项是什么关系？",
     }
     for name, right in found.items():
@@ -139,38 +139,36 @@ def looked_ahead(answer, line=None):
 
 
 @checker("三个都对，和真的训练出来的一样")
-def levelled(answer):
-    """`{"AUC": word, "平均": word, "校准误差": word}`: both classes weigh alike."""
+def thinned(answer):
+    """`{"AUC": word, "平均": word, "校准误差": word}`: three in four bad are lost."""
     names, words = ("AUC", "平均", "校准误差"), ("升", "降", "几乎不变")
     choices(answer, dict.fromkeys(names, words))
     hints = {
-        "AUC": "AUC 只看次序；权重改的主要是截距",
-        "平均": "模型以为坏账有五成",
+        "AUC": "AUC 只看次序；随便丢一些坏账，改的主要是截距",
+        "平均": "模型以为坏账只有百分之六",
         "校准误差": "报的机会与真的坏账率差多少？",
     }
-    for name, right in _levelled().items():
+    for name, right in _thinned().items():
         require(answer[name] == right, f"{name}不是“{answer[name]}”。{hints[name]}")
 
 
-def _levelled():
-    """Train with and without weights on a made-up portfolio; say what changed."""
+def _thinned():
+    """Train with all and with few of the bad on a made-up portfolio; what changed?"""
     from sklearn.linear_model import LogisticRegression
     from sklearn.metrics import roc_auc_score
 
     rng = np.random.default_rng(0)
-    x = rng.normal(0, 1, (8_000, 4))
-    chance = 1 / (1 + np.exp(1.7 - x @ [0.8, 0.5, -0.6, 0.0]))
-    y = rng.random(8_000) < chance
+    x, half = rng.normal(0, 1, (40_000, 4)), 20_000
+    y = rng.random(len(x)) < 1 / (1 + np.exp(1.7 - x @ [0.8, 0.5, -0.6, 0.0]))
+    left = ~y[:half] | (rng.random(half) < 0.25)
     figures = []
-    for weights in (None, "balanced"):
-        model = LogisticRegression(class_weight=weights).fit(x[:4_000], y[:4_000])
-        p = model.predict_proba(x[4_000:])[:, 1]
+    for rows in (np.arange(half), np.flatnonzero(left)):
+        p = LogisticRegression().fit(x[rows], y[rows]).predict_proba(x[half:])[:, 1]
         error = [
-            abs(p[part].mean() - y[4_000:][part].mean())
+            abs(p[part].mean() - y[half:][part].mean())
             for part in np.array_split(p.argsort(), 10)
         ]
-        auc = roc_auc_score(y[4_000:], p)
-        figures.append((auc, p.mean(), np.mean(error)))
+        figures.append((roc_auc_score(y[half:], p), p.mean(), np.mean(error)))
     said = {}
     for name, before, after in zip(("AUC", "平均", "校准误差"), *figures, strict=True):
         change = after - before

@@ -14,14 +14,16 @@ COVER, FIRST, WEEKS, FLOOR = 9, 7 * 78, 26, 1.35
 
 @checker("三个水平都对，和逐个订货量试出来的一样")
 def level(answer):
-    """`{"4:1": share, "1:4": share, "1:1": share}`: shortage to excess.
+    """`{"甲": share, "乙": share, "丙": share}`: bought for 7 yuan, sold for 10.
 
-    Compared with the cheapest of all orders against 200,000 draws.
+    What is left is lost in the first and third shop, given back for 6 in the second;
+    a customer sent away costs 5 more in the third. Compared with the cheapest of all
+    orders against 200,000 draws.
     """
-    prices = {"4:1": (4, 1), "1:4": (1, 4), "1:1": (1, 1)}
+    prices = {"甲": (10 - 7, 7), "乙": (10 - 7, 7 - 6), "丙": (10 - 7 + 5, 7)}
     require(
         isinstance(answer, dict) and set(answer) == set(prices),
-        f"应当是一个字典，键是 {'、'.join(prices)}（缺一件比剩一件）",
+        f"应当是一个字典，键是 {'、'.join(prices)}",
     )
     demand = np.random.default_rng(0).gamma(4, 25, 200_000)
     orders = np.quantile(demand, np.linspace(0.02, 0.98, 97))
@@ -38,7 +40,8 @@ def level(answer):
         )
         require(
             abs(said - right) < 0.03,
-            f"{name} 不是 {said:g}：多订一件，省下的与多花的相等在哪里？",
+            f"{name} 不是 {said:g}：缺一件少赚的是差价，剩一件亏的是收不回来的进价。"
+            "多订一件，省下的与多花的在哪里相等？",
         )
 
 

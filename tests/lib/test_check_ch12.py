@@ -78,11 +78,12 @@ def last_one(items, likes, ages):
     return everything(items[ages == 0], likes[ages == 0], ages)
 
 
-GUESS = {"误差": "不变", "覆盖率": "15%"}
+GUESS = {"误差": "不变", "覆盖率": "30%"}
 CASES = [
     ("many_more", GUESS, None),
-    ("many_more", GUESS | {"误差": "十分之一"}, "误差不对"),
+    ("many_more", GUESS | {"误差": "五分之一"}, "误差不对"),
     ("many_more", GUESS | {"覆盖率": "95%"}, "覆盖率不对"),
+    ("many_more", GUESS | {"覆盖率": "10%"}, "覆盖率不对"),
     ("many_more", GUESS | {"覆盖率": "20%"}, "从这几个里选"),
     ("many_more", {"误差": "不变"}, "应当是一个字典"),
     ("coverage", coverage_right, None),

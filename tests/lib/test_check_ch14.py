@@ -75,12 +75,12 @@ def knows_the_future(z):
     return rings
 
 
-LEVELLED = {"AUC": "几乎不变", "平均": "升", "校准误差": "升"}
+THINNED = {"AUC": "几乎不变", "平均": "降", "校准误差": "升"}
 CASES = [
-    ("sample_price", {"平方误差": 2, "CRPS": 2}, None),
-    ("sample_price", {"平方误差": 1, "CRPS": 2}, "方差怎样变"),
-    ("sample_price", {"平方误差": 2, "CRPS": 2**0.5}, "与第一项是什么关系"),
-    ("sample_price", {"平方误差": 2}, "应当是一个字典"),
+    ("sample_price", {"绝对误差": 1.41, "CRPS": 2}, None),
+    ("sample_price", {"绝对误差": 2, "CRPS": 2}, "标准差是几倍"),  # as of squares
+    ("sample_price", {"绝对误差": 1.41, "CRPS": 2**0.5}, "与第一项是什么关系"),
+    ("sample_price", {"绝对误差": 2}, "应当是一个字典"),
     ("power", power_right, None),
     ("power", lambda n, rate: power_right(n, rate, upper=True), "太少也会被拒绝"),
     ("power", lambda n, rate: 1 - power_right(n, rate), "接受的机会"),
@@ -95,12 +95,12 @@ CASES = [
     ("restored", lambda p, a, b: p * b / a, "几率上缩放"),
     ("restored", lambda p, a, b: restored_right(p, a, b, good=False), "好人的那一半"),
     ("restored", lambda p, a, b: p, "应当是"),
-    ("levelled", LEVELLED, None),
-    ("levelled", LEVELLED | {"AUC": "升"}, "AUC不是"),
-    ("levelled", LEVELLED | {"平均": "几乎不变"}, "五成"),
-    ("levelled", LEVELLED | {"校准误差": "降"}, "真的坏账率"),
-    ("levelled", LEVELLED | {"校准误差": "大"}, "选一个"),
-    ("levelled", {"AUC": "几乎不变"}, "应当是一个字典"),
+    ("thinned", THINNED, None),
+    ("thinned", THINNED | {"AUC": "降"}, "AUC不是"),
+    ("thinned", THINNED | {"平均": "升"}, "百分之六"),  # as in the text
+    ("thinned", THINNED | {"校准误差": "降"}, "真的坏账率"),
+    ("thinned", THINNED | {"校准误差": "大"}, "选一个"),
+    ("thinned", {"AUC": "几乎不变"}, "应当是一个字典"),
     ("liar", liar_right, None),
     ("liar", lambda ledger: liar_right(ledger, shift=0), "正是它所说的"),
     ("liar", lambda ledger: liar_right(ledger, skip=1), "没有说到"),
@@ -140,6 +140,6 @@ def test_looked_ahead(answer, line, hint):
 
 
 def test_what_is_left_open_is_unfinished():
-    assert not ch14.sample_price({"平方误差": ..., "CRPS": 2}).finished
-    assert not ch14.levelled(LEVELLED | {"AUC": None}).finished
+    assert not ch14.sample_price({"绝对误差": ..., "CRPS": 2}).finished
+    assert not ch14.thinned(THINNED | {"AUC": None}).finished
     assert not ch14.looked_ahead(..., line=2).finished
