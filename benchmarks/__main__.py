@@ -74,6 +74,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "molecules",
     "molecule_baselines",
     "xrays",
+    "patients",
     "generated_texts",
     "compliance",
     "summaries",

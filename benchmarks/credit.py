@@ -75,15 +75,17 @@ def groups(name: str, frame: pd.DataFrame) -> np.ndarray:
     return (frame["sex"].astype(str) == "2").to_numpy()  # women
 
 
-def trained(train: pd.DataFrame, asked: dict, kind: str, seed: int) -> Any:
-    """Train a model of tables on ``train``."""
+def trained(
+    train: pd.DataFrame, asked: dict, kind: str, seed: int, steps: int | None = None
+) -> Any:
+    """Train a model of tables on ``train``, for ``STEPS`` unless told otherwise."""
     aigc.start(seed=seed)
     codec = TableCodec.fit(train, **asked)
     model = MODELS[kind](codec)
     data, judges = held_out(model.samples(codec.encode(train)), HELD_OUT, seed)
     size = min(model.recipe["batch_size"], len(data))
     choice = {"batch_size": size, "validate": judges, "keep_best": True}
-    aigc.fit(model, data, steps=STEPS[kind], seed=seed, **choice)
+    aigc.fit(model, data, steps=steps or STEPS[kind], seed=seed, **choice)
     return model
 
 
