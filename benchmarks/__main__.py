@@ -71,6 +71,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "routes",
     "credit",
     "credit_bias",
+    "churn",
     "molecules",
     "molecule_baselines",
     "xrays",
