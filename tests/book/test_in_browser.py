@@ -24,6 +24,11 @@ def test_pictures_load(visitor):
     assert not offenders(visitor, lambda v: v.seen["broken"])
 
 
+def test_bold_words_are_bold(visitor):
+    """A closing ** between 。 and a letter closes nothing: a blank helps."""
+    assert not offenders(visitor, lambda v: v.seen["stars"])
+
+
 def test_no_page_asks_another_host(visitor):
     assert not offenders(visitor, lambda v: v.outside)
 

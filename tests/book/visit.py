@@ -16,6 +16,11 @@ LOOK = """() => ({
   diagrams: document.querySelectorAll("figure.diagram").length,
   drawn: document.querySelectorAll("figure.diagram svg[role=img][aria-label]").length,
   broken: [...document.images].filter(i => !i.naturalWidth).map(i => i.src),
+  stars: [...document.querySelectorAll(".bd-article :is(p, li, td)")].map(e => {
+    const words = e.cloneNode(true);
+    for (const part of words.querySelectorAll("code, pre, .math")) part.remove();
+    return words.textContent.match(/.{0,20}[*][*].{0,20}/)?.[0];
+  }).filter(Boolean),
 })"""
 # What sticks out of the screen and cannot be scrolled to inside a box of its own.
 OVERFLOW = """() => {
