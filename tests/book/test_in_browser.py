@@ -29,6 +29,10 @@ def test_bold_words_are_bold(visitor):
     assert not offenders(visitor, lambda v: v.seen["stars"])
 
 
+def test_no_sign_needs_a_font_that_is_left_out(visitor):
+    assert not offenders(visitor, lambda v: v.seen["glyphs"])
+
+
 def test_no_page_asks_another_host(visitor):
     assert not offenders(visitor, lambda v: v.outside)
 

@@ -21,6 +21,11 @@ LOOK = """() => ({
     for (const part of words.querySelectorAll("code, pre, .math")) part.remove();
     return words.textContent.match(/.{0,20}[*][*].{0,20}/)?.[0];
   }).filter(Boolean),
+  glyphs: [...document.querySelectorAll("body :not(.highlight *, .katex, .katex *)")]
+    .flatMap(e => ["::before", "::after"].map(s => [e, getComputedStyle(e, s)]))
+    .filter(([, { content, display }]) =>
+      /[\ue000-\uf8ff]/.test(content) && display !== "none")
+    .map(([e, { content }]) => `${e.outerHTML.slice(0, 80)} ${escape(content)}`),
 })"""
 # What sticks out of the screen and cannot be scrolled to inside a box of its own.
 OVERFLOW = """() => {
