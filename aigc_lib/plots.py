@@ -90,7 +90,11 @@ plt.rcParams.update(STYLE)
 
 
 def _ask_for_svg():
-    """Pictures that stay crisp at any size, where a notebook shows them."""
+    """Pictures that stay crisp at any size, where a notebook shows them.
+
+    Asked for again before each figure: a package may want another form when it is
+    imported, as music21 does.
+    """
     try:
         from IPython import get_ipython
         from matplotlib_inline.backend_inline import set_matplotlib_formats
@@ -117,6 +121,7 @@ def figure(rows=1, columns=1, *, width=None, height=2.6, **kwargs):
     width = width or (4.2 if columns == 1 else min(3.2, 8.4 / columns))
     if runtime.hurried():
         kwargs.setdefault("layout", "none")
+    _ask_for_svg()
     return plt.subplots(
         rows, columns, figsize=(width * columns, height * rows), **kwargs
     )

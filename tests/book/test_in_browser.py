@@ -33,6 +33,10 @@ def test_no_sign_needs_a_font_that_is_left_out(visitor):
     assert not offenders(visitor, lambda v: v.seen["glyphs"])
 
 
+def test_pictures_keep_their_shape(visitor):
+    assert not offenders(visitor, lambda v: v.bent)
+
+
 def test_no_page_asks_another_host(visitor):
     assert not offenders(visitor, lambda v: v.outside)
 

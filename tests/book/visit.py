@@ -38,6 +38,12 @@ OVERFLOW = """() => {
     .filter(e => !boxed(e.parentElement))
     .map(e => `${e.tagName}.${e.className}`.slice(0, 80));
 }"""
+# Pictures that are not shown in their own shape.
+BENT = """() => [...document.querySelectorAll(".bd-article img")].filter(i => {
+  const { clientWidth: w, clientHeight: h, naturalWidth: own, naturalHeight: high } = i;
+  const edge = parseFloat(getComputedStyle(i).padding) * 2;
+  return h && Math.abs((w - edge) / (h - edge) / (own / high) - 1) > 0.03;
+}).map(i => i.alt)"""
 # Most of a long page are the coloured words of its code, the parts of its formulas and
 # a button at each listing. axe need not judge each: of words one of each colour stays,
 # of buttons one; formulas become boxes.
@@ -101,6 +107,7 @@ SETTLED = "async () => { await document.fonts.ready; }"
 class Visit:
     """What the browser saw and did on one page.
 
+    ``bent`` are the pictures that a phone shows in another shape than theirs.
     ``letters`` are the heights of the letters in its diagrams in pixels, at the desk
     and on a phone; ``faults`` what axe-core finds serious, by look; ``bytes`` the sizes
     of what was fetched, figures apart, by address.
@@ -108,6 +115,7 @@ class Visit:
 
     seen: dict
     overflow: list
+    bent: list
     letters: list
     faults: dict
     bytes: dict
@@ -197,7 +205,7 @@ class Visitor:
         letters = tab.evaluate(LETTERS)
         self.resize(tab, PHONE)
         letters += tab.evaluate(LETTERS)
-        overflow = tab.evaluate(OVERFLOW)
+        overflow, bent = tab.evaluate(OVERFLOW), tab.evaluate(BENT)
         tab.evaluate(THIN)
         tab.add_style_tag(content=AT_ONCE)
         tab.add_script_tag(path=AXE)
@@ -209,9 +217,8 @@ class Visitor:
                 tab.evaluate(ONE_OF_A_KIND)
             faults[look] = tab.evaluate(SERIOUS, rules)
         tab.close()
-        return Visit(
-            seen, overflow, letters, faults, sizes, self.complaints, self.outside
-        )
+        told = (self.complaints, self.outside)
+        return Visit(seen, overflow, bent, letters, faults, sizes, *told)
 
 
 def offenders(visitor, fault):

@@ -329,3 +329,14 @@ def test_a_history_of_nothing():
         warnings.simplefilter("error")
         ax = History().plot()
     assert not ax.lines
+
+
+def test_a_figure_is_svg_whatever_a_package_asked_for(monkeypatch):
+    import IPython
+    from matplotlib_inline import backend_inline
+
+    asked = []
+    monkeypatch.setattr(IPython, "get_ipython", object)
+    monkeypatch.setattr(backend_inline, "set_matplotlib_formats", asked.append)
+    plots.figure()
+    assert asked == ["svg"]
