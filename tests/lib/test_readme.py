@@ -30,6 +30,14 @@ def test_links_lead_somewhere(page):
     assert [link for link in links if not (ROOT / link).exists()] == []
 
 
+@pytest.mark.parametrize("page", PAGES[:2])
+def test_every_service_is_named(page):
+    apps = ROOT / "aigc_lib" / "apps"
+    for guide in apps.glob("*/README.md"):
+        assert f"({guide.relative_to(ROOT).as_posix()})" in text(page)
+        assert f"\npython -m aigc_lib.apps.{guide.parent.name} --port" in text(page)
+
+
 def test_both_languages_give_the_same_commands():
     def commands(page):
         blocks = re.findall(
