@@ -97,7 +97,7 @@ function show(talk) {
   toEnd($("log"));
   $("orders").replaceChildren(talk.orders.length ? orders(talk.orders)
     : make("p", { class: "soft" }, "没有订单，或顾客没有登录。"));
-  doing(suggest)();
+  suggest().catch(problem); // nobody asked: what went wrong before stays to be read
 }
 
 function line(told, corrected) {
