@@ -128,6 +128,7 @@ class Listener:
         Raises:
             Refused: no such file, too long, silent, or more than one word where one
                 was expected.
+            ValueError: another ``expect``.
             Unavailable: no recogniser of yes and no.
         """
         if expect not in ("digits", "yes_no"):

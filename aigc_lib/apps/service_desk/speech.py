@@ -61,7 +61,8 @@ def espeak(
 
     Raises:
         Unavailable: ``espeakng-loader`` is missing, or the process failed.
-        Refused: an unknown language, or nothing to say.
+        Refused: nothing to say.
+        ValueError: an unknown language.
     """
     if language not in VOICES:
         raise unknown("language", language, VOICES)
