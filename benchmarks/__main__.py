@@ -63,6 +63,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "synthetic",
     "synthetic_curve",
     "bandit",
+    "audiences",
     "inspection",
     "jobshop",
     "jobshop_optima",

@@ -2,7 +2,8 @@
 
 A policy is an object with ``choose`` and ``learn``. It plays many replications of the
 same game at once: ``choose()`` gives one number for each, (R,) int64, and
-``learn(choice, reward)`` takes these and what they brought, (R,) of 0 and 1.
+``learn(choice, reward)`` takes these and what they brought, (R,) of 0 and 1. Where it
+is known who comes, both take the segments of the visitors (R,) before all else.
 """
 
 from __future__ import annotations
@@ -11,17 +12,18 @@ import math
 from typing import NamedTuple, Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..arguments import finite, whole
-from ..simulators.clicks import Creatives
+from ..simulators.clicks import Audience, Creatives
 
 
 class Policy(Protocol):
-    """What ``play`` needs."""
+    """What ``play`` needs; ``seen`` is what the world tells of a visitor."""
 
-    def choose(self) -> np.ndarray: ...
+    def choose(self, *seen: np.ndarray) -> np.ndarray: ...
 
-    def learn(self, choice: np.ndarray, reward: np.ndarray) -> None: ...
+    def learn(self, *seen_choice_reward: np.ndarray) -> None: ...
 
     def winner(self) -> np.ndarray:
         """The choice of which it thinks best now, (R,)."""
@@ -139,12 +141,86 @@ class Thompson(Counting):
         return self.highest((self.paid + 1) / (self.tried + 2))
 
 
+class ThompsonPerSegment:
+    """Thompson sampling with beliefs of its own about every segment of visitors.
+
+    ``prior`` (S, K, 2) holds what is believed before: as if so many visitors of the
+    segment had clicked, and so many not; or (2,), the same for all. With one segment,
+    all visitors are alike to it, whoever they are.
+
+    Source: Thompson 1933; contextual as in Chapelle and Li 2011, with a table of
+    segments in the place of their logistic regression.
+
+    Raises:
+        ValueError: fewer than two arms, no segment, a prior of another shape, or one
+            that is not above 0.
+    """
+
+    def __init__(
+        self,
+        arms: int,
+        segments: int,
+        *,
+        prior: ArrayLike = (1, 1),
+        replications: int = 1,
+        seed: int = 0,
+    ):
+        shape = whole("segments", segments, 1), whole("arms", arms, 2), 2
+        prior = np.asarray(prior, np.float64)
+        if prior.shape not in (shape, (2,)) or not (prior > 0).all():
+            raise ValueError(
+                f"prior has shape {prior.shape}: give {shape} or (2,), all above 0"
+            )
+        replications = whole("replications", replications, 1)
+        self.counts = np.broadcast_to(prior, (replications, *shape)).copy()
+        self.rows = np.arange(replications)
+        self.rng = np.random.default_rng(whole("seed", seed, 0))
+
+    def choose(self, segment: np.ndarray) -> np.ndarray:
+        """One choice for the visitor of each replication: segments (R,) -> (R,)."""
+        believed = self.counts[self.rows, self._known(segment)]  # (R, K, 2)
+        return self.rng.beta(believed[..., 0], believed[..., 1]).argmax(1)
+
+    def learn(
+        self, segment: np.ndarray, choice: np.ndarray, reward: np.ndarray
+    ) -> None:
+        """Count one more visitor in each replication."""
+        failed = 1 - np.asarray(reward, np.int64)
+        self.counts[self.rows, self._known(segment), choice, failed] += 1
+
+    def winner(self) -> np.ndarray:
+        """The arm of the highest expected rate, (R, S) or (R, 1)."""
+        return (self.counts[..., 0] / self.counts.sum(-1)).argmax(-1)
+
+    def _known(self, segment: np.ndarray) -> np.ndarray:
+        return segment if self.counts.shape[1] > 1 else np.zeros_like(segment)
+
+
+class Assigned:
+    """Gives every segment the arm (S,) that was chosen for it, and learns nothing."""
+
+    def __init__(self, arms: ArrayLike, *, replications: int = 1):
+        self.arms, self.replications = np.asarray(arms), replications
+
+    def choose(self, segment: np.ndarray) -> np.ndarray:
+        """The arm of each segment: (R,) -> (R,)."""
+        return self.arms[segment]
+
+    def learn(self, *seen_choice_reward: np.ndarray) -> None:
+        """Nothing changes."""
+
+    def winner(self) -> np.ndarray:
+        """The arms, for each replication: (R, S)."""
+        return np.tile(self.arms, (self.replications, 1))
+
+
 class Played(NamedTuple):
     """What came of a game: ``regret`` (R,) in expected clicks, and over time.
 
     ``path`` (points, R) is the regret after the ``at`` (points,) first visitors;
     ``winner`` (R,) what the policy would choose from now on, and ``wrong`` (R,) bool
-    whether a better one exists.
+    whether a better one exists. Where visitors are of several segments, ``winner`` is
+    (R, S), and ``wrong`` (R,) the share of visitors for whom a better one exists.
     """
 
     regret: np.ndarray
@@ -155,7 +231,11 @@ class Played(NamedTuple):
 
 
 def play(
-    policy: Policy, world: Creatives, visitors: int, *, points: int = 100
+    policy: Policy,
+    world: Creatives | Audience,
+    visitors: int,
+    *,
+    points: int = 100,
 ) -> Played:
     """Let ``visitors`` come, one after the other, in all replications.
 
@@ -168,16 +248,16 @@ def play(
     lost, path = np.zeros(len(world.rates)), []
     marks = set(at.tolist())
     for visitor in range(1, visitors + 1):
-        choice = policy.choose()
+        seen = world.arrive()
+        choice = policy.choose(*seen)
         if len(choice) != len(lost):
             raise ValueError(
                 f"policy has {len(choice)} replications, the world {len(lost)}: give "
                 "both the same"
             )
-        policy.learn(choice, world.visit(choice))
+        policy.learn(*seen, choice, world.visit(choice))
         lost += world.regret(choice)
         if visitor in marks:
             path.append(lost.copy())
     winner = policy.winner()
-    wrong = world.regret(winner) > 0
-    return Played(lost, np.stack(path), at, winner, wrong)
+    return Played(lost, np.stack(path), at, winner, world.wrong(winner))

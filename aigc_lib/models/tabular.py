@@ -127,6 +127,6 @@ def draw_cells(logits: Tensor, sizes: list[int], source: Seed) -> Tensor:
     return torch.stack([draw(column, source) for column in columns], 1)
 
 
-def parts_of(n: int) -> list[int]:
+def parts_of(n: int, size: int = PART) -> list[int]:
     """Cut ``n`` rows into parts that go through a network at a time."""
-    return [min(PART, n - k) for k in range(0, n, PART)]
+    return [min(size, n - k) for k in range(0, n, size)]

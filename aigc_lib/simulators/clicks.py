@@ -194,6 +194,10 @@ class Creatives:
         self._rows = np.arange(replications)
         self._rng = np.random.default_rng(whole("seed", seed, 0))
 
+    def arrive(self) -> tuple:
+        """What is known of the visitor who comes next: here nothing."""
+        return ()
+
     def visit(self, choice: np.ndarray) -> np.ndarray:
         """One visitor in each replication: choices (R,) -> clicks (R,) bool."""
         return self._rng.random(len(self._rows)) < self.rates[self._rows, choice]
@@ -201,3 +205,74 @@ class Creatives:
     def regret(self, choice: np.ndarray) -> np.ndarray:
         """What a choice (R,) costs in expected clicks, against the best: (R,)."""
         return self._gaps[self._rows, choice]
+
+    def wrong(self, winner: np.ndarray) -> np.ndarray:
+        """Whether a better creative exists than that of each replication, (R,)."""
+        return self.regret(winner) > 0
+
+
+class Audience:
+    """Visitors of several segments, each of which has click rates of its own.
+
+    ``rates`` (S, K) or (replications, S, K) are those of the creatives in each segment,
+    ``shares`` (S,) how often a visitor comes from it. ``arrive`` tells the segment of
+    the next visitor, ``visit`` takes one choice for each replication. The same seed
+    brings the same visitors, as in ``Creatives``.
+
+    Raises:
+        ValueError: rates of another shape or outside [0, 1], shares that are no
+            probabilities of the segments.
+    """
+
+    def __init__(
+        self,
+        rates: ArrayLike,
+        shares: ArrayLike,
+        *,
+        replications: int = 1,
+        seed: int = 0,
+    ):
+        rates, shares = np.asarray(rates, np.float64), np.asarray(shares, np.float64)
+        replications = whole("replications", replications, 1)
+        if rates.ndim == 2:
+            rates = np.broadcast_to(rates, (replications, *rates.shape))
+        if rates.ndim != 3 or len(rates) != replications or rates.shape[2] < 2:
+            raise ValueError(
+                f"rates has shape {rates.shape}: give (segments, creatives), two or "
+                f"more of these, or replications={replications} of them"
+            )
+        if not ((rates >= 0) & (rates <= 1)).all():
+            raise ValueError("rates: give probabilities in [0, 1]")
+        right = shares.shape == rates.shape[1:2] and (shares >= 0).all()
+        if not right or not np.isclose(shares.sum(), 1):
+            raise ValueError(
+                f"shares={shares.tolist()}: give {rates.shape[1]} probabilities, one a "
+                "segment, whose sum is 1"
+            )
+        self.rates, self.shares = rates, shares
+        self._gaps = rates.max(2, keepdims=True) - rates
+        self._rows = np.arange(replications)
+        self._reached = shares.cumsum() / shares.sum()
+        self._rng = np.random.default_rng(whole("seed", seed, 0))
+        self._now = np.zeros(replications, np.int64)
+
+    def arrive(self) -> tuple[np.ndarray]:
+        """The segment of the visitor who comes next in each replication, (R,)."""
+        draws = self._rng.random(len(self._rows))
+        self._now = self._reached.searchsorted(draws, side="right")
+        return (self._now,)
+
+    def visit(self, choice: np.ndarray) -> np.ndarray:
+        """What the visitors who have arrived do: choices (R,) -> clicks (R,) bool."""
+        rates = self.rates[self._rows, self._now, choice]
+        return self._rng.random(len(self._rows)) < rates
+
+    def regret(self, choice: np.ndarray) -> np.ndarray:
+        """What a choice (R,) costs in clicks, against the best of their segment."""
+        return self._gaps[self._rows, self._now, choice]
+
+    def wrong(self, winner: np.ndarray) -> np.ndarray:
+        """The share of visitors for whom a better one exists: (R, S) -> (R,)."""
+        segments = np.arange(len(self.shares))
+        lost = self._gaps[self._rows[:, None], segments, winner]
+        return (lost > 0) @ self.shares

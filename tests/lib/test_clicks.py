@@ -6,7 +6,7 @@ import torch
 from scipy.stats import binomtest
 
 from aigc_lib.data.ratings import divided
-from aigc_lib.simulators.clicks import Creatives, Shoppers
+from aigc_lib.simulators.clicks import Audience, Creatives, Shoppers
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +163,49 @@ def test_regret_is_what_the_best_would_have_brought():
     world = Creatives([[0.1, 0.3], [0.5, 0.2]], replications=2)
     assert world.best.tolist() == [1, 0]
     assert world.regret(np.array([0, 0])).tolist() == pytest.approx([0.2, 0])
+
+
+# ---- visitors of several segments ----------------------------------------------------
+
+SEGMENTS = [[0.1, 0.6, 0.1], [0.5, 0.2, 0.1]]
+
+
+def test_segments_come_at_their_shares_and_click_at_their_rates():
+    world = Audience(SEGMENTS, [0.25, 0.75], replications=4_000, seed=3)
+    clicks, came = np.zeros((2, 3)), np.zeros((2, 3))
+    for turn in range(30):
+        (segment,) = world.arrive()
+        choice = np.full(4_000, turn % 3)
+        hit = world.visit(choice)
+        np.add.at(came, (segment, choice), 1)
+        np.add.at(clicks, (segment, choice), hit)
+    assert came.sum(1) / came.sum() == pytest.approx([0.25, 0.75], abs=0.01)
+    assert clicks / came == pytest.approx(np.array(SEGMENTS), abs=0.015)
+
+
+def test_regret_and_wrong_are_those_of_the_segment():
+    world = Audience(SEGMENTS, [0.25, 0.75], replications=50, seed=4)
+    (segment,) = world.arrive()
+    lost = world.regret(np.ones(50, int))
+    assert lost == pytest.approx(np.where(segment == 0, 0, 0.3))
+    everybody = np.array([[1, 1]] * 50)  # creative 1 for both: the second loses
+    assert world.wrong(everybody).tolist() == [0.75] * 50
+    assert world.wrong(np.array([[1, 0]] * 50)).tolist() == [0] * 50
+    assert world.wrong(np.ones((50, 1), int)).tolist() == [0.75] * 50
+
+
+@pytest.mark.parametrize(
+    ("rates", "shares", "message"),
+    [
+        ([0.1, 0.2], [1.0], "rates has shape"),
+        ([[0.1], [0.2]], [0.5, 0.5], "rates has shape"),
+        ([[0.1, 1.2]], [1.0], "probabilities in"),
+        ([[0.1, float("nan")]], [1.0], "probabilities in"),
+        (SEGMENTS, [0.5, 0.4], "whose sum is 1"),
+        (SEGMENTS, [1.0], "give 2 probabilities"),
+        (SEGMENTS, [-0.5, 1.5], "give 2 probabilities"),
+    ],
+)
+def test_an_audience_that_cannot_be_is_refused(rates, shares, message):
+    with pytest.raises(ValueError, match=message):
+        Audience(rates, shares)

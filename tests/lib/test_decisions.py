@@ -8,9 +8,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import beta, binom, chi2_contingency
 
-from aigc_lib.decisions.bandit import UCB1, EpsilonGreedy, Thompson, play
+from aigc_lib.decisions.bandit import (
+    UCB1,
+    Assigned,
+    EpsilonGreedy,
+    Thompson,
+    ThompsonPerSegment,
+    play,
+)
 from aigc_lib.decisions.experiment import ABTest, power_of, sample_size, two_shares
-from aigc_lib.simulators.clicks import Creatives
+from aigc_lib.simulators.clicks import Audience, Creatives
 
 RATES = (0.1, 0.3, 0.15)
 
@@ -69,6 +76,46 @@ def test_equals_are_decided_by_lot():
     policy = EpsilonGreedy(4, 0.0, replications=8_000)
     shares = np.bincount(policy.choose(), minlength=4) / 8_000
     assert shares == pytest.approx([0.25] * 4, abs=0.025)
+
+
+def test_each_segment_has_beliefs_of_its_own():
+    policy = ThompsonPerSegment(2, 2, replications=20_000)
+    here, there = (np.full(20_000, s) for s in (0, 1))
+    for reward in (1, 1, 0):  # arm 0 in segment 0: Beta(3, 2), of the rest Beta(1, 1)
+        policy.learn(here, np.zeros(20_000, int), np.full(20_000, reward))
+    # P(U > B) of U even and B from Beta(3, 2) is 1 - E[B] = 2 / 5
+    assert policy.choose(here).mean() == pytest.approx(0.4, abs=0.015)
+    assert policy.choose(there).mean() == pytest.approx(0.5, abs=0.015)
+    assert policy.winner()[0].tolist() == [0, 0]
+    blind = ThompsonPerSegment(2, 1, replications=20_000)
+    blind.learn(there, np.zeros(20_000, int), np.ones(20_000))
+    assert blind.choose(here).mean() == pytest.approx(1 / 3, abs=0.015)
+
+
+def test_who_knows_the_segments_wins_where_they_differ():
+    rates = np.array([[0.1, 0.4], [0.4, 0.1]])
+    many = {"replications": 100}
+    lost = {
+        name: play(policy, Audience(rates, [0.5, 0.5], **many), 1_000)
+        for name, policy in {
+            "blind": ThompsonPerSegment(2, 1, **many),
+            "each": ThompsonPerSegment(2, 2, **many),
+            "right": Assigned([1, 0], **many),
+            "wrong": Assigned([0, 1], **many),
+        }.items()
+    }
+    assert lost["right"].regret.max() == 0 == lost["right"].wrong.max()
+    assert lost["wrong"].regret == pytest.approx(np.full(100, 300))
+    assert lost["each"].regret.mean() < 30 < 140 < lost["blind"].regret.mean()
+    assert lost["blind"].wrong == pytest.approx(np.full(100, 0.5))
+
+
+@pytest.mark.parametrize(
+    "prior", [(0, 1), (1, 1, 1), np.ones((3, 2, 2)), (1, float("nan"))]
+)
+def test_a_prior_that_is_none_is_refused(prior):
+    with pytest.raises(ValueError, match="prior has shape"):
+        ThompsonPerSegment(2, 2, prior=prior)
 
 
 @pytest.mark.parametrize("make", [UCB1, EpsilonGreedy, Thompson])

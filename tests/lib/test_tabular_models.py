@@ -319,3 +319,19 @@ def test_few_rows_are_not_learned_by_heart_when_some_are_held_out(tmp_path, caps
     capsys.readouterr()
     assert run(*words, "--hold-out", 2) == 2
     assert "share=2.0" in capsys.readouterr().err
+
+
+def test_rows_that_are_alike_go_through_the_net_once(trained, monkeypatch):
+    model, asked = trained["table_flow"], []
+    hidden = type(model.net).hidden
+
+    def counted(net, total):
+        asked.append(len(total))
+        return hidden(net, total)
+
+    monkeypatch.setattr(type(model.net), "hidden", counted)
+    codes = model.drawn_codes(2_000, torch.Generator().manual_seed(0), {})
+    sizes = model.codec.sizes
+    assert asked[0] == 1  # all blank
+    assert asked[1] <= max(sizes) + 1
+    assert max(asked) <= len(codes.unique(dim=0)) < 2_000

@@ -19,6 +19,8 @@ from ..tabular import Tabular, codec_of, draw, parts_of
 from .denoiser import MATRIX_RATE
 from .unet import zeroed
 
+IN_ONE_ORDER = 10_000  # rows: of many, more are alike for longer
+
 
 class CellNet(nn.Module):
     """Rows with blanks (B, C) int64 -> logits of all codes of all columns (B, S).
@@ -144,7 +146,9 @@ class TableFlow(Tabular, GenerativeModel):
     ) -> Tensor:
         """Draw ``n`` rows of codes; the columns of ``allowed`` come first."""
         with self.for_sampling("net") as net:
-            parts = [self._filled(net, k, source, allowed) for k in parts_of(n)]
+            parts = [
+                self._filled(net, k, source, allowed) for k in parts_of(n, IN_ONE_ORDER)
+            ]
         return torch.cat(parts)
 
     def _filled(
@@ -152,16 +156,19 @@ class TableFlow(Tabular, GenerativeModel):
     ) -> Tensor:
         bf16 = self.tolerates_bf16 and runtime.has_bf16(self.device)
         x = net.blanks.expand(n, -1).clone()
-        total = net.enter(x + net.starts)  # of the vectors: few of them change
+        # Rows that are alike so far go through the net as one: at first all of them.
+        alike = torch.zeros(n, dtype=torch.int64, device=self.device)
+        total = net.enter(x[:1] + net.starts)  # of the vectors: few of them change
         order = torch.randperm(len(self.codec.sizes), generator=source).tolist()
         order.sort(key=lambda k: k not in allowed)
         for k in order:
-            start = sum(self.codec.sizes[:k])
-            rows = slice(start, start + self.codec.sizes[k])
+            size, start = self.codec.sizes[k], sum(self.codec.sizes[:k])
+            rows = slice(start, start + size)
             with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
                 h = net.hidden(total)
             logits = linear(h.float(), net.leave.weight[rows], net.leave.bias[rows])
+            x[:, k] = draw(logits[alike], source, allowed.get(k))
+            kinds, alike = (alike * size + x[:, k]).unique(return_inverse=True)
             blank = net.vectors(k, net.blanks[k])
-            x[:, k] = draw(logits, source, allowed.get(k))
-            total = total + net.vectors(k, x[:, k]) - blank
+            total = total[kinds // size] + net.vectors(k, kinds % size) - blank
         return x
