@@ -275,6 +275,7 @@ def pace(
 
     The jobs are accepted first, in this process, for a server lets one account have
     only few open; then the workers start, and the clock with the first job that begins.
+    Nobody asks for the pictures before all are done.
     """
     platform = Platform(one.url, one.blobs, one.folder)
     platform.jobs.most_open = jobs
@@ -286,12 +287,19 @@ def pace(
     platform.close()
     one.serve("--accept-only")
     one.workers = [one.start("worker", core=core) for core in cores]
-    left = look(one, accepted, seconds=1_200)
-    made = engine(one.url)
+    made, mine = engine(one.url), JOBS.c.kind == "make"
+    done = sql.select(sql.func.count(JOBS.c.ended)).where(mine)
+    until = time.monotonic() + 1_200
+    while time.monotonic() < until:
+        with made.connect() as connection:
+            if connection.scalar(done) == jobs:
+                break
+        time.sleep(0.5)
     wanted = sql.select(sql.func.min(JOBS.c.started), sql.func.max(JOBS.c.ended))
     with made.connect() as connection:
-        began, ended = connection.execute(wanted.where(JOBS.c.kind == "make")).one()
+        began, ended = connection.execute(wanted.where(mine)).one()
     made.dispose()
+    left = look(one, accepted, seconds=60)
     seconds = ended - began
     return {"workers": len(cores), **left} | {
         "seconds": round(seconds, 1),
