@@ -102,7 +102,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "desk_composed",
 ]
 # Collected from executed chapters, `make book JOBS=1`, not measured here.
-COLLECTED = ["chapters"]
+COLLECTED = ["chapters", "open_exercises"]
 NAMES = ALONE + ONE_CORE + COLLECTED
 
 

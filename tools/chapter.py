@@ -152,6 +152,17 @@ class Exercise:
     task: str = ""
     solution: list[NotebookNode] | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a score decides, for which there is no best answer."""
+        return "开放：" in self.title
+
+    @property
+    def stamp(self) -> str:
+        """What tells a solution from an older one: a digest of its code."""
+        text = "\n".join(cell.source for cell in self.solution or ())
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
 
 def exercises(notebook: NotebookNode) -> list[Exercise]:
     """List the exercises of ``notebook`` in their order."""

@@ -47,6 +47,7 @@ FIGURE = re.compile(
     r"(?P<body>(?s:.*?))^(?P=fence) *$",
     re.MULTILINE,
 )
+REFUSED = re.compile(r"^(未通过|还没有写完).*", re.MULTILINE)  # what a Result says
 ERROR = re.compile(r"(?<![A-Za-z\d])E\d{3}(?!\d)")
 # Marks of an output that another machine or another day would print differently.
 FLEETING = {
@@ -394,10 +395,19 @@ def has_exercises_of_several_kinds(it: Chapter) -> Iterator[str]:
 
 
 @rule
+def solves_its_exercises(it: Chapter) -> Iterator[str]:
+    there = sync.twin_path(it.source).exists()
+    for exercise in chapter.exercises(it.twin) if there else ():
+        for cell in exercise.solution or ():
+            if found := REFUSED.search(chapter.said(cell)):
+                yield f"the solution of {exercise.label} does not pass: {found[0]}"
+
+
+@rule
 def shows_its_own_score(it: Chapter) -> Iterator[str]:
     for exercise in it.exercises:
         ends = [end for cell in exercise.solution or () for end in tree(cell).body[-1:]]
-        if "开放：" in exercise.title and not any(map(shows_a_result, ends)):
+        if exercise.is_open and not any(map(shows_a_result, ends)):
             yield f"the solution of {exercise.label} shows no score: end on its Result"
 
 

@@ -7,6 +7,7 @@ from .chapter import ROOT
 sys.path.append(str(ROOT / "_ext"))
 
 from aigc_book import (
+    cells,
     clone,
     diagrams,
     flowchart,
@@ -17,6 +18,7 @@ from aigc_book import (
 )
 
 __all__ = [
+    "cells",
     "clone",
     "diagrams",
     "flowchart",

@@ -20,6 +20,7 @@ from aigc_lib.check.quiz import read as read_quiz
 
 from . import chapter, works
 from .extension import (
+    cells,
     clone,
     diagrams,
     flowchart,
@@ -127,10 +128,15 @@ class Reader:
         for output in cell.outputs:
             if output.output_type == "execute_result":
                 output.execution_count = None
+        mystnb = cell.metadata.get("mystnb", {})
         if "hide-input" in chapter.tags(cell):
             cell.metadata["jupyter"] = {"source_hidden": True}
+            cell.metadata["cellView"] = "form"  # Colab folds it, all but the title
+            alt = mystnb.get("image", {}).get("alt", "")
+            title = f"{cells.DRAWING}：{alt}".removesuffix("：")
+            cell.source = f"# @title {title}\n{cell.source}"
         self.cells.append(cell)
-        figure = cell.metadata.get("mystnb", {}).get("figure", {})
+        figure = mystnb.get("figure", {})
         if figure.get("caption"):
             self.cells.append(new_markdown_cell(self.captioned(figure["caption"])))
 
@@ -153,12 +159,24 @@ class Reader:
             title = self.markdown(argument.strip())
             self.cells.append(new_markdown_cell(f"### 练习 {number}　{title}"))
         elif (kind, state) == ("exercise", "end"):
+            self.text(self.own_score(self.exercise))
             self.cells.append(new_code_cell(self.answer(self.exercise)))
         elif state == "start":
             self.solution = []
         else:
             inner, self.solution = "\n\n".join(self.solution or []), None
             self.cells.append(new_markdown_cell(folded("解答", inner)))
+
+    def own_score(self, exercise: chapter.Exercise) -> str:
+        """Say what the checker of an open exercise said of the book's own solution."""
+        try:
+            told, _ = results.lookup(self.root / "results", "open_exercises:rows")
+        except results.MissingResult:
+            return ""
+        row = told.get(exercise.label)
+        if row is None or row["solution"] != exercise.stamp:
+            return ""
+        return f"书里的解在 `cpu` 档交上去，检查器说：{row['verdict']}。"
 
     def answer(self, exercise: chapter.Exercise) -> str:
         """Return an empty answer: the calls that check it, not yet active."""

@@ -7,6 +7,7 @@ from sphinx.transforms import SphinxTransform
 
 from .pictures import section
 
+DRAWING = "画图的代码"  # what stands for code that is folded
 COLUMNS = 88  # what fits beside both side bars of a 1280 px screen
 AUDIO = re.compile(r"<audio(?![^>]*aria-label)")
 
@@ -22,7 +23,7 @@ class Cells(SphinxTransform):
             element = cell.get("nb_element")
             folded = element == "cell_code" and cell.get("hide_mode")
             if folded and (said := drawn(cell)):
-                cell["prompt_show"] = f"画图的代码：{said}"
+                cell["prompt_show"] = f"{DRAWING}：{said}"
             if element == "cell_code_output":
                 for block in cell.findall(nodes.literal_block):
                     lines = block.astext().strip().split("\n")

@@ -75,23 +75,25 @@ def least_cost(answer):
 
 @checker("两个都对，和抽样的一致")
 def nine_days(answer):
-    """`{"各天独立": word, "各天同涨同跌": word}`: the sum of nine days' 95% quantiles.
+    """`{"甲": word, "乙": word}`: the sum of nine days' 95% quantiles.
 
-    Against the 95% quantile of their sum, by 200,000 draws.
+    Against the 95% quantile of their sum, by 200,000 draws: 甲 sells alike on all
+    days, 乙 one piece with a chance of 3%, each day for itself.
     """
     words = ("更大", "更小", "一样")
-    choices(answer, {"各天独立": words, "各天同涨同跌": words})
+    choices(answer, {"甲": words, "乙": words})
     generator = np.random.default_rng(0)
-    alone = generator.gamma(3, 2, (200_000, COVER))
-    alike = np.repeat(alone[:, :1], COVER, 1)
-    for name, x in {"各天独立": alone, "各天同涨同跌": alike}.items():
+    alike = np.repeat(generator.gamma(3, 2, (200_000, 1)), COVER, 1)
+    rare = generator.binomial(1, 0.03, (200_000, COVER))
+    hints = {
+        "甲": "九天会不会在同一次里都碰上坏运气？",
+        "乙": "单看一天，95% 分位数是几件？九天里至少卖出一件的机会呢？",
+    }
+    for name, x in {"甲": alike, "乙": rare}.items():
         apart, at_once = np.quantile(x, 0.95, axis=0).sum(), np.quantile(x.sum(1), 0.95)
         ratio = apart / at_once
         right = "一样" if abs(ratio - 1) < 0.01 else "更大" if ratio > 1 else "更小"
-        require(
-            answer[name] == right,
-            f"{name}：不是“{answer[name]}”。九天会不会在同一次里都碰上坏运气？",
-        )
+        require(answer[name] == right, f"{name}：不是“{answer[name]}”。{hints[name]}")
 
 
 @checker("改对了：改掉以后的日子，预测不动")

@@ -218,6 +218,14 @@ def test_contract_catches_fleeting_output(twins, text, complaint):
     assert any(complaint in problem for problem in problems(twins))
 
 
+def test_contract_catches_a_solution_that_does_not_pass(twins):
+    twin = json.loads(sync.twin_path(twins).read_text(encoding="utf-8"))
+    *_, cell = (c for c in twin["cells"] if c.get("outputs"))
+    cell["outputs"][0]["data"]["text/plain"] = "未通过：应当是 7"
+    sync.twin_path(twins).write_text(json.dumps(twin), encoding="utf-8")
+    assert "the solution of ex-99-7 does not pass: 未通过：应当是 7" in problems(twins)
+
+
 @pytest.mark.parametrize("line", ["!python -m aigc_lib doctor", "round(3.14159, 2)"])
 def test_contract_allows(twins, line):
     twins.write_text(twins.read_text(encoding="utf-8").replace("double(21)", line))

@@ -1,6 +1,7 @@
 """The reader's twin: Markdown that Colab shows, empty answers, folded solutions."""
 
 import base64
+import json
 import re
 
 import nbformat
@@ -193,6 +194,50 @@ def test_exercise_has_an_empty_answer_and_a_folded_solution(twin):
         "<details><summary>解答</summary>\n\n乘以 3。\n\n```python\n"
         "check.ch99.double(lambda x: 3 * x)\n```\n\n```text\nTrue\n```\n\n</details>"
     )
+
+
+def test_folded_code_is_folded_in_colab_and_jupyterlab(twins):
+    complete = nbformat.read(sync.twin_path(twins), as_version=4)
+    (drawn,) = (c for c in complete.cells if "mystnb" in c.metadata)
+    drawn.metadata["tags"] = ["hide-input"]
+    made = Reader(twins, twins.parents[2]).notebook(complete)
+    (cell,) = (c for c in made.cells if "mystnb" in c.metadata)
+    assert cell.source == "# @title 画图的代码：一条斜线。\ndrawn = double(1)"
+    assert cell.metadata["cellView"] == "form"
+    assert cell.metadata["jupyter"] == {"source_hidden": True}
+    assert not any("cellView" in c.metadata for c in made.cells if c is not cell)
+
+
+def scored(source, **row):
+    """Return the reader's twin of ``source`` where the results hold ``row``."""
+    (task,) = (e for e in chapter.exercises(chapter.read(source)) if e.is_open)
+    row = {"verdict": "得分 7，底线 5", "solution": task.stamp} | row
+    results = source.parents[2] / "results"
+    results.mkdir(exist_ok=True)
+    text = json.dumps({"rows": {task.label: row}})
+    (results / "open_exercises.json").write_text(text, "utf-8")
+    return markdown(sync.readers_twin(source))
+
+
+def test_the_books_own_score_stands_under_an_open_task(twins):
+    assert not any("检查器说" in text for text in markdown(sync.readers_twin(twins)))
+    text = scored(twins)
+    (at,) = (i for i, t in enumerate(text) if "检查器说" in t)
+    assert text[at] == "书里的解在 `cpu` 档交上去，检查器说：得分 7，底线 5。"
+    assert text[at - 2] == "### 练习 99.5　★★★ 开放：更快"
+    assert text[at + 1].startswith("<details><summary>解答")
+
+
+def test_the_score_of_another_solution_is_not_told(twins):
+    assert not any("检查器说" in text for text in scored(twins, solution="older"))
+
+
+@pytest.mark.parametrize("source", chapter.sources(), ids=lambda path: path.stem)
+def test_every_open_exercise_tells_the_books_own_score(source):
+    """After another solution: make book, make bench ONLY=open_exercises, make sync."""
+    opened = [e for e in chapter.exercises(chapter.read(source)) if e.is_open]
+    shown = markdown(nbformat.read(sync.reader_path(source), as_version=4))
+    assert len([t for t in shown if "检查器说" in t]) == len(opened) > 0
 
 
 def test_no_code_cell_holds_a_solution(twin):
