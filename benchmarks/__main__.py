@@ -42,6 +42,7 @@ ALONE = [
     "music_instrument",
     "image_platform",
     "image_workers",
+    "five_minutes",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together
     "music_chorales",
