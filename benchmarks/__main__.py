@@ -64,6 +64,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "synthetic_curve",
     "bandit",
     "inspection",
+    "inspection_together",
     "jobshop",
     "jobshop_optima",
     "demand",
