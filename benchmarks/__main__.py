@@ -66,6 +66,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "bandit",
     "audiences",
     "inspection",
+    "inspection_together",
     "jobshop",
     "jobshop_optima",
     "demand",

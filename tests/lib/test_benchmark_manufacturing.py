@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from aigc_lib.data.store import find
-from benchmarks import inspection, jobshop
+from benchmarks import inspection, inspection_together, jobshop
 
 
 @pytest.fixture
@@ -74,6 +74,62 @@ def test_pasted_defects_are_compared_with_the_detectors_too():
         expected = levels[way] - (levels | detectors)[other]
         np.testing.assert_allclose(list(gain.values()), expected, atol=1e-6)
         assert gains[f"classifier, alarms, {way} against {other}"]["gain"] == 0
+
+
+def test_ways_count_by_the_spread_of_their_normals():
+    """The unit of a distance, and the zero and unit of logits, change nothing."""
+    together, generator = inspection_together, np.random.default_rng(0)
+    x, usual = np.exp(generator.normal(size=(2, 50)))
+    level = together.in_normals(inspection.PCA, x, usual)
+    np.testing.assert_allclose(
+        level, together.in_normals(inspection.PCA, 7 * x, 7 * usual)
+    )
+    np.testing.assert_allclose(
+        level, together.in_normals(inspection.MARKER, 2 * np.log(x), 2 * np.log(usual))
+    )
+    itself = together.in_normals(inspection.MEMORY, usual, usual)
+    np.testing.assert_allclose([itself.mean(), itself.std()], [0, 1], atol=1e-12)
+
+
+def test_what_all_together_regain_and_lose_is_counted():
+    """At 10 of 100 normals: two defects above them, one only just not."""
+    defect = np.arange(103) >= 100
+    scores = np.append(np.arange(100.0), [89.0, 90.0, 200.0])
+    assert inspection_together.above(scores, defect).tolist() == [False, True, True]
+    stopped = {
+        inspection.PCA: [True, True, False, False, False],
+        inspection.MEMORY: [True, False, True, False, False],
+        inspection.MARKER: [False, False, False, True, False],
+        inspection_together.TOGETHER: [True, True, False, True, True],
+    }
+    found = inspection_together.misses({k: np.array(v) for k, v in stopped.items()})
+    names = "missed", "regained", "lost", "defects"
+    counts = {way: tuple(row[name] for name in names) for way, row in found.items()}
+    assert counts == {
+        inspection.PCA: (3, 2, 0, 5),
+        inspection.MEMORY: (3, 3, 1, 5),
+        inspection.MARKER: (4, 3, 0, 5),
+        inspection_together.TOGETHER: (1, 0, 0, 5),
+        inspection_together.ANY: (1, 1, 1, 5),
+    }
+
+
+def test_three_are_judged_together_on_cloth(hurried, monkeypatch):
+    """The mean stands between its parts; nothing but the three is trained."""
+    whole = inspection.cloth(0)
+    small = {key: whole[key][:70] for key in whole}
+    monkeypatch.setitem(inspection.SETS, "cloth", lambda seed: small)
+    monkeypatch.setattr(inspection, "DCGAN", None)
+    found = inspection_together.inspect("cloth", 0)
+    ways = found["ways"]
+    assert set(ways) == {*inspection_together.PARTS, inspection_together.TOGETHER}
+    each = [row["auroc"] for row in ways.values()]
+    assert min(each[:3]) < each[3] < 1.0001
+    assert ways[inspection.PCA]["auroc"] > 0.9
+    summary = inspection_together.summed([found, found])
+    assert len(summary["alike"]) == 6
+    pca = summary["missed"][inspection.PCA]
+    assert pca["missed"] == 2 * found["missed"][inspection.PCA]["missed"]
 
 
 def test_brightness_and_contrast_are_two_numbers():
