@@ -72,6 +72,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "demand",
     "stock",
     "routes",
+    "routes_long",
     "credit",
     "credit_bias",
     "churn",
