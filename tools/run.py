@@ -38,8 +38,13 @@ PLAIN = {
     "MKL_NUM_THREADS": "1",
     "CUDA_VISIBLE_DEVICES": "",
 }
-# Run after the last cell, and taken out again.
+# Python looks for garbage after every few hundred new objects. In the imports of a
+# chapter that takes half a second, and there is none.
+SELDOM = "--IPKernelApp.exec_lines=__import__('gc').set_threshold(10_000)"
+# Run after the last cell, and taken out again. As it ends, Python would search all that
+# it holds once more, for a second: what is frozen it leaves alone.
 LIST_MODULES = """\
+__import__("gc").freeze()
 print(*(m for m in __import__("sys").modules if m.split(".")[0] == "aigc_lib"))"""
 
 
@@ -72,7 +77,7 @@ def execute(notebook: NotebookNode, profile: str, name: str) -> NotebookNode:
                 request_save_on_cell_execute=False,  # it takes seconds
                 progress_bar={"desc": name, "leave": False, "disable": None},
                 start_timeout=300,
-                extra_arguments=["--IPKernelApp.log_level=CRITICAL"],
+                extra_arguments=["--IPKernelApp.log_level=CRITICAL", SELDOM],
             )
         except PapermillExecutionError as error:
             until_then = nbformat.read(output, as_version=4)
