@@ -24,7 +24,7 @@ VISITORS = int(os.environ.get("VISITORS", 10_000))
 REPLICATIONS = 500
 SHARES = (0.4, 0.3, 0.2, 0.1)
 LIFT, USUAL = 2, (2, 78)
-REFERENCE = "one for all"
+REFERENCE, EACH = "one for all", "one for each"
 
 
 def worlds(replications: int) -> dict[str, np.ndarray]:
@@ -51,7 +51,7 @@ def policies(replications: int) -> dict:
     many = {"replications": replications}
     return {
         REFERENCE: ThompsonPerSegment(n, 1, prior=USUAL, seed=1, **many),
-        "one for each": ThompsonPerSegment(n, n, prior=USUAL, seed=1, **many),
+        EACH: ThompsonPerSegment(n, n, prior=USUAL, seed=1, **many),
         "as written": Assigned(range(n), **many),
         "as written, but learns": ThompsonPerSegment(
             n, n, prior=writer, seed=1, **many
@@ -89,10 +89,11 @@ def main() -> None:
                 "wrong": game.wrong.mean(),
                 "wrong_interval": mean_interval(game.wrong),
             }
-            if name != REFERENCE:
-                saved = paired_gain(games[REFERENCE].regret, game.regret)
-                row["saved"] = saved.mean
-                row["saved_interval"] = [saved.low, saved.high]
+            for figure, other in {"saved": REFERENCE, "saved_from_each": EACH}.items():
+                if name != other:
+                    saved = paired_gain(games[other].regret, game.regret)
+                    row[figure] = saved.mean
+                    row[f"{figure}_interval"] = [saved.low, saved.high]
             rows.append(row | {"path": game.path.mean(1).round(2).tolist()})
             print(world, name, {k: row[k] for k in ("regret_early", "regret", "wrong")})
     record(

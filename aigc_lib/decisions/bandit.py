@@ -8,6 +8,7 @@ is known who comes, both take the segments of the visitors (R,) before all else.
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import NamedTuple, Protocol
 
@@ -141,7 +142,7 @@ class Thompson(Counting):
         return self.highest((self.paid + 1) / (self.tried + 2))
 
 
-class ThompsonPerSegment:
+class ThompsonPerSegment(Counting):
     """Thompson sampling with beliefs of its own about every segment of visitors.
 
     ``prior`` (S, K, 2) holds what is believed before: as if so many visitors of the
@@ -165,42 +166,70 @@ class ThompsonPerSegment:
         replications: int = 1,
         seed: int = 0,
     ):
-        shape = whole("segments", segments, 1), whole("arms", arms, 2), 2
+        self.segments = whole("segments", segments, 1)
+        replications = whole("replications", replications, 1)
+        super().__init__(arms, replications=replications * self.segments, seed=seed)
         prior = np.asarray(prior, np.float64)
+        shape = self.segments, self.tried.shape[1], 2
         if prior.shape not in (shape, (2,)) or not (prior > 0).all():
             raise ValueError(
                 f"prior has shape {prior.shape}: give {shape} or (2,), all above 0"
             )
-        replications = whole("replications", replications, 1)
-        self.counts = np.broadcast_to(prior, (replications, *shape)).copy()
-        self.rows = np.arange(replications)
-        self.rng = np.random.default_rng(whole("seed", seed, 0))
+        prior = np.broadcast_to(prior, (replications, *shape)).reshape(-1, shape[1], 2)
+        self.paid += prior[..., 0]
+        self.tried += prior.sum(-1)
+        self.games = np.arange(replications)
 
     def choose(self, segment: np.ndarray) -> np.ndarray:
-        """One choice for the visitor of each replication: segments (R,) -> (R,)."""
-        believed = self.counts[self.rows, self._known(segment)]  # (R, K, 2)
-        return self.rng.beta(believed[..., 0], believed[..., 1]).argmax(1)
+        """One choice for the visitor of each replication: segments (R,) -> (R,).
+
+        Raises:
+            ValueError: a segment that there is not.
+        """
+        self.rows = self._rows(segment)
+        paid = self.paid[self.rows]
+        return self.rng.beta(paid, self.tried[self.rows] - paid).argmax(1)
 
     def learn(
         self, segment: np.ndarray, choice: np.ndarray, reward: np.ndarray
     ) -> None:
-        """Count one more visitor in each replication."""
-        failed = 1 - np.asarray(reward, np.int64)
-        self.counts[self.rows, self._known(segment), choice, failed] += 1
+        """Count one more visitor in each replication.
+
+        Raises:
+            ValueError: a segment that there is not, rewards that are not in [0, 1].
+        """
+        self.rows = self._rows(segment)
+        super().learn(choice, reward)
 
     def winner(self) -> np.ndarray:
-        """The arm of the highest expected rate, (R, S) or (R, 1)."""
-        return (self.counts[..., 0] / self.counts.sum(-1)).argmax(-1)
+        """The arm of the highest expected rate, (R, S) or (R, 1); equals by lot."""
+        self.rows = np.arange(len(self.tried))
+        return self.highest(self.paid / self.tried).reshape(-1, self.segments)
 
-    def _known(self, segment: np.ndarray) -> np.ndarray:
-        return segment if self.counts.shape[1] > 1 else np.zeros_like(segment)
+    def _rows(self, segment: np.ndarray) -> np.ndarray:
+        """Where the beliefs about the visitors of each replication stand."""
+        if self.segments == 1:
+            return self.games
+        segment = np.asarray(segment)
+        if not ((segment >= 0) & (segment < self.segments)).all():
+            raise ValueError(
+                f"segment={segment}: give numbers from 0 to {self.segments - 1}"
+            )
+        return self.games * self.segments + segment
 
 
 class Assigned:
-    """Gives every segment the arm (S,) that was chosen for it, and learns nothing."""
+    """Gives every segment the arm (S,) that was chosen for it, and learns nothing.
+
+    Raises:
+        ValueError: arms that are no whole numbers from 0 up, or no replication.
+    """
 
     def __init__(self, arms: ArrayLike, *, replications: int = 1):
-        self.arms, self.replications = np.asarray(arms), replications
+        self.arms = np.asarray(arms)
+        if self.arms.ndim != 1 or self.arms.dtype.kind not in "iu" or min(arms) < 0:
+            raise ValueError(f"arms={arms}: give one number from 0 up for each segment")
+        self.replications = whole("replications", replications, 1)
 
     def choose(self, segment: np.ndarray) -> np.ndarray:
         """The arm of each segment: (R,) -> (R,)."""
@@ -240,8 +269,16 @@ def play(
     """Let ``visitors`` come, one after the other, in all replications.
 
     Raises:
-        ValueError: no visitor, or a policy for another number of replications.
+        ValueError: no visitor, a policy for another number of replications, or one
+            that must be told the segment in a world without, or the other way round.
     """
+    told = isinstance(world, Audience)
+    if told != bool(inspect.signature(policy.choose).parameters):
+        wanted = "takes the segments, choose(segment)" if told else "takes nothing"
+        raise ValueError(
+            f"policy={type(policy).__name__}: in a world of {type(world).__name__} "
+            f"give one whose choose {wanted}"
+        )
     visitors = whole("visitors", visitors, 1)
     points = min(whole("points", points, 1), visitors)
     at = np.linspace(visitors / points, visitors, points).round().astype(int)

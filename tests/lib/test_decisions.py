@@ -86,7 +86,8 @@ def test_each_segment_has_beliefs_of_its_own():
     # P(U > B) of U even and B from Beta(3, 2) is 1 - E[B] = 2 / 5
     assert policy.choose(here).mean() == pytest.approx(0.4, abs=0.015)
     assert policy.choose(there).mean() == pytest.approx(0.5, abs=0.015)
-    assert policy.winner()[0].tolist() == [0, 0]
+    assert (policy.winner()[:, 0] == 0).all()
+    assert policy.winner()[:, 1].mean() == pytest.approx(0.5, abs=0.015)  # by lot
     blind = ThompsonPerSegment(2, 1, replications=20_000)
     blind.learn(there, np.zeros(20_000, int), np.ones(20_000))
     assert blind.choose(here).mean() == pytest.approx(1 / 3, abs=0.015)
@@ -108,6 +109,36 @@ def test_who_knows_the_segments_wins_where_they_differ():
     assert lost["wrong"].regret == pytest.approx(np.full(100, 300))
     assert lost["each"].regret.mean() < 30 < 140 < lost["blind"].regret.mean()
     assert lost["blind"].wrong == pytest.approx(np.full(100, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda p: p.learn(*np.zeros((2, 1), int), np.array([2.0])), "reward=.2"),
+        (lambda p: p.learn(*np.zeros((2, 1), int), np.array([np.nan])), "reward=.nan"),
+        (lambda p: p.choose(np.array([-1])), "segment=.-1.: give numbers from 0 to 1"),
+        (lambda p: p.choose(np.array([2])), "segment=.2.: give numbers from 0 to 1"),
+        (lambda p: play(p, Creatives((0.1, 0.2)), 5), "whose choose takes nothing"),
+        (
+            lambda p: play(Thompson(2), Audience(np.full((2, 2), 0.1), [0.5, 0.5]), 5),
+            "takes the segments",
+        ),
+        (lambda p: Assigned([0, -1]), "from 0 up for each segment"),
+        (lambda p: Assigned([0.5, 1]), "from 0 up for each segment"),
+        (lambda p: Assigned([0, 1], replications=0), "replications=0"),
+        (lambda p: ThompsonPerSegment(2, 0), "segments=0"),
+    ],
+)
+def test_what_is_no_segment_or_reward_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(ThompsonPerSegment(2, 2))
+
+
+def test_a_clicks_share_is_learned_as_such():
+    policy = ThompsonPerSegment(2, 1, prior=(0.1, 0.1))
+    policy.learn(np.array([0]), np.array([1]), np.array([0.5]))
+    assert policy.paid.tolist() == [[0.1, pytest.approx(0.6)]]
+    assert policy.winner().shape == (1, 1)
 
 
 @pytest.mark.parametrize(

@@ -321,6 +321,18 @@ def test_few_rows_are_not_learned_by_heart_when_some_are_held_out(tmp_path, caps
     assert "share=2.0" in capsys.readouterr().err
 
 
+def test_rows_are_drawn_as_if_each_went_through_the_net_alone(trained, monkeypatch):
+    monkeypatch.setattr("aigc_lib.runtime.has_bf16", lambda device: False)
+    model = trained["table_flow"]
+    source, sizes = torch.Generator().manual_seed(5), model.codec.sizes
+    x = model.net.blanks.expand(200, -1).clone()
+    with model.averaged(), torch.no_grad():
+        for k in torch.randperm(len(sizes), generator=source).tolist():
+            x[:, k] = draw(model.net(x).split(sizes, 1)[k], source)
+    drawn = model.drawn_codes(200, torch.Generator().manual_seed(5), {})
+    assert (drawn == x).float().mean() > 0.999  # but for a rounding here and there
+
+
 def test_rows_that_are_alike_go_through_the_net_once(trained, monkeypatch):
     model, asked = trained["table_flow"], []
     hidden = type(model.net).hidden
