@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import register_parametrization
 
 
 def halvings(image_size: int) -> int:
@@ -33,12 +34,15 @@ class ConvGenerator(nn.Sequential):
 
     It begins at 7 or 8 pixels and doubles them (see ``halvings``). That size is where
     convolutions are cheap, so one more is spent there than in the paper: per second of
-    training it gains more than greater width.
+    training it gains more than greater width. Above 32 pixels the doublings are even
+    (``EvenSums``): plain ones begin with a lattice of dots, which 1,200 steps on
+    photographs of 64 pixels do not wipe out.
     """
 
     def __init__(self, image_size: int, channels: int, latent_dim: int, width: int):
         widths = stage_widths(image_size, width)
         first, start = widths[0], image_size // 2 ** len(widths)
+        even = image_size > 32
         super().__init__(
             nn.Linear(latent_dim, first * start**2, bias=False),
             nn.Unflatten(1, (first, start, start)),
@@ -47,10 +51,36 @@ class ConvGenerator(nn.Sequential):
             *normalised(first),
         )
         for a, b in pairwise(widths):
-            self.append(nn.ConvTranspose2d(a, b, 4, stride=2, padding=1, bias=False))
+            self.append(doubling(a, b, even, bias=False))
             self.extend(normalised(b))
-        self.append(nn.ConvTranspose2d(widths[-1], channels, 4, stride=2, padding=1))
+        self.append(doubling(widths[-1], channels, even))
         self.append(nn.Tanh())
+
+
+class EvenSums(nn.Module):
+    """Kernels (I, O, 4, 4) of doublings -> the same, but that even stays even.
+
+    A transposed convolution of kernel 4 and stride 2 adds up four weights in every
+    pixel, but other four in even and odd rows and columns: out of an even surface it
+    makes a lattice of period 2, and every further doubling adds its own (Odena et al.
+    2016). Here the mean of all takes the place of the means of these four, and the rest
+    of a kernel stays as it is. Repeating pixels and convolving 3x3 draws no lattice
+    either, at the price of seven weights of sixteen.
+    """
+
+    def forward(self, weight: Tensor) -> Tensor:
+        four = weight.unflatten(3, (2, 2)).unflatten(2, (2, 2))  # rows 2 a + p, so q
+        means = four.mean((2, 4), keepdim=True)
+        even = four - means + means.mean((3, 5), keepdim=True)
+        return even.flatten(4, 5).flatten(2, 3)
+
+
+def doubling(a: int, b: int, even: bool, bias: bool = True) -> nn.ConvTranspose2d:
+    """Return a layer (B, a, S, S) -> (B, b, 2S, 2S)."""
+    layer = nn.ConvTranspose2d(a, b, 4, stride=2, padding=1, bias=bias)
+    if even:
+        register_parametrization(layer, "weight", EvenSums())
+    return layer
 
 
 def normalised(channels: int) -> tuple[nn.Module, nn.Module]:

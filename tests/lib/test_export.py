@@ -122,8 +122,9 @@ def test_a_growing_generator_is_exported_when_it_is_grown(tmp_path):
     torch.testing.assert_close(got, model.sample(3, seed=1), atol=1e-4, rtol=0)
 
 
-def test_a_generator_for_any_number_of_rows(tmp_path):
-    model = DCGAN(width=4)
+@pytest.mark.parametrize("size", [28, 48])
+def test_a_generator_for_any_number_of_rows(size, tmp_path):
+    model = DCGAN(size, width=4)
     model.start_averaging()
     with torch.no_grad():
         for weight in model.generator.parameters():

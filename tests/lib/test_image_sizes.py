@@ -2,12 +2,21 @@
 
 import pytest
 import torch
+from torch import nn
+from torch.nn.utils.parametrize import is_parametrized
 
 import aigc_lib as aigc
 from aigc_lib.models import DDPM, MODELS, VAE, FlowMatching
 from aigc_lib.models.diffusion.unet import UNet
 from aigc_lib.models.gan.growing import growth, shrunk
-from aigc_lib.nets.conv import ConvDiscriminator, ConvGenerator, halvings, stage_widths
+from aigc_lib.nets.conv import (
+    ConvDiscriminator,
+    ConvGenerator,
+    EvenSums,
+    doubling,
+    halvings,
+    stage_widths,
+)
 
 SMALL = {
     "dcgan": {"width": 2, "latent_dim": 4},
@@ -46,6 +55,33 @@ def test_one_stage_more_for_each_doubling(size, count, widths):
     discriminator = ConvDiscriminator(size, 3, 2)
     assert discriminator(drawn).shape == (2,)
     assert discriminator.features(drawn).shape[1] == discriminator[-2].in_features
+
+
+def test_even_surfaces_stay_even():
+    surface = torch.ones(1, 3, 6, 6)
+    for even in (True, False):
+        drawn = doubling(3, 2, even)(surface)[..., 1:-1, 1:-1]  # edges see the padding
+        flat = torch.isclose(drawn, drawn[..., :1, :1], atol=1e-6).all()
+        assert bool(flat) == even
+
+
+def test_the_rest_of_an_even_kernel_is_free():
+    """What the kernel adds up to is shared, what it tells apart is its own."""
+    weight = torch.randn(1, 1, 4, 4)
+    even = EvenSums()(weight)
+    for p in (0, 1):
+        for q in (0, 1):
+            own, given = even[..., p::2, q::2], weight[..., p::2, q::2]
+            torch.testing.assert_close(own.mean(), weight.mean())
+            torch.testing.assert_close(own - own.mean(), given - given.mean())
+
+
+@pytest.mark.parametrize(("size", "even"), [(28, False), (32, False), (48, True)])
+def test_small_images_are_drawn_as_ever(size, even):
+    """Files and figures of these sizes hold."""
+    net = ConvGenerator(size, 3, 4, 2)
+    layers = [m for m in net if isinstance(m, nn.ConvTranspose2d)]
+    assert [is_parametrized(m) for m in layers] == [even] * halvings(size)
 
 
 def test_a_unet_sees_all_of_a_large_image():
