@@ -109,7 +109,7 @@ def gain(ours: torch.Tensor, others: torch.Tensor, groups: list) -> dict:
     low, high = bootstrap_interval(
         rows, lambda r: (r[:, 0].sum() / r[:, 1].sum()).item()
     )
-    return {"gain": (ours - others).mean().item(), "gain_min": low, "gain_max": high}
+    return {"gain": (ours - others).mean().item(), "gain_interval": [low, high]}
 
 
 def main() -> None:

@@ -22,11 +22,12 @@ def test_headlines_of_one_pattern_are_drawn_together():
     others = 1 - ours
     apart = sentiment.gain(ours, others, list(range(100)))
     assert apart["gain"] == 0
-    assert -0.3 < apart["gain_min"] < 0 < apart["gain_max"] < 0.3
+    low, high = apart["gain_interval"]
+    assert -0.3 < low < 0 < high < 0.3
     together = sentiment.gain(ours, others, ["a"] * 50 + ["b"] * 50)
-    assert (together["gain_min"], together["gain_max"]) == (-1, 1)
+    assert together["gain_interval"] == [-1, 1]
     better = sentiment.gain(ours, torch.zeros_like(ours), list(range(100)))
-    assert 0.3 < better["gain_min"] < better["gain"] == 0.5
+    assert 0.3 < better["gain_interval"][0] < better["gain"] == 0.5
 
 
 def test_the_most_frequent_class_is_that_of_the_training(monkeypatch):
