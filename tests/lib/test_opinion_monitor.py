@@ -364,6 +364,8 @@ def test_words_of_ones_own_tell_what_is_bad(tmp_path):
         ("与某地签约建厂", "正面"),
         ("净利润增长，股价却大跌", "负面"),  # a bad word wins,
         ("股价大跌，净利润却增长", "负面"),  # wherever it stands
+        ("利润未见增长", "正面"),  # words know no negation
+        ("亏损收窄", "负面"),
         ("董事会今日开会", "中性"),
         ("", "中性"),
     ],
