@@ -55,6 +55,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "scenarios",
     "opinion_alarm",
     "review_alarm",
+    "sentiment",
     "tracing",
     "courses",
     "items",

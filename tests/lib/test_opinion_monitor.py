@@ -17,15 +17,17 @@ from aigc_lib.apps.database import insert
 from aigc_lib.apps.opinion_monitor import __main__ as command
 from aigc_lib.apps.opinion_monitor import made
 from aigc_lib.apps.opinion_monitor import monitor as monitors
+from aigc_lib.apps.opinion_monitor import words as lists
 from aigc_lib.apps.opinion_monitor.headlines import checked
 from aigc_lib.apps.opinion_monitor.made import MadeFeed
 from aigc_lib.apps.opinion_monitor.monitor import FileFeed, Monitor
 from aigc_lib.apps.opinion_monitor.page import ALL, page, shown
-from aigc_lib.apps.opinion_monitor.reader import Reader
+from aigc_lib.apps.opinion_monitor.reader import Reader, Reading
 from aigc_lib.apps.opinion_monitor.service import MOST_BYTES, MOST_ITEMS, service
 from aigc_lib.apps.opinion_monitor.store import Day, Store
 from aigc_lib.apps.opinion_monitor.trend import BASELINE, alarms, trend, watched
 from aigc_lib.apps.opinion_monitor.words import Words
+from aigc_lib.data import load
 
 NOW = datetime(2026, 5, 6, 12, tzinfo=UTC)
 INJECTION = "'); DROP TABLE headlines; -- 股价大跌"
@@ -343,16 +345,83 @@ def test_another_database_is_refused():
 # ---- who reads -----------------------------------------------------------------------
 
 
-def test_words_tell_what_is_bad_and_nothing_else(tmp_path):
+def test_words_of_ones_own_tell_what_is_bad(tmp_path):
     path = tmp_path / "words.txt"
     path.write_text("\ufeff# 我的词表\n\n 爆雷 \n跌\n跌\nC++\n", encoding="utf-8")
     words = Words.at(path)
     found = words.predict(
         ["股价大跌", "平台爆雷了", "股价大涨", "用 C++ 写", "用 CC 写"]
     )
-    assert [s for s, _ in found] == ["负面", "负面", "中性", "负面", "中性"]
+    assert [s for s, _ in found] == ["负面", "负面", "正面", "负面", "中性"]
     assert {sure for _, sure in found} == {None}
     assert words.mark == Words(["跌", "C++", "爆雷"]).mark != Words().mark
+
+
+@pytest.mark.parametrize(
+    ("text", "sentiment"),
+    [
+        ("净利润大幅增长", "正面"),
+        ("与某地签约建厂", "正面"),
+        ("净利润增长，股价却大跌", "负面"),  # a bad word wins,
+        ("股价大跌，净利润却增长", "负面"),  # wherever it stands
+        ("利润未见增长", "正面"),  # words know no negation
+        ("亏损收窄", "负面"),
+        ("董事会今日开会", "中性"),
+        ("", "中性"),
+    ],
+)
+def test_words_tell_three_sentiments_and_a_bad_one_wins(text, sentiment):
+    assert Words().predict([text]) == [(sentiment, None)]
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_good_words_change_nothing_that_the_alarm_counts(split):
+    some = load("finance_headlines", split=split).texts
+    bad = [any(word in text for word in lists.BAD_WORDS) for text in some]
+    found = [sentiment for sentiment, _ in Words().predict(some)]
+    assert [sentiment == "负面" for sentiment in found] == bad
+    assert 0 < sum(bad) < len(some)
+    assert set(found) == {"负面", "中性", "正面"}
+
+
+def test_other_good_words_are_another_reader(monkeypatch):
+    """What was stored is read again when the list of good words has changed."""
+
+    def mark(bad, good):
+        monkeypatch.setattr(lists, "GOOD_WORDS", (good,))
+        return Words([bad]).mark
+
+    assert mark("跌", "涨") == mark("跌", "涨")
+    assert len({mark("跌", "涨"), mark("跌", "增"), mark("涨", "跌")}) == 3
+
+
+def test_own_bad_words_leave_the_good_ones(tmp_path):
+    path = tmp_path / "words.txt"
+    path.write_text("增长\n", encoding="utf-8")
+    found = Words.at(path).predict(["增长了", "签约了", "股价大跌"])
+    assert [s for s, _ in found] == ["负面", "正面", "中性"]
+
+
+def test_what_words_told_is_sent(url):
+    testclient = pytest.importorskip("fastapi.testclient")
+
+    class Topic(Rule):
+        def read(self, texts):
+            told = Words().predict(texts)
+            return [Reading("行情", label, sure) for label, sure in told]
+
+    monitor = Monitor(Store(url), Topic())
+    client = testclient.TestClient(service(monitor))
+    client.post("/headlines", json=[{"text": t} for t in ("大跌", "开会", "大涨")])
+    monitor.read_waiting()
+    rows = client.get("/headlines").json()
+    assert [(r["sentiment"], r["sure"]) for r in rows] == [
+        ("正面", None),
+        ("中性", None),
+        ("负面", None),
+    ]
+    (day,) = monitor.store.days()
+    assert (day.negative, day.neutral, day.positive) == (1, 1, 1)
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,9 @@ from .words import Words
 
 LOCAL = ("localhost", "127.0.0.1", "::1")
 MADE = "标题由句式生成，公司不存在，日期也是虚构的。"
-BY_WORDS = "情感照词表：有表里的词记负面，其余都记中性。"
+BY_WORDS = (
+    "情感照词表：有坏消息的词记负面，没有坏的、有好消息的词记正面，两样都没有记中性。"
+)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -58,8 +60,8 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--words",
-        help="a file of words of bad news, one a line, that tell the sentiment; none: "
-        "a classifier tells it (default: the list in words.py)",
+        help="a file of words of bad news, one a line, instead of those in words.py; "
+        "none: a classifier tells the sentiment (default: the lists in words.py)",
     )
     p.add_argument(
         "--run-length",

@@ -44,8 +44,9 @@ def service(monitor: Monitor, names: Collection[str] | None = None) -> Any:
       422 where all are; 413 and 400 for what is too large or no JSON; 403 for what
       another site makes a browser send; 429 in a flood, with nothing stored and a time
       to come again. All the same while models are trained: headlines wait.
-    - ``GET /trend?topic=``, ``GET /alarms``, ``GET /headlines?topic=&n=``. 503 while
-      nobody knows the topics that it takes.
+    - ``GET /trend?topic=``, ``GET /alarms``, ``GET /headlines?topic=&n=``: the latest,
+      with ``topic``, ``sentiment`` (负面, 中性, 正面) and ``sure``, null if words told.
+      503 while nobody knows the topics that it takes.
     - ``GET /health``: whether it is ``ready``, what is ``told`` until then, and whether
       that ``failed``; how many headlines there are.
     """

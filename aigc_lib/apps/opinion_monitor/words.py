@@ -1,4 +1,4 @@
-"""A list of words of bad news, written by hand or one's own."""
+"""Lists of words of bad and of good news, written by hand; bad ones or one's own."""
 
 from __future__ import annotations
 
@@ -19,25 +19,37 @@ _BY_HAND = (
     "|流失|危机|风险|利空"
 )
 BAD_WORDS = tuple(_BY_HAND.split("|"))
-BAD, OTHER = SENTIMENTS[:2]
+# The same for good news, written before a headline of either split was read.
+_GOOD_BY_HAND = (
+    "增长|增收|增资|增持|上涨|大涨|涨停|上调|走高|走强|反弹|新高|创纪录|翻番|翻倍|突破"
+    "|超预期|好于预期|高于预期|超额|预增|盈利|分红|派息|回购|中标|签约|大单|订单饱满|满产"
+    "|获批|获奖|获评|入选|认证|领先|首创|攻克|投产|量产|扩产|达产|提前|轮融资|获投|注资"
+    "|战略合作|携手|热销|畅销|售罄|抢购|好评|满意|信赖|复苏|回暖|回升|改善|提升|提高|提振"
+    "|利好|向好|看好|景气|受益|补贴|扶持|支持|表彰|胜诉|恢复|解决|加薪|涨薪|捐赠|成功|顺利"
+)
+GOOD_WORDS = tuple(_GOOD_BY_HAND.split("|"))
+BAD, NEUTRAL, GOOD = SENTIMENTS
 MOST_OF_A_WORD = 20
 _APART = re.compile(r"[\s|,，、;；]")  # what stands between words
 
 
 class Words:
-    """Says that a headline is bad where it holds one of ``words``.
+    """Tells bad news by ``words``, of the rest good news by ``GOOD_WORDS``.
 
-    The others are all neutral: a list of bad words knows nothing of good news. Nor does
-    it know how sure it is.
+    A bad word wins over a good one, so that the good ones change no alarm; what holds
+    neither is neutral. Words know nothing of how they stand ("未见增长" is good news to
+    them), nor how sure they are.
     """
 
     def __init__(self, words: Sequence[str] = BAD_WORDS):
         self.words = tuple(words)
-        self._any = re.compile("|".join(map(re.escape, self.words)))
+        self._bad, self._good = map(_any_of, (self.words, GOOD_WORDS))
 
     @classmethod
     def at(cls, path: Path) -> Self:
-        """Read a list: UTF-8, a word a line; empty lines and those from # on are none.
+        """Read a list of bad words: UTF-8, a word a line.
+
+        Empty lines and those from # on are none.
 
         Raises:
             OSError: no such file, or one that cannot be read.
@@ -65,13 +77,23 @@ class Words:
     @property
     def mark(self) -> str:
         """What tells these words from others, in whatever order they stand."""
-        told = "\n".join(sorted(set(self.words)))
+        lists = (sorted(set(words)) for words in (self.words, GOOD_WORDS))
+        told = "\n\n".join(map("\n".join, lists))
         return f"words:{hashlib.sha256(told.encode()).hexdigest()[:16]}"
 
     def hit(self, text: str) -> bool:
-        """Whether ``text`` holds one of the words."""
-        return self._any.search(text) is not None
+        """Whether ``text`` holds one of the bad words."""
+        return self._bad.search(text) is not None
 
     def predict(self, texts: Sequence[str]) -> list[tuple[str, None]]:
         """Return the sentiment of each text, and that nobody knows how sure it is."""
-        return [(BAD if self.hit(text) else OTHER, None) for text in texts]
+        return [(self._sentiment(text), None) for text in texts]
+
+    def _sentiment(self, text: str) -> str:
+        if self.hit(text):
+            return BAD
+        return GOOD if self._good.search(text) else NEUTRAL
+
+
+def _any_of(words: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(map(re.escape, words)))
