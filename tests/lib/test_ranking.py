@@ -181,6 +181,20 @@ def test_neighbours_by_hand(seed, neighbours):
         np.testing.assert_allclose(mine, expected, atol=1e-6)
 
 
+def test_neighbours_rank_as_those_of_implicit():
+    """All neighbours, no shrinking: its cosines, its sums, its order."""
+    peer = pytest.importorskip("implicit.nearest_neighbours")
+    data = tastes(120)["train"]
+    x, size = data.history.matrix(), len(data.items)
+    oracle = peer.CosineRecommender(K=size, num_threads=1)
+    oracle.fit(x, show_progress=False)
+    _, expected = oracle.recommend(np.arange(len(data)), x, N=8)
+    assert len(np.unique(expected.round(4))) > len(data)
+    model = ItemKNN(data, neighbours=size, shrink=0)
+    found = model.scores(data.history[:]).gather(1, model.ranked(data, 8))
+    np.testing.assert_allclose(found.numpy(), expected, atol=1e-5)  # equals may swap
+
+
 def test_what_is_popular_lately():
     rows = [("a", "old", 1), ("b", "old", 2), ("c", "old", 3), ("a", "new", 90)]
     rows += [("b", "new", 95), ("d", "old", 4), ("d", "new", 99), ("e", "old", 5)]

@@ -224,6 +224,23 @@ def test_training_by_sampling_favours_what_is_rare():
     )
 
 
+def test_the_critic_sees_so_many_rows_at_once():
+    codec = TableCodec.blank(3)
+    model, seen = CTGAN(codec, latent_dim=4, hidden=16, pac=4), []
+    model.discriminator.register_forward_pre_hook(lambda _, x: seen.append(x[0]))
+    batch = codes, columns = torch.randint(0, 10, (14, 3)), torch.arange(14) % 3
+    model.training_step(batch, lambda name, loss: loss.backward())
+    real = torch.cat([model.one_hot(codes), model.condition(codes, columns)], 1)
+    assert torch.equal(
+        seen[0], torch.stack([real[k : k + 4].flatten() for k in (0, 4, 8)])
+    )
+    assert {x.shape for x in seen} == {seen[0].shape}
+    model.eval()
+    other = seen[0].clone()
+    other[:, -len(real[0]) :] = 0  # the last row of each four
+    assert (model.discriminator(other) != model.discriminator(seen[0])).all()
+
+
 # ---- the command line ----------------------------------------------------------------
 
 
@@ -264,6 +281,19 @@ def test_from_a_table_of_ones_own_to_made_rows(name, tmp_path, capsys):
     figures = json.loads(capsys.readouterr().out)
     for figure in ("accuracy_from_made", "auc_from_real", "membership"):
         assert 0 <= figures[figure] <= 1
+
+
+def test_a_table_of_the_catalogue(tmp_path, capsys):
+    if aigc.data.find("adult") is None:
+        pytest.skip("adult is not here")
+    out, made = tmp_path / "t.safetensors", tmp_path / "made.csv"
+    small = [w for k, v in SMALL["tvae"].items() for w in ("--set", f"{k}={v}")]
+    assert run("fit", "tvae", "adult", "--steps", 3, *small, "--out", out) == 0
+    assert "adult/train: " in capsys.readouterr().err
+    assert run("sample", out, "--n", 50, "--out", made) == 0
+    frame = pd.read_csv(made)
+    assert list(frame.columns) == list(aigc.data.load("adult").frame.columns)
+    assert set(frame["income"]) <= {"<=50K", ">50K"}
 
 
 def test_what_the_command_line_refuses(tmp_path, capsys):
