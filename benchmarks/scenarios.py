@@ -88,10 +88,14 @@ def series(name: str) -> tuple[SeriesCodec, torch.Tensor, torch.Tensor, int]:
 
 def normal(returns: np.ndarray, start: int) -> TailRisk:
     """RiskMetrics 1996: a normal around zero; its variance forgets earlier days."""
-    variance = lfilter([1 - DECAY], [1, -DECAY], returns**2)[start - 1 : -1]
     q = norm.ppf(1 - LEVEL)
     unit = np.array([[q], [-norm.pdf(q) / (1 - LEVEL)]])
-    return TailRisk(*(unit * np.sqrt(variance)))
+    return TailRisk(*(unit * recent(returns, start)))
+
+
+def recent(returns: np.ndarray, start: int) -> np.ndarray:
+    """The deviation of each day from ``start`` on, as the squares before it say."""
+    return np.sqrt(lfilter([1 - DECAY], [1, -DECAY], returns**2)[start - 1 : -1])
 
 
 def bootstrapped(returns: np.ndarray, start: int) -> TailRisk:
@@ -107,12 +111,19 @@ def bootstrapped(returns: np.ndarray, start: int) -> TailRisk:
 
 def by_flow(name: str, seed: int) -> TailRisk:
     """Train on the years before the test and follow it to the end."""
-    codec, values, steps, start = series(name)
+    _, _, steps, start = series(name)
+    model = trained(name, seed, STEPS)
+    return tail_risk.by_flow(model, steps, start, level=LEVEL)
+
+
+def trained(name: str, seed: int, steps: int) -> SeriesFlow:
+    """Train a flow for ``steps`` steps on the years before the test."""
+    codec, values, _, _ = series(name)
     aigc.start(seed=seed)
     model = SeriesFlow(codec=codec, **FLOW)
     windows = codec.windows(values, PAST + 1)
-    aigc.fit(model, windows, steps=STEPS, seed=seed, **TRAINING)
-    return tail_risk.by_flow(model, steps, start, level=LEVEL)
+    aigc.fit(model, windows, steps=steps, seed=seed, **TRAINING)
+    return model
 
 
 def judged(risk: TailRisk, returns: np.ndarray) -> dict:
@@ -171,14 +182,19 @@ def together(name: str, runs: list[dict]) -> dict:
     }
 
 
+def true_volatility(days: int) -> np.ndarray:
+    """The volatility of the last days of the made-up market, in percent."""
+    card = aigc.data.CATALOG["made_market"]
+    whole = sum(card.splits.values())
+    return Market().simulate(whole, card.parameters["seed"]).volatility[-days:]
+
+
 def truth(days: int) -> TailRisk:
     """The tail risk of the last days of the made-up market, as its volatility says.
 
     Its returns are in percent, those of its prices are logarithms: a hundredth.
     """
-    card = aigc.data.CATALOG["made_market"]
-    market, whole = Market(), sum(card.splits.values())
-    volatility = market.simulate(whole, card.parameters["seed"]).volatility[-days:]
+    market, volatility = Market(), true_volatility(days)
     return TailRisk(
         market.value_at_risk(volatility, LEVEL) / 100,
         market.expected_shortfall(volatility, LEVEL) / 100,
@@ -199,12 +215,12 @@ def scalars(run: dict) -> dict[str, float]:
     return {k: v for k, v in run.items() if not isinstance(v, list)}
 
 
-def difference(theirs: np.ndarray, ours: np.ndarray) -> list[float]:
+def difference(theirs: np.ndarray, ours: np.ndarray, block: int = BLOCK) -> list[float]:
     """The mean of ours - theirs over days, and its 95% interval."""
     from arch.bootstrap import StationaryBootstrap
 
     gap = ours - theirs
-    low, high = StationaryBootstrap(BLOCK, gap, seed=0).conf_int(
+    low, high = StationaryBootstrap(block, gap, seed=0).conf_int(
         np.mean, reps=2_000, method="percentile"
     )[:, 0]
     return [float(gap.mean()), float(low), float(high)]

@@ -6,6 +6,7 @@ The classic methods, and what a trained ``SeriesFlow`` says; all in returns, as
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -70,16 +71,56 @@ def garch(
         ValueError: as ``historical``; ``start`` below 250; unknown ``tail``.
         ModuleNotFoundError: arch is missing.
     """
-    univariate = optional("arch.univariate", install="arch")
     r, start = _checked(returns, start)
     level = finite("level", level, above=0.5, below=1)
-    refit = whole("refit", refit, 1)
     if tail not in TAILS:
         raise unknown("tail", tail, TAILS)
+    var, shortfall = np.empty(len(r) - start), np.empty(len(r) - start)
+    for fit in garch_fits(r, start, refit=refit):
+        first, last, mean, volatility = fit.first, fit.last, fit.mean, fit.volatility
+        if tail == "t":
+            lowest, worst = t_tail(fit.nu, level)
+        else:
+            z = ((r[:first] - mean) / volatility[:first])[None]
+            lowest, worst = value_at_risk(z, level)[0], expected_shortfall(z, level)[0]
+        days = slice(first - start, last - start)
+        var[days] = mean + volatility[first:last] * lowest
+        shortfall[days] = mean + volatility[first:last] * worst
+    return TailRisk(var, shortfall)
+
+
+class GarchFit(NamedTuple):
+    """A GARCH(1, 1)-t fitted on the days before ``first``, used until ``last``.
+
+    ``volatility`` (last,) is known the day before, each; the variance of tomorrow is
+    ``omega`` + ``alpha`` (r - ``mean``)² + ``beta`` volatility².
+    """
+
+    first: int
+    last: int
+    mean: float
+    omega: float
+    alpha: float
+    beta: float
+    nu: float
+    volatility: np.ndarray
+
+
+def garch_fits(
+    returns: ArrayLike, start: int, *, refit: int = 250
+) -> Iterator[GarchFit]:
+    """Yield the fits that ``garch`` forecasts with, one every ``refit`` days.
+
+    Raises:
+        ValueError: as ``garch``.
+        ModuleNotFoundError: arch is missing.
+    """
+    univariate = optional("arch.univariate", install="arch")
+    r, start = _checked(returns, start)
+    refit = whole("refit", refit, 1)
     if start < 250:
         raise ValueError(f"start={start}: a GARCH needs at least 250 days before it")
     unit = r[:start].std()
-    var, shortfall = np.empty(len(r) - start), np.empty(len(r) - start)
     for first in range(start, len(r), refit):
         last = min(first + refit, len(r))
 
@@ -94,16 +135,16 @@ def garch(
         # day before
         fixed = model(last).fix(fitted)
         volatility = unit * np.asarray(fixed.conditional_volatility)
-        mean = unit * fitted["mu"]
-        if tail == "t":
-            lowest, worst = t_tail(fitted["nu"], level)
-        else:
-            z = ((r[:first] - mean) / volatility[:first])[None]
-            lowest, worst = value_at_risk(z, level)[0], expected_shortfall(z, level)[0]
-        days = slice(first - start, last - start)
-        var[days] = mean + volatility[first:last] * lowest
-        shortfall[days] = mean + volatility[first:last] * worst
-    return TailRisk(var, shortfall)
+        yield GarchFit(
+            first,
+            last,
+            mean=unit * fitted["mu"],
+            omega=unit**2 * fitted["omega"],
+            alpha=fitted["alpha[1]"],
+            beta=fitted["beta[1]"],
+            nu=fitted["nu"],
+            volatility=volatility,
+        )
 
 
 def t_tail(nu: float, level: float = 0.99) -> tuple[float, float]:

@@ -88,11 +88,8 @@ class Market:
         days = whole("days", days, 1)
         generator = np.random.default_rng(whole("seed", seed, 0))
         z = generator.standard_normal(BURN_IN + days)
-        count = generator.poisson(self.jump_rate, BURN_IN + days)
-        size = generator.standard_normal(BURN_IN + days)
-        jumps = count * self.jump_mean + np.sqrt(count) * self.jump_std * size
-        weight = self.alpha + self.gamma * (z < 0)
-        growth = (weight * z**2 + self.beta).tolist()
+        jumps = self._jumps(generator, BURN_IN + days)
+        growth = self._growth(z).tolist()
         s2 = np.empty(BURN_IN + days)
         now = self.omega / (1 - self.persistence)
         for t, factor in enumerate(growth):
@@ -101,6 +98,24 @@ class Market:
         s = np.sqrt(s2)
         returns = self.mean + s * z + jumps
         return Path(returns[BURN_IN:], s[BURN_IN:], jumps[BURN_IN:])
+
+    def follow(self, volatility: ArrayLike, days: int, seed: int = 0) -> np.ndarray:
+        """Draw the returns (N, days) that may come, given today's ``volatility`` (N,).
+
+        Raises:
+            ValueError: a volatility that is not (N,) above 0, ``days`` < 1 or a
+                negative seed.
+        """
+        s = np.asarray(volatility, float)
+        if s.ndim != 1 or not (s > 0).all():
+            raise ValueError(f"volatility has shape {s.shape}: give (N,) above 0")
+        generator = np.random.default_rng(whole("seed", seed, 0))
+        made = np.empty((len(s), whole("days", days, 1)))
+        for day in made.T:  # a view: written in place
+            z = generator.standard_normal(len(s))
+            day[:] = self.mean + s * z + self._jumps(generator, len(s))
+            s = np.sqrt(self.omega + self._growth(z) * s**2)
+        return made
 
     def probability(self, returns: ArrayLike, volatility: ArrayLike) -> np.ndarray:
         """The chance of a return at most this large, given today's volatility.
@@ -124,6 +139,15 @@ class Market:
             ValueError: a volatility that is not above 0, ``level`` outside (0.5, 1).
         """
         share = 1 - finite("level", level, above=0.5, below=1)
+        return self.quantile(share, volatility)
+
+    def quantile(self, share: float, volatility: ArrayLike) -> np.ndarray:
+        """The return that is undercut with probability ``share``, as ``value_at_risk``.
+
+        Raises:
+            ValueError: a volatility that is not above 0, ``share`` outside (0, 1).
+        """
+        share = finite("share", share, above=0, below=1)
         s = np.asarray(volatility, float)
         # the quantile of a mixture lies between those of its parts
         ends = [m + norm.ppf(share) * d for _, m, d in self._parts(s)]
@@ -149,6 +173,15 @@ class Market:
             for p, m, d in self._parts(s)
         )
         return below / (1 - level)
+
+    def _jumps(self, generator: np.random.Generator, n: int) -> np.ndarray:
+        count = generator.poisson(self.jump_rate, n)
+        size = generator.standard_normal(n)
+        return count * self.jump_mean + np.sqrt(count) * self.jump_std * size
+
+    def _growth(self, z: np.ndarray) -> np.ndarray:
+        """What of today's variance is in tomorrow's, ``omega`` apart."""
+        return (self.alpha + self.gamma * (z < 0)) * z**2 + self.beta
 
     def _parts(self, s: np.ndarray) -> list[tuple[float, np.ndarray, np.ndarray]]:
         """Chance, mean and deviation of a return with 0, 1, 2 ... jumps."""

@@ -84,6 +84,31 @@ def test_the_true_tail_holds_on_its_own_paths():
     )
 
 
+def test_the_quantiles_of_a_market_on_both_sides():
+    market, s = Market(), np.array([1.0, 3.0])
+    np.testing.assert_array_equal(market.quantile(1 - 0.99, s), market.value_at_risk(s))
+    for share in (0.05, 0.5, 0.97):
+        line = market.quantile(share, s)
+        np.testing.assert_allclose(market.probability(line, s), share, rtol=1e-9)
+
+
+def test_what_follows_a_day_is_what_the_market_says():
+    market, n = Market(), 100_000
+    made = market.follow(np.full(n, 3.0), 3, seed=2)
+    assert made.shape == (n, 3)
+    for share in (0.01, 0.5, 0.95):
+        below = np.mean(made[:, 0] < market.quantile(share, 3.0))
+        assert below == pytest.approx(share, abs=4 * np.sqrt(share * (1 - share) / n))
+    long_run = market.omega / (1 - market.persistence)
+    jumps = market.variance - long_run
+    for day in range(3):  # the variance goes home by the same share each day
+        expected = long_run + market.persistence**day * (9 - long_run) + jumps
+        assert made[:, day].var() == pytest.approx(expected, rel=0.03)
+    fallen, risen = made[:, 0] < -3, made[:, 0] > 3
+    assert made[fallen, 1].std() > 1.05 * made[risen, 1].std()
+    np.testing.assert_array_equal(made, market.follow(np.full(n, 3.0), 3, seed=2))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -107,6 +132,10 @@ def test_what_a_market_cannot_answer_is_refused():
         Market().value_at_risk([1.0, 0.0])
     with pytest.raises(ValueError, match=r"level=0\.01"):
         Market().value_at_risk([1.0], 0.01)
+    with pytest.raises(ValueError, match="share=1"):
+        Market().quantile(1.0, [1.0])
+    with pytest.raises(ValueError, match=r"volatility has shape \(\)"):
+        Market().follow(1.0, 2)
 
 
 # ---- credit --------------------------------------------------------------------------
