@@ -115,7 +115,8 @@ def throwaway(tmp_path, monkeypatch):
     app, who = fastapi.FastAPI(), asking(accounts, "shop")
 
     @app.post("/where")
-    def where(request: fastapi.Request):
+    async def where(request: fastapi.Request):
+        await request.body()  # who answers before ends what the proxy still sends
         return [who(request).name, source_of(request)]
 
     with running(guarded(app, project="shop", title="店", accounts=accounts)) as inside:
