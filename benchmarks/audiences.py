@@ -16,8 +16,9 @@ import time
 import numpy as np
 
 from aigc_lib.decisions.bandit import Assigned, ThompsonPerSegment, play
-from aigc_lib.metrics.intervals import bootstrap_interval, paired_gain
+from aigc_lib.metrics.intervals import paired_gain
 from aigc_lib.simulators.clicks import Audience
+from benchmarks.bandit import mean_interval
 from benchmarks.record import record
 
 VISITORS = int(os.environ.get("VISITORS", 10_000))
@@ -57,11 +58,6 @@ def policies(replications: int) -> dict:
             n, n, prior=writer, seed=1, **many
         ),
     }
-
-
-def mean_interval(values: np.ndarray) -> list[float]:
-    """A 95% bootstrap interval of the mean over replications."""
-    return list(bootstrap_interval(values, lambda rows: rows.mean().item()))
 
 
 def main() -> None:

@@ -316,6 +316,16 @@ def classifier_gains(trials: list[dict], found: list[dict]) -> dict[str, dict]:
     return gains
 
 
+def row_of(name: str, way: str, each: list[dict]) -> dict:
+    """The means of a way over its runs, and the ends of its AUROC."""
+    row = {"data": name, "way": way, "runs": len(each)}
+    row |= {key: float(np.mean([e[key] for e in each])) for key in each[0]}
+    return row | {
+        "lowest": min(e["auroc"] for e in each),
+        "highest": max(e["auroc"] for e in each),
+    }
+
+
 def main() -> None:
     rows, gains, picked = [], {}, {}
     runs = {
@@ -329,12 +339,8 @@ def main() -> None:
         picked[name] = [run["picked"] for run in found]
         for way in WAYS:
             each = [run["ways"][way] for run in found]
-            row = {"data": name, "way": way, "runs": len(each)}
-            row |= {key: float(np.mean([e[key] for e in each])) for key in each[0]}
-            row |= {"lowest": min(e["auroc"] for e in each),
-                    "highest": max(e["auroc"] for e in each)}  # fmt: skip
-            rows.append(row)
-            print(row, flush=True)
+            rows.append(row_of(name, way, each))
+            print(rows[-1], flush=True)
         for way in WAYS:
             for other in (PCA, MEMORY):
                 for key in ("auroc", "alarms", "aupro"):

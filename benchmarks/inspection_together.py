@@ -30,6 +30,7 @@ from benchmarks.inspection import (
     SETS,
     detectors,
     judged,
+    row_of,
     scored,
     told,
 )
@@ -112,12 +113,8 @@ def main() -> None:
         ]
         for way in (*PARTS, TOGETHER):
             each = [run["ways"][way] for run in found]
-            row = {"data": name, "way": way, "runs": len(each)}
-            row |= {key: float(np.mean([e[key] for e in each])) for key in each[0]}
-            row |= {"lowest": min(e["auroc"] for e in each),
-                    "highest": max(e["auroc"] for e in each)}  # fmt: skip
-            rows.append(row)
-            print(row, flush=True)
+            rows.append(row_of(name, way, each))
+            print(rows[-1], flush=True)
         for key in ("auroc", "alarms"):
             each = {
                 way: [run["ways"][way][key] for run in found]

@@ -78,6 +78,18 @@ def solved(text: str, best: float, iterations: int = ITERATIONS) -> dict:
     return {"gap": plan.cost / best - 1, "seconds": time.perf_counter() - began}
 
 
+def mean_gap(gaps: np.ndarray) -> dict[str, float]:
+    """The mean with its 95% interval, the worst, and the share of optima."""
+    low, high = bootstrap_interval(gaps[:, None], lambda x: x.mean().item())
+    return {
+        "gap": float(gaps.mean()),
+        "from": low,
+        "to": high,
+        "worst": float(gaps.max()),
+        "solved": float((gaps < 1e-4).mean()),
+    }
+
+
 def optima() -> list[dict]:
     """Measure the gaps of the known problems, a row a set."""
     groups: dict[str, list[dict]] = {}
@@ -90,16 +102,11 @@ def optima() -> list[dict]:
     for kind, parts in together.items():
         runs = [run for part in parts for run in groups.get(part, [])]
         gaps = np.array([run["gap"] for run in runs])
-        low, high = bootstrap_interval(gaps[:, None], lambda x: x.mean().item())
         rows.append(
             {
                 "problem": kind,
                 "instances": len(runs),
-                "gap": float(gaps.mean()),
-                "from": low,
-                "to": high,
-                "worst": float(gaps.max()),
-                "solved": float((gaps < 1e-4).mean()),
+                **mean_gap(gaps),
                 "seconds": float(np.mean([run["seconds"] for run in runs])),
             }
         )

@@ -11,24 +11,11 @@ from functools import partial
 
 import numpy as np
 
-from aigc_lib.metrics.intervals import bootstrap_interval
 from benchmarks import routes
 from benchmarks.record import kept, record
 
 NAME = "routes_long"
 PATIENCE = int(os.environ.get("STEPS", 12_000))
-
-
-def mean_gap(gaps: np.ndarray) -> dict[str, float]:
-    """The mean with its 95% interval, the worst, and the share of optima."""
-    low, high = bootstrap_interval(gaps[:, None], lambda x: x.mean().item())
-    return {
-        "gap": float(gaps.mean()),
-        "from": low,
-        "to": high,
-        "worst": float(gaps.max()),
-        "solved": float((gaps < 1e-4).mean()),
-    }
 
 
 def main() -> None:
@@ -40,7 +27,7 @@ def main() -> None:
             solve = partial(routes.solved, text, best, iterations)
             runs.append(kept(NAME, f"{name} {iterations}", solve))
             print(name, iterations, runs[-1], flush=True)
-        row = mean_gap(np.array([run["gap"] for run in runs]))
+        row = routes.mean_gap(np.array([run["gap"] for run in runs]))
         seconds = float(np.mean([run["seconds"] for run in runs]))
         rows.append({"iterations": iterations, **row, "seconds": seconds})
     record(
