@@ -41,6 +41,7 @@ ALONE = [
     "music_service",
     "music_instrument",
     "image_platform",
+    "image_kills",
     "image_workers",
     "five_minutes",
 ]

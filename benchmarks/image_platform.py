@@ -1,13 +1,10 @@
-"""How the image platform bears load and kills.
+"""How the image platform bears load.
 
 ``load``: 1, 4 and 16 clients ask for pictures of the house's small models, for a minute
 each and the last for five; p50 and p95 of a request, the memory of the server.
 ``batching``: 32 requests of one picture, one after another and as they wait together;
-and the model alone, a picture at a time, not filled up to a batch.
-``killed``: 50 kills of the server (SQLite, PostgreSQL), and of the server and two
-workers in turn (PostgreSQL and S3), while four clients ask.
-``QUICK=1`` is a quick try. Words after the name choose parts:
-they are kept until a call that has the load records them, and says what it lacks.
+and the model alone, a picture at a time, not filled up to a batch. ``QUICK=1`` is a
+quick try.
 """
 
 from __future__ import annotations
@@ -18,7 +15,7 @@ import sys
 import tempfile
 import threading
 import time
-from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -30,16 +27,11 @@ from aigc_lib.apps.image_platform.studio import Studio
 from aigc_lib.apps.image_platform.trainer import CLOTHES, add_file
 from aigc_lib.data import load as load_data
 from aigc_lib.train import fit
-from benchmarks import servers
-from benchmarks.platform_runs import STEPS as FEW
-from benchmarks.platform_runs import killed, site
+from benchmarks.platform_runs import site
 from benchmarks.record import kept, record
 
 NAME = "image_platform"
 QUICK = bool(os.environ.get("QUICK"))
-KILLS, PARTS = (4, 2) if QUICK else (50, 2)
-KINDS = ("killed sqlite", "killed postgresql", "killed postgresql s3 workers")
-UNKNOWN = "not measured yet"
 SECONDS = {1: 60.0, 4: 60.0, 16: 300.0}
 TRAINED = Path("_build") / "bench" / NAME
 STEPS = {"gan": 600, "flow": 500}  # as the house trains them on the spot
@@ -124,55 +116,22 @@ def batching(requests: int = 32) -> dict:
     }
 
 
-def kills(kind: str, seed: int) -> dict:
-    """Kill processes of a platform on one kind of database and store."""
-    os.environ.update(servers.KEYS)
-    n = KILLS // PARTS
-    with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        place = Path(folder)
-        url, blobs = (
-            f"sqlite:///{place / 'platform.sqlite'}",
-            (place / "blobs").as_uri(),
-        )
-        if "postgresql" in kind:
-            url = stack.enter_context(servers.postgres())
-        if "s3" in kind:
-            blobs = stack.enter_context(servers.s3())
-        one = stack.enter_context(site(place, url, blobs, titled("flow")))
-        workers = 2 if "workers" in kind else 0
-        return killed(one, n, CLOTHES[0], seed=seed, workers=workers)
-
-
-def main(asked: list[str]) -> None:
-    """Measure all parts, or those that begin as asked; record once all are there."""
-    parts = {f"load {n}": lambda n=n: loaded(n) for n in SECONDS}
-    parts["batching"] = batching
-    for kind in KINDS:
-        for seed in range(PARTS):
-            parts[f"{kind} {seed}"] = lambda kind=kind, seed=seed: kills(kind, seed)
-    chosen = [key for key in parts if not asked or any(map(key.startswith, asked))]
-    rows = {}
-    for key in chosen:
-        rows[key] = kept(NAME, key, parts[key])
-        print(key, rows[key], flush=True)
-    if any(f"load {n}" not in rows for n in SECONDS):
-        return
-    told = {"batching": rows.get("batching", UNKNOWN)}
-    for kind in KINDS:
-        runs = [rows.get(f"{kind} {seed}") for seed in range(PARTS)]
-        whole = all(runs) and {key: sum(run[key] for run in runs) for key in runs[0]}
-        told[kind.replace(" ", "_")] = whole or UNKNOWN
+def main() -> None:
+    rows = []
+    for n in SECONDS:
+        rows.append(kept(NAME, f"load {n}", partial(loaded, n)))
+        print(rows[-1], flush=True)
     record(
         NAME,
-        [rows[f"load {n}"] for n in SECONDS],
-        **told,
+        rows,
+        batching=kept(NAME, "batching", batching),
         cores=len(os.sched_getaffinity(0)),
         models="the conditional GAN and the flow that a first start trains, 28 px",
-        request="load: 1 to 4 pictures, steps 20, guidance 2; from the request to the "
-        f"last picture fetched. kills: the flow, {FEW} steps",
+        request="1 to 4 pictures, steps 20, guidance 2; from the request to the last "
+        "picture fetched",
     )
 
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # servers end with it
-    main(sys.argv[1:])
+    main()

@@ -17,7 +17,7 @@ from aigc_lib.apps.jobs import MOST_OPEN
 from benchmarks.forked import Program
 from benchmarks.platform_runs import ALSO, MODULE, Site, killed, look, pace, site
 
-KILLS = 3  # the benchmark `image_platform` makes 50
+KILLS = 3  # the benchmark `image_kills` makes 50
 
 
 @pytest.fixture(scope="module")
