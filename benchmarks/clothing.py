@@ -178,7 +178,7 @@ def main() -> None:
         codes=parts("codes", of_codes),
         pace=parts("pace", pace),
         training={
-            name: json.loads((folder() / f"{name}.json").read_text())
+            name: json.loads((folder() / f"{name}.json").read_text("utf-8"))
             for name in ("clothing", "clothing_judge")
         },
         data="clothing",

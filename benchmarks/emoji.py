@@ -288,7 +288,7 @@ def main() -> None:
         gains=gains,
         tries=tries,
         chosen=best,
-        training=json.loads((folder() / "emoji.json").read_text()),
+        training=json.loads((folder() / "emoji.json").read_text("utf-8")),
         data="openmoji",
         split="1,690 emoji to learn from; 233 names held out, stem by stem",
         n=f"{NAMES} names a row, one picture each",

@@ -73,7 +73,7 @@ def running(service: str) -> Iterator[tuple[str, str, int]]:
                     if for_what():
                         return
                 if process.poll() is not None or time.monotonic() > until:
-                    raise RuntimeError(log.read_text()[-2_000:])
+                    raise RuntimeError(log.read_text("utf-8", "replace")[-2_000:])
                 time.sleep(0.5)
 
         try:

@@ -106,7 +106,7 @@ class Site:
                     return
             if self.server.poll() is not None:
                 log = self.program.log if self.program else self.folder / "log.txt"
-                raise RuntimeError(log.read_text()[-2_000:])
+                raise RuntimeError(log.read_text("utf-8", "replace")[-2_000:])
             time.sleep(0.05)
         raise TimeoutError("the server does not answer")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import pwd
 import shutil
 import signal
 import socket
@@ -48,6 +47,8 @@ def postgres(*, hasty: bool = False) -> Iterator[str]:
         raise Missing("PostgreSQL is not installed")
     user = None
     if os.getuid() == 0:
+        import pwd  # Windows has none
+
         try:
             user = pwd.getpwnam("postgres").pw_name
         except KeyError:
@@ -69,7 +70,7 @@ def postgres(*, hasty: bool = False) -> Iterator[str]:
     try:
         # its port opens before it answers; this file's last line tells when it does
         told = Path(data, "postmaster.pid")
-        _until(lambda: told.read_text().split()[-1] == "ready", process)
+        _until(lambda: told.read_text("utf-8").split()[-1] == "ready", process)
         yield f"postgresql+psycopg://aigc@127.0.0.1:{port}/postgres"
     finally:
         process.send_signal(signal.SIGINT)  # it does not wait for its clients
@@ -98,7 +99,7 @@ def s3() -> Iterator[str]:
         rights = ["Admin", "Read", "Write", "List"]
         identity = {"name": "tests", "credentials": [key], "actions": rights}
         config = Path(folder, "s3.json")
-        config.write_text(json.dumps({"identities": [identity]}))
+        config.write_text(json.dumps({"identities": [identity]}), "utf-8")
         words = [f"-{name}={port}" for name, port in ports.items()]
         words += [f"-dir={folder}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1", "-s3"]
         words += [f"-s3.config={config}", "-s3.iam=false", "-s3.port.iceberg=0"]

@@ -49,6 +49,7 @@ FIGURE = re.compile(
 )
 REFUSED = re.compile(r"^(未通过|还没有写完).*", re.MULTILINE)  # what a Result says
 ERROR = re.compile(r"(?<![A-Za-z\d])E\d{3}(?!\d)")
+DENIED = re.compile(r"^(?!通过).*\bFalse\b", re.MULTILINE)  # a Result says 通过
 # Marks of an output that another machine or another day would print differently.
 FLEETING = {
     "a float with more than 4 decimals": re.compile(r"\d\.\d{5,}|\de-\d"),
@@ -520,6 +521,16 @@ def keeps_only_lasting_outputs(it: Chapter) -> Iterator[str]:
             for what, pattern in FLEETING.items():
                 if found := pattern.search(data.get("text/plain", "")):
                     yield f"{where(number, cell)} prints {what}: {found.group()}"
+
+
+@rule
+def asserts_what_it_denies(it: Chapter) -> Iterator[str]:
+    """A False that a fault has put into the twin would be expected from then on."""
+    there = sync.twin_path(it.source).exists()
+    for number, cell in enumerate(chapter.code_cells(it.twin) if there else (), 1):
+        asserted = any(isinstance(node, ast.Assert) for node in ast.walk(tree(cell)))
+        if DENIED.search(chapter.said(cell)) and not asserted:
+            yield f"{where(number, cell)} prints False: assert what the page claims"
 
 
 def problems(source: Path, root: Path = chapter.ROOT) -> list[str]:

@@ -169,7 +169,8 @@ def readers_twin(source: Path) -> NotebookNode:
 def settle(source: Path, modules: Collection[str]) -> None:
     """Note what a run of ``source`` that imported ``modules`` depended on."""
     with replacing(STAMPS / f"{source.stem}.sha256") as temporary:
-        temporary.write_text(" ".join([fingerprint(source, modules), *modules]))
+        noted = " ".join([fingerprint(source, modules), *modules])
+        temporary.write_text(noted, "utf-8")
 
 
 def is_settled(source: Path) -> bool:
@@ -177,7 +178,7 @@ def is_settled(source: Path) -> bool:
     stamp = STAMPS / f"{source.stem}.sha256"
     if not stamp.exists():
         return False
-    noted, *modules = stamp.read_text().split()
+    noted, *modules = stamp.read_text("utf-8").split()
     return noted == fingerprint(source, modules)
 
 

@@ -411,7 +411,7 @@ def test_data_lists_what_is_at_hand(capsys, monkeypatch, tmp_path):
 
 
 def test_a_card_names_the_chapters_that_load_the_set():
-    """Cells that load name them; a stand-in is no use of it."""
+    """Cells that load name them, and what judges exercises; a stand-in is no use."""
     told = {card.name: set(card.chapters) for card in aigc.data.CATALOG.values()}
     found = {name: set() for name in told}
     for page in (ROOT / "chapters").rglob("*.md"):
@@ -421,6 +421,9 @@ def test_a_card_names_the_chapters_that_load_the_set():
                 words = re.findall(r'"(\w+)"', re.sub(r"standin=\S+", "", cell))
                 for name in found.keys() & set(words):
                     found[name].add(page.name.partition("_")[0])
+    for module in (ROOT / "aigc_lib" / "check").glob("ch*.py"):
+        for name in re.findall(r'\bload\("(\w+)"', module.read_text("utf-8")):
+            found[name].add(module.stem.removeprefix("ch"))
     assert told == found
 
 

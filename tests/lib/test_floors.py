@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+from importlib.util import resolve_name
 from pathlib import Path
 
 import pytest
@@ -45,21 +46,71 @@ def floor(module: str) -> int:
     return next(i for i, names in enumerate(FLOORS) if top in names)
 
 
-def imports(name: str, path: Path) -> set[str]:
+PROJECTS = {name.split(".")[1] for name in MODULES if name.endswith(".__main__")}
+
+
+def home(whole: str) -> str:
+    """Return the module that ``aigc_lib.….name`` is, or stands in."""
+    name = whole.partition(".")[2]
+    while name not in MODULES:
+        name = name.rpartition(".")[0]
+    return name
+
+
+class WithoutHints(ast.NodeTransformer):
+    """Leaves out what only type checkers import: it makes no circle."""
+
+    def visit_If(self, node: ast.If) -> ast.AST | list[ast.stmt]:
+        hints = "TYPE_CHECKING" in ast.unparse(node.test)
+        return node.orelse if hints else self.generic_visit(node)
+
+
+def imports(name: str, path: Path, hints: bool = True) -> set[str]:
     """Return the modules of the library that ``path`` imports, at any depth."""
-    package = name.split(".") if name else []
+    package = "aigc_lib." + name
     if path.name != "__init__.py":
-        package = package[:-1]
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if not isinstance(node, ast.ImportFrom) or not node.level:
-            continue
-        base = package[: len(package) - node.level + 1]
-        base += node.module.split(".") if node.module else []
-        for alias in node.names:
-            whole = ".".join([*base, alias.name])
-            found.add(whole if whole in MODULES else ".".join(base))
-    return found
+        package = package.rpartition(".")[0]
+    package = package.rstrip(".")
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    found: list[str] = []
+    for node in ast.walk(tree if hints else WithoutHints().visit(tree)):
+        match node:
+            case ast.ImportFrom():
+                base = "." * node.level + (node.module or "")
+                whole = resolve_name(base, package)
+                found += [f"{whole}.{alias.name}" for alias in node.names]
+            case ast.Import():
+                found += [alias.name for alias in node.names]
+            case ast.Call(args=[ast.Constant(value=str(asked)), *_]):
+                if ast.unparse(node.func).rpartition(".")[2] == "import_module":
+                    found.append(resolve_name(asked, package))
+    return {home(one) for one in found if one.split(".")[0] == "aigc_lib"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "from ..models import GPT",
+        "from .. import models",
+        "def later():\n    from ..models import GPT",
+        "from aigc_lib.models import GPT",
+        "from aigc_lib import models",
+        "import aigc_lib.models as models",
+        'import_module("aigc_lib.models")',
+        'importlib.import_module("..models", __package__)',
+    ],
+)
+def test_an_import_is_seen(tmp_path, line):
+    (tmp_path / "load.py").write_text(line, encoding="utf-8")
+    assert imports("data.load", tmp_path / "load.py") == {"models"}
+
+
+@pytest.mark.parametrize("written", ["if TYPE_CHECKING:", "if typing.TYPE_CHECKING:"])
+def test_hints_make_no_circle(tmp_path, written):
+    path = tmp_path / "__init__.py"
+    path.write_text(f"{written}\n    from .load import load", encoding="utf-8")
+    assert imports("data", path) == {"data"}
+    assert imports("data", path, hints=False) == set()
 
 
 @pytest.mark.parametrize("name", sorted(MODULES))
@@ -72,11 +123,23 @@ def test_a_module_imports_only_from_its_floor_and_below(name):
     assert not climbing, f"{name} climbs to {sorted(climbing)}"
 
 
+def project_of(module: str) -> str | None:
+    """Return the project that ``module`` is a part of."""
+    top, _, rest = module.partition(".")
+    project = rest.partition(".")[0]
+    return project if top == "apps" and project in PROJECTS else None
+
+
+@pytest.mark.parametrize("name", [*filter(project_of, sorted(MODULES))])
+def test_a_project_imports_from_no_other(name):
+    others = {project_of(other) for other in imports(name, MODULES[name])}
+    assert others <= {project_of(name), None}
+
+
 def test_no_circle():
     graph = {
-        name: imports(name, path) - {"", name}
+        name: imports(name, path, hints=False) - {"", name}
         for name, path in MODULES.items()
-        if path.name != "__init__.py"
     }
     done: set[str] = set()
 

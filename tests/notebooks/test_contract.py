@@ -218,6 +218,27 @@ def test_contract_catches_fleeting_output(twins, text, complaint):
     assert any(complaint in problem for problem in problems(twins))
 
 
+@pytest.mark.parametrize(
+    ("printed", "line", "caught"),
+    [
+        ("grows: False\n", "", True),
+        ("{16: False, 128: True}\n", "", True),
+        ("grows: False\n", "# assert not grows", True),
+        ("grows: False\n", "assert 2 < 3", False),
+        ("Falsehoods: 2\n", "", False),
+        ("通过 不是的都回答 False\n", "", False),
+    ],
+)
+def test_a_printed_false_is_asserted(twins, printed, line, caught):
+    twin = json.loads(sync.twin_path(twins).read_text(encoding="utf-8"))
+    cell = next(c for c in twin["cells"] if c.get("outputs"))
+    cell["source"] = "".join([*cell["source"], "\n", line])
+    cell["outputs"][0]["text"] = printed
+    sync.twin_path(twins).write_text(json.dumps(twin), encoding="utf-8")
+    complaint = "prints False: assert what the page claims"
+    assert any(complaint in problem for problem in problems(twins)) == caught
+
+
 def test_contract_catches_a_solution_that_does_not_pass(twins):
     twin = json.loads(sync.twin_path(twins).read_text(encoding="utf-8"))
     *_, cell = (c for c in twin["cells"] if c.get("outputs"))

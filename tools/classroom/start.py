@@ -57,7 +57,7 @@ def facts() -> dict:
 def is_installed() -> bool:
     """Tell whether all that the pins name was installed from here."""
     digest = hashlib.sha256(PINS.read_bytes()).hexdigest()
-    return STAMP.exists() and STAMP.read_text() == digest
+    return STAMP.exists() and STAMP.read_text("utf-8") == digest
 
 
 def install(known: dict) -> None:
@@ -89,7 +89,7 @@ def install(known: dict) -> None:
     tried = [str(PYTHON), "-c", f"import {', '.join(known['imports'])}"]
     if subprocess.run(tried).returncode:
         stop("装上了，却导入不了：上面写着原因。", "Installed, but not importable.")
-    STAMP.write_text(hashlib.sha256(PINS.read_bytes()).hexdigest())
+    STAMP.write_text(hashlib.sha256(PINS.read_bytes()).hexdigest(), "utf-8")
 
 
 def environment() -> dict:

@@ -72,6 +72,9 @@ def prompt_of(facts: dict[str, Any]) -> str:
 def check_copy(text: str, facts: dict[str, Any]) -> Verdict:
     """Compare what ``text`` says with what it should, by the words of the grammar.
 
+    What judges is the metric ``check_claims``. It stands below the data and cannot read
+    the grammar, so the words are handed to it here.
+
     A value that the grammar does not know is not noticed: what is checked is whether a
     line keeps to its attributes, not whether its Chinese is good.
 
