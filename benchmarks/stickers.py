@@ -126,8 +126,6 @@ def likeness(x: Tensor, own: Tensor) -> dict:
     held = aigc.data.load("openmoji", split="test").y
     radius = distances(real()[held])[:, held].topk(K + 1, largest=False).values[:, -1]
     to_held = d[:, held]  # (N, held)
-    order = torch.randperm(len(learned), generator=torch.Generator().manual_seed(0))
-    others = distances(real()[learned[order[: len(x)]]])[:, held]  # none is of these
     fake = torch.randint(0, 256, x.shape, generator=torch.Generator().manual_seed(0))
     noise = distances(fake.to(torch.uint8))[:, held]
     return {
@@ -137,7 +135,6 @@ def likeness(x: Tensor, own: Tensor) -> dict:
         "median_real": among.median().item(),
         "coverage": (to_held < radius).any(0).double().mean().item(),
         "coverage_noise": (noise < radius).any(0).double().mean().item(),
-        "coverage_real": (others < radius).any(0).double().mean().item(),
         "apart": torch.pdist(d).median().item(),
         "apart_real": torch.pdist(distances(real()[own])).median().item(),
     }
