@@ -3,13 +3,16 @@
 A Transformer learns 10,000 levels in eight positions, in two orders of the same
 tokens: row by row, and room first, then boxes, then player. It writes freely, and held
 to what can be known while writing; then it learns from those of its own drafts that
-the solver solves. Opponents: a VAE, a Markov chain of tiles, learned
+the solver solves. Opponents: the same model that learns on for as many steps from the
+levels alone, without the solver; a VAE, a Markov chain of tiles, learned
 rooms with boxes and player by lot under the same constraint, and a program that plays
-backwards, which learns nothing. One solver judges all. Paired by seed.
+backwards, which learns nothing. One solver judges all. Paired by seed. Other held-out
+levels, judged alike, say what the figures come to where nothing is generated.
 """
 
 from __future__ import annotations
 
+import copy
 import os
 import time
 from collections.abc import Callable
@@ -31,7 +34,7 @@ from aigc_lib.models.transformer.levels import Held, LevelWriter
 from aigc_lib.simulators.sokoban import Sokoban
 from benchmarks.record import kept, record, seeds, summary
 
-SEEDS, N = seeds(3), int(os.environ.get("N", 400))
+SEEDS, N = seeds(5), int(os.environ.get("N", 400))
 EACH = 3 * N // 10  # of each difficulty
 STEPS = int(os.environ.get("STEPS", 400))  # of training, each Transformer
 VAE_STEPS, BATCH, WIDTH, DEPTH = 3 * STEPS, 128, 128, 3
@@ -45,6 +48,9 @@ SETTINGS = {
 FLOOR = 0.95  # of the spread of held-out levels, below which a setting is too narrow
 EDGES = (range(20, 50, 4), range(4, 36, 4))  # open squares, pushes
 SIGNS = " #$.@"  # sorted, as the codec of tables does
+REAL, NAMES = "real levels", ("taught", "longer", "room, held", "room, free")
+NAMES += ("rows, held", "rows, free", "VAE", "VAE, counted", "Markov chain")
+NAMES += ("old rooms, by lot", "backwards", REAL)
 Rows = tuple[str, ...]
 
 
@@ -90,12 +96,26 @@ def taught(model: LevelWriter, seed: int) -> tuple[dict, np.ndarray]:
         x = torch.cat(
             [b[torch.randperm(len(b), generator=source)[:least]] for b in both]
         )
-        options = {"ema": 0.98, "cooldown": 0.5, "seed": seed + turn}
-        aigc.fit(model, x, steps=MORE, batch_size=BATCH, **options)
+        learn_on(model, x, seed + turn)
         steps += MORE
     took = time.perf_counter() - began
     told = {"teaching_steps": steps, "teaching_seconds": took, "own": len(own)}
     return told, grids_of([level.rows for level in own])
+
+
+def learn_on(model: LevelWriter, x: torch.Tensor, seed: int) -> None:
+    """One round of learning further, in ``MORE`` steps."""
+    options = {"ema": 0.98, "cooldown": 0.5, "seed": seed}
+    aigc.fit(model, x, steps=MORE, batch_size=BATCH, **options)
+
+
+def longer(model: LevelWriter, seed: int) -> LevelWriter:
+    """Return a copy that learned on as ``taught`` does, from the levels alone."""
+    model = copy.deepcopy(model)
+    x = model.prepare(levels())
+    for turn in range(ROUNDS):
+        learn_on(model, x, seed + turn)
+    return model
 
 
 def written(model: LevelWriter, n: int, seed: int, **options) -> list[Rows]:
@@ -217,6 +237,13 @@ def reference() -> np.ndarray:
     return figures_of(rows, [len(verdict.pushes) for verdict in verdicts])
 
 
+def real_ones(seed: int) -> list[Rows]:
+    """Held-out levels that are not in the reference, as many as there are drafts."""
+    others = [*levels("validation"), *levels("test")[N:]]
+    order = np.random.default_rng(seed).permutation(len(others))
+    return [others[k].rows for k in order[:N]]
+
+
 def filtered(draw: Callable[[int, int], list[Rows]], n: int) -> dict:
     """Draw until ``n`` new levels are solved, and replay each solution."""
     began, accepted, drafts, replayed = time.perf_counter(), {}, 0, 0
@@ -271,6 +298,20 @@ def chosen(model: LevelWriter) -> dict:
     return {"tried": found, "least": least, "best": pair}
 
 
+def row_of(name: str, parts: list[dict]) -> dict:
+    """Summarise a way over the seeds; "gain" is what 'taught' has more, by seed."""
+    runs = [part[name] for part in parts]
+    row = {"way": name} | summary(runs)
+    if name in ("taught", REAL) or len(parts) < 2:
+        return row
+    for prefix, figure in (("", "solved_new"), ("overlap_", "overlap")):
+        base = [part["taught"][figure] for part in parts]
+        gain = student_gain(base, [run[figure] for run in runs])
+        ends = {f"{prefix}gain_interval": [gain.low, gain.high]}
+        row |= {f"{prefix}gain": gain.mean} | ends
+    return row
+
+
 # ---- the runs ------------------------------------------------------------------------
 
 
@@ -287,6 +328,8 @@ def of_orders(order: str, seed: int, warm: list | None) -> dict:
     part[f"{order}, free"] = judged(draw(N, 100 + seed, constrained=False))
     part[f"{order}, held"] = judged(draw(N, 100 + seed))
     if order == "room":
+        more = longer(model, seed)
+        part["longer"] = judged(written(more, N, 100 + seed, **told))
         teaching, own = taught(model, seed)
         part["taught"] = judged(draw(N, 100 + seed), own) | teaching
         began = time.perf_counter()
@@ -321,6 +364,7 @@ def of_opponents(seed: int) -> dict:
         "Markov chain": judged(framed(np.vectorize(chr)(tiles))),
         "old rooms, by lot": judged(by_lot(N, 100 + seed)),
         "backwards": judged(own),
+        REAL: judged(real_ones(seed)),
     }
 
 
@@ -339,17 +383,7 @@ def main() -> None:
             print({k: v for k, v in own.items() if k != "shown"}, flush=True)
     for seed, own in zip(SEEDS, parts, strict=True):
         own |= kept("levels", f"others {seed}", partial(of_opponents, seed))
-    names = ("taught", "room, held", "room, free", "rows, held", "rows, free")
-    names += ("VAE", "VAE, counted", "Markov chain", "old rooms, by lot", "backwards")
-    rows = []
-    for name in names:
-        runs = [part[name] for part in parts]
-        row = {"way": name} | summary(runs)
-        if name != "taught" and len(parts) > 1:
-            base = [part["taught"]["solved_new"] for part in parts]
-            gain = student_gain(base, [run["solved_new"] for run in runs])
-            row |= {"gain": gain.mean, "gain_interval": [gain.low, gain.high]}
-        rows.append(row)
+    rows = [row_of(name, parts) for name in NAMES]
     hits = round(sum(p["taught"]["solved_new"] for p in parts) * N)
     ends = proportion_interval(hits, N * len(parts))
     plain = [{k: v for k, v in p["asked"].items() if "row" not in k} for p in parts]
@@ -373,7 +407,7 @@ def main() -> None:
         split="the files of the source; range compared with test levels",
         n=f"{N} drafts a way and seed; {EACH} a class",
         metric=f"solver: A*, at most {LIMIT:,} positions; new: in no position a "
-        "learned level; gains of 'taught' in 'solved_new', Student's t",
+        "learned level; gains of 'taught' in 'solved_new' and 'overlap', Student's t",
         seeds=list(SEEDS),
     )
 

@@ -1,4 +1,7 @@
-"""A character who speaks: a state machine whose lines are filled from facts."""
+"""A character who speaks: a state machine whose lines are filled from facts.
+
+Each line has a motion with it, one of those that an animator has drawn.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
+
+from ..data.made.people import MOTIONS, STILL
 
 Facts = Mapping[str, Callable[[], str]]
 Writer = Callable[[str, str], str]  # (name of a fact, its value) -> a line that says it
@@ -21,7 +26,7 @@ def keeps(line: str, value: str) -> bool:
 
 
 class Answer(NamedTuple):
-    """When one of ``words`` is heard: the state to go to, and the line to say.
+    """When one of ``words`` is heard: the state to go to, the line and the motion.
 
     No words: whatever else is heard. ``{name}`` in a line is filled by a fact.
     """
@@ -29,6 +34,7 @@ class Answer(NamedTuple):
     words: tuple[str, ...]
     to: str
     line: str
+    motion: str = STILL
 
 
 @dataclass
@@ -36,11 +42,12 @@ class Character:
     """Begins in ``start``, ends in ``end``; ``answers`` lists those of each state.
 
     A ``writer`` words the lines that have one fact: what it writes is said if it keeps
-    the value, else the line of the machine is.
+    the value, else the line of the machine is. ``motion`` is the one of the last line.
 
     Raises:
         ValueError: a state that is not there, cannot be reached or left for ``end``,
-            one that has no answer for everything else, or a line with an unknown fact.
+            one that has no answer for everything else, a line with an unknown fact, or
+            a motion that is not one of ``MOTIONS``.
     """
 
     answers: Mapping[str, tuple[Answer, ...]]
@@ -49,6 +56,7 @@ class Character:
     facts: Facts = field(default_factory=dict)
     writer: Writer | None = None
     state: str = field(init=False)
+    motion: str = field(init=False, default=STILL)
 
     def __post_init__(self) -> None:
         faults = list(self._faults())
@@ -68,7 +76,7 @@ class Character:
             raise ValueError(f"the talk ended in {self.end!r}: begin with a new one")
         for answer in self.answers[self.state]:
             if not answer.words or any(word in text for word in answer.words):
-                self.state = answer.to
+                self.state, self.motion = answer.to, answer.motion
                 values = {
                     name: fact()
                     for name, fact in self.facts.items()
@@ -108,3 +116,5 @@ class Character:
                     answer.line.format(**dict.fromkeys(self.facts, ""))
                 except (KeyError, IndexError, ValueError):
                     yield f"line {answer.line!r} asks for a fact that is not given"
+                if answer.motion not in MOTIONS:
+                    yield f"motion {answer.motion!r}: give one of {', '.join(MOTIONS)}"

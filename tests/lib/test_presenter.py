@@ -173,18 +173,19 @@ def test_a_board_draws_every_square_and_refuses_others():
 TALK = {
     "door": (
         Answer(("钥匙",), "in", "门开了，有{boxes}个箱子。"),
-        Answer((), "door", "谁？"),
+        Answer((), "door", "谁？", "摇头"),
     ),
-    "in": (Answer(("再见",), "out", "慢走。"), Answer((), "in", "请讲。")),
+    "in": (Answer(("再见",), "out", "慢走。", "招手"), Answer((), "in", "请讲。")),
 }
 
 
 def test_a_character_walks_through_its_states():
     keeper = Character(TALK, "door", "out", {"boxes": lambda: "4"})
-    assert keeper.hear("你好") == "谁？"
-    assert keeper.hear("我有钥匙") == "门开了，有4个箱子。"
+    assert keeper.motion == "站着"
+    assert (keeper.hear("你好"), keeper.motion) == ("谁？", "摇头")
+    assert (keeper.hear("我有钥匙"), keeper.motion) == ("门开了，有4个箱子。", "站着")
     assert keeper.state == "in"
-    assert keeper.hear("再见") == "慢走。"
+    assert (keeper.hear("再见"), keeper.motion) == ("慢走。", "招手")
     with pytest.raises(ValueError, match="the talk ended"):
         keeper.hear("喂")
 
@@ -199,6 +200,10 @@ def test_a_character_walks_through_its_states():
         ),
         ({"door": (Answer((), "door", "谁？"),)}, "'in' is never reached"),
         ({"in": (Answer((), "attic", "上去。"),)}, "'attic' is not there"),
+        (
+            {"in": (Answer((), "out", "慢走。", "翻跟头"),)},
+            "motion '翻跟头': give one of 站着, ",
+        ),
     ],
 )
 def test_a_machine_with_a_hole_is_refused(change, told):
