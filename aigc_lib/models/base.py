@@ -128,16 +128,26 @@ class Trainable(nn.Module, metaclass=_Configured):
     def averaged(self) -> Iterator[None]:
         """Put the averaged networks in the place of those that learn, for a while.
 
-        For measuring by methods that name the networks themselves, in one thread.
+        For measuring by methods that name the networks themselves. Several threads may
+        measure at once: what learns comes back when the last of them is done.
         """
-        learning = {name: getattr(self, name) for name in self.averages}
-        for name, average in self.averages.items():
-            setattr(self, name, average)
+        with _Lent.lock:
+            count, learning = _measuring.get(self, (0, {}))
+            if not count:
+                learning = {name: getattr(self, name) for name in self.averages}
+                for name, average in self.averages.items():
+                    setattr(self, name, average)
+            _measuring[self] = count + 1, learning
         try:
             yield
         finally:
-            for name, network in learning.items():
-                setattr(self, name, network)
+            with _Lent.lock:
+                count, learning = _measuring.pop(self)
+                if count > 1:
+                    _measuring[self] = count - 1, learning
+                else:
+                    for name, network in learning.items():
+                        setattr(self, name, network)
 
     @contextmanager
     def for_sampling(self, name: str) -> Iterator[nn.Module]:
@@ -317,6 +327,12 @@ def shape_of(
 
 
 # ---- sampling ------------------------------------------------------------------------
+
+
+# how many measure a model by its averages, and the networks that learn meanwhile
+_measuring: WeakKeyDictionary[Trainable, tuple[int, dict[str, nn.Module]]] = (
+    WeakKeyDictionary()
+)
 
 
 class _Lent:
