@@ -363,16 +363,24 @@ class _Lent:
                 self.network.train()
 
 
-def in_parts(function: Callable[..., Tensor], *inputs: Tensor | None) -> Tensor:
-    """Apply ``function`` to ``PART`` rows of the inputs at a time, join the results.
+def parts_of(n: int, size: int | None = None) -> list[int]:
+    """Cut ``n`` rows into parts of ``PART`` rows, or ``size``, that go together."""
+    size = size or PART
+    return [min(size, n - k) for k in range(0, n, size)]
 
-    So many samples take the memory of few. None stays None.
+
+def in_parts(
+    function: Callable[..., Tensor], *inputs: Any, size: int | None = None
+) -> Tensor:
+    """Apply ``function`` to parts of the inputs (see ``parts_of``), join the results.
+
+    So many samples take the memory of few. Inputs are what slices cut; None stays None.
     """
-    n = len(next(x for x in inputs if x is not None))
-    parts = [
-        function(*(None if x is None else x[k : k + PART] for x in inputs))
-        for k in range(0, n, PART)
-    ]
+    n, parts, k = len(next(x for x in inputs if x is not None)), [], 0
+    for rows in parts_of(n, size):
+        here = slice(k, k + rows)
+        parts.append(function(*(None if x is None else x[here] for x in inputs)))
+        k += rows
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 
