@@ -247,6 +247,8 @@ def load_model(
 ) -> Trainable:
     """Rebuild the model that ``save`` wrote; ``class_of`` finds a class by its name.
 
+    Models that it was made of may be of any class that is known here.
+
     Raises:
         FileNotFoundError: no file at ``path``.
         ValueError: the file is no safetensors file (a pickle, say), is of an older
@@ -270,8 +272,13 @@ def load_model(
             f"path={str(path)!r} holds model={header['model']!r}, which is not known "
             "here: load it with the class that saved it"
         )
+    from . import class_named  # the registry of all models, which imports this module
+
+    def inner(name: str) -> type | None:
+        return class_of(name) or class_named(name)
+
     try:
-        model = kind(**rebuilt(header["config"], class_of, networks or {}))
+        model = kind(**rebuilt(header["config"], inner, networks or {}))
         if any(name.startswith("averages.") for name in tensors):
             model.start_averaging()
         model.load_state_dict(tensors)
