@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from ...arguments import finite, whole
+from ...arguments import at_least, finite, whole
 from ..base import Trainable, Update, in_parts, standard_normal
 from ..vae.autoencoder import conv_encoder
 from .game import GAN
@@ -111,7 +111,8 @@ class GANEncoder(Trainable):
     Source: f-AnoGAN (Schlegl et al. 2019), the izi_f encoder, equation 3.
 
     Raises:
-        ValueError: ``weight`` below 0, a learning rate of 0 or less.
+        ValueError: ``hidden`` below 16, ``weight`` below 0, a learning rate of 0 or
+            less.
     """
 
     def __init__(
@@ -122,6 +123,7 @@ class GANEncoder(Trainable):
         weight: float = 1.0,
         learning_rate: float = 2e-3,
     ):
+        at_least(16, hidden=hidden)  # hidden / 16 channels
         finite("weight", weight, least=0)
         finite("learning_rate", learning_rate, above=0)
         super().__init__()
