@@ -15,6 +15,8 @@ from ..metrics import distances
 from ..metrics.intervals import proportion_interval
 from ..models import GenerativeModel, Trainable
 
+FEWEST = 20  # samples: ten pairs, from which a distance gets its error
+
 
 def classes_for(name: str, data: Any) -> int:
     """Return the number of classes that model ``name`` is to be told apart by.
@@ -47,8 +49,13 @@ def figures(
     """Compare ``n`` samples with ``data`` by rows of numbers that ``measured`` gives.
 
     Raises:
-        ValueError: the samples have another shape.
+        ValueError: fewer than ``FEWEST`` on either side, samples of another shape.
     """
+    if min(len(data.x), n) < FEWEST:
+        raise ValueError(
+            f"n={n}, and data={data.name!r} has {len(data.x)} samples in "
+            f"split={data.split!r}: give at least {FEWEST} of each"
+        )
     began = time.perf_counter()
     samples = draw(model, n, seed)
     sampling = time.perf_counter() - began

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..data import Dataset
 from ..metrics.images import features
+from ..metrics.pictures import gist
 from ..models import MODELS, GenerativeModel, Trainable
 from ._tensors import classes_for, draw, figures, sorting, unmeasured
 
 __all__ = ["build", "draw", "evaluate", "write"]
+
+AT_ONCE = 100  # pictures whose looks are measured together
+LEAST_SPREAD = 1e-3  # of a part of the looks, where all pictures are alike
 
 
 def build(
@@ -42,21 +48,37 @@ def write(samples: Tensor, path: Path, columns: int) -> None:
 
 
 def evaluate(model: Trainable, data: Dataset, n: int, seed: int) -> dict[str, Any]:
-    """Compare ``n`` samples with ``data`` by features of a network, or sort ``data``.
+    """Compare ``n`` samples with ``data`` by features of them, or sort ``data``.
+
+    Images (1, 28, 28) are judged by a network that knows such; others by their looks.
 
     Raises:
-        ValueError: images that the network does not take, classes that the model does
-            not know, or a model that no command measures.
+        ValueError: images that are neither grey nor RGB, too few of them, classes that
+            the model does not know, or a model that no command measures.
     """
     if isinstance(model, MODELS["picture_classifier"]):
         return sorting(model, data, lambda: model.logits(data.x), "picture")
     if not isinstance(model, GenerativeModel):
         raise unmeasured(model)
-    shape = tuple(data.x.shape[1:])
-    if shape != (1, 28, 28):
-        raise ValueError(
-            f"data={data.name!r} holds {shape}: this command measures (1, 28, 28) "
-            "only, for other images there is no feature network here"
-        )
-    space = "features of aigc_lib's Fashion-MNIST classifier"
-    return figures(model, data, n, seed, features, space)
+    measured, space = features, "features of aigc_lib's Fashion-MNIST classifier"
+    if tuple(data.x.shape[1:]) != (1, 28, 28):
+        measured = by_looks(data.x)
+        space = "where colours and edges are (aigc_lib.metrics.pictures.gist)"
+    return figures(model, data, n, seed, measured, space)
+
+
+def by_looks(real: Tensor) -> Callable[[Tensor], Tensor]:
+    """Return what turns pictures into rows of their ``gist``, no network needed.
+
+    Colours, edges, directions and shares of colours are each divided by their spread
+    over the ``real`` pictures: in bare numbers the colours would decide alone.
+    """
+
+    def parts(x: Tensor) -> list[Tensor]:
+        some = (gist(part) for part in x.split(AT_ONCE))
+        return [torch.cat(part) for part in zip(*some, strict=True)]
+
+    spread = [part.std().clamp_min(LEAST_SPREAD) for part in parts(real)]
+    return lambda x: torch.cat(
+        [part / s for part, s in zip(parts(x), spread, strict=True)], 1
+    )

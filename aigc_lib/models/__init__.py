@@ -243,4 +243,9 @@ def load(path: str | os.PathLike) -> Trainable:
         FileNotFoundError: no file at ``path``.
         ValueError: not such a file, an unknown model, or weights that do not fit.
     """
-    return load_model(path, lambda name: _imported(name) if name in _HOMES else None)
+    return load_model(path, class_named)
+
+
+def class_named(name: str) -> type[Trainable] | None:
+    """Return the model's class of that name, or None where there is none here."""
+    return _imported(name) if name in _HOMES else None

@@ -128,16 +128,26 @@ class Trainable(nn.Module, metaclass=_Configured):
     def averaged(self) -> Iterator[None]:
         """Put the averaged networks in the place of those that learn, for a while.
 
-        For measuring by methods that name the networks themselves, in one thread.
+        For measuring by methods that name the networks themselves. Several threads may
+        measure at once: what learns comes back when the last of them is done.
         """
-        learning = {name: getattr(self, name) for name in self.averages}
-        for name, average in self.averages.items():
-            setattr(self, name, average)
+        with _Lent.lock:
+            count, learning = _measuring.get(self, (0, {}))
+            if not count:
+                learning = {name: getattr(self, name) for name in self.averages}
+                for name, average in self.averages.items():
+                    setattr(self, name, average)
+            _measuring[self] = count + 1, learning
         try:
             yield
         finally:
-            for name, network in learning.items():
-                setattr(self, name, network)
+            with _Lent.lock:
+                count, learning = _measuring.pop(self)
+                if count > 1:
+                    _measuring[self] = count - 1, learning
+                else:
+                    for name, network in learning.items():
+                        setattr(self, name, network)
 
     @contextmanager
     def for_sampling(self, name: str) -> Iterator[nn.Module]:
@@ -237,6 +247,8 @@ def load_model(
 ) -> Trainable:
     """Rebuild the model that ``save`` wrote; ``class_of`` finds a class by its name.
 
+    Models that it was made of may be of any class that is known here.
+
     Raises:
         FileNotFoundError: no file at ``path``.
         ValueError: the file is no safetensors file (a pickle, say), is of an older
@@ -260,8 +272,13 @@ def load_model(
             f"path={str(path)!r} holds model={header['model']!r}, which is not known "
             "here: load it with the class that saved it"
         )
+    from . import class_named  # the registry of all models, which imports this module
+
+    def inner(name: str) -> type | None:
+        return class_of(name) or class_named(name)
+
     try:
-        model = kind(**rebuilt(header["config"], class_of, networks or {}))
+        model = kind(**rebuilt(header["config"], inner, networks or {}))
         if any(name.startswith("averages.") for name in tensors):
             model.start_averaging()
         model.load_state_dict(tensors)
@@ -319,6 +336,12 @@ def shape_of(
 # ---- sampling ------------------------------------------------------------------------
 
 
+# how many measure a model by its averages, and the networks that learn meanwhile
+_measuring: WeakKeyDictionary[Trainable, tuple[int, dict[str, nn.Module]]] = (
+    WeakKeyDictionary()
+)
+
+
 class _Lent:
     """Keeps a network in eval mode as long as anybody, in any thread, uses it so."""
 
@@ -347,16 +370,24 @@ class _Lent:
                 self.network.train()
 
 
-def in_parts(function: Callable[..., Tensor], *inputs: Tensor | None) -> Tensor:
-    """Apply ``function`` to ``PART`` rows of the inputs at a time, join the results.
+def parts_of(n: int, size: int | None = None) -> list[int]:
+    """Cut ``n`` rows into parts of ``PART`` rows, or ``size``, that go together."""
+    size = size or PART
+    return [min(size, n - k) for k in range(0, n, size)]
 
-    So many samples take the memory of few. None stays None.
+
+def in_parts(
+    function: Callable[..., Tensor], *inputs: Any, size: int | None = None
+) -> Tensor:
+    """Apply ``function`` to parts of the inputs (see ``parts_of``), join the results.
+
+    So many samples take the memory of few. Inputs are what slices cut; None stays None.
     """
-    n = len(next(x for x in inputs if x is not None))
-    parts = [
-        function(*(None if x is None else x[k : k + PART] for x in inputs))
-        for k in range(0, n, PART)
-    ]
+    n, parts, k = len(next(x for x in inputs if x is not None)), [], 0
+    for rows in parts_of(n, size):
+        here = slice(k, k + rows)
+        parts.append(function(*(None if x is None else x[here] for x in inputs)))
+        k += rows
     return parts[0] if len(parts) == 1 else torch.cat(parts)
 
 

@@ -57,8 +57,10 @@ def rebuilt(
     arguments = {}
     for name, value in config.items():
         if isinstance(value, dict) and value.keys() == {"model", "config"}:
-            inner = rebuilt(value["config"], class_of, {})
-            value = class_of(value["model"])(**inner)
+            inner, kind = rebuilt(value["config"], class_of, {}), value["model"]
+            if (made := class_of(kind)) is None:
+                raise ValueError(f"{name} is a {kind}, which is not known here")
+            value = made(**inner)
         elif isinstance(value, dict) and value.keys() == {"network"}:
             if name not in networks:
                 raise ValueError(

@@ -13,7 +13,7 @@ from torch import Tensor
 from ..arguments import finite, whole
 from ..data.ratings import Histories, Ratings, rows_of
 from ..metrics import ranking
-from .base import PART
+from .base import in_parts
 
 LARGEST = 20_000  # users or items whose products can be inverted: 3.2 GB in float64
 BLOCK = 500  # items whose neighbours are looked for together
@@ -52,12 +52,12 @@ class Recommender:
                 f"histories are of {history.size} items, the model knows "
                 f"{len(self.items)}: give those that it was trained on"
             )
-        lists = []
-        for start in range(0, len(history), PART):
-            batch = history[slice(start, start + PART)]
+
+        def best(batch: Tensor) -> Tensor:
             seen = rows_of(batch, history.size).bool()
-            lists.append(ranking.best(self.scores(batch), k, seen))
-        return torch.cat(lists)
+            return ranking.best(self.scores(batch), k, seen)
+
+        return in_parts(best, history)
 
     def recommend(
         self, histories: Sequence[Sequence[str]], k: int = 10
@@ -122,14 +122,10 @@ def judged(
         )
     k = min(whole("k", k, 1), len(data.items))
     ranked = model.ranked(data, k)
-    hit = torch.cat(
-        [
-            ranking.hits(
-                ranked[start : start + PART],
-                rows_of(data.later[slice(start, start + PART)], data.later.size),
-            )
-            for start in range(0, len(data), PART)
-        ]
+    hit = in_parts(
+        lambda taken, later: ranking.hits(taken, rows_of(later, data.later.size)),
+        ranked,
+        data.later,
     )
     figures = {}
     for at in sorted({10, 20, k}):

@@ -13,7 +13,7 @@ from torch.optim import Optimizer
 from ..arguments import at_least, finite, whole
 from ..codecs.demand import DemandCodec, Panel, Windows
 from ..runtime import optional
-from .base import Batch, GenerativeModel, Update
+from .base import Batch, GenerativeModel, Update, in_parts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,12 +141,13 @@ class DeepAR(GenerativeModel):
         batch[:, :2, self.past :] = 0  # the future is not known
         generator = np.random.default_rng(whole("seed", seed, 0))
         each = max(1, PATHS // paths)
-        made = [self._drawn(part, paths, generator) for part in batch.split(each)]
-        return np.concatenate(made)
+        return in_parts(
+            lambda part: self._drawn(part, paths, generator), batch, size=each
+        ).numpy()
 
     def _drawn(
         self, batch: Tensor, paths: int, generator: np.random.Generator
-    ) -> np.ndarray:
+    ) -> Tensor:
         """Draw what follows the past of windows (B, C, T), (B, paths, horizon)."""
         demand, scale = batch[:, 0], self.scale(batch[:, 0], batch[:, 1])
         read, item = self.inputs(batch, demand, scale)
@@ -169,7 +170,7 @@ class DeepAR(GenerativeModel):
                 drawn = generator.negative_binomial(shape, shape / (shape + mean))
                 values[:, 0, t] = torch.from_numpy(drawn).float()
                 values[:, 1, t] = 1
-        return values[:, 0, self.past :].reshape(-1, paths, self.horizon).numpy()
+        return values[:, 0, self.past :].reshape(-1, paths, self.horizon)
 
     def sample(self, n: int, *, seed: int | None = None) -> pd.DataFrame:
         """Draw ``n`` paths that follow the training: path, step (1 ...), and the items.

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ..arguments import at_least
 from ..codecs.tables import TableCodec
 from ..runtime import optional
-from .base import PART, Seed, noise_source
+from .base import Seed, noise_source
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -125,8 +125,3 @@ def draw_cells(logits: Tensor, sizes: list[int], source: Seed) -> Tensor:
     """Draw a code for each cell: (B, sum of sizes) -> (B, C) int64."""
     columns = logits.split(sizes, 1)
     return torch.stack([draw(column, source) for column in columns], 1)
-
-
-def parts_of(n: int, size: int = PART) -> list[int]:
-    """Cut ``n`` rows into parts that go through a network at a time."""
-    return [min(size, n - k) for k in range(0, n, size)]

@@ -30,6 +30,7 @@ from ..data.store import cache_dir
 from ..files import replacing
 from ..models.base import Trainable
 from ..train.fit import fit
+from ..train.randomness import own_randomness
 
 Watch = Callable[[float, Trainable], Any]
 LOOKS = 40  # how often ``watch`` is called in a training
@@ -206,32 +207,37 @@ def obtain(
 
     ``watch(share, model)`` is called now and then with the share that is done, and the
     model as it is. ``share`` of the steps below 1 is for trying out; ``place`` is
-    another folder than ``folder()``.
+    another folder than ``folder()``. The random numbers outside stay as they were.
 
     Raises:
         ValueError: unknown ``name``, ``share`` outside (0, 1].
     """
     finite("share", share, above=0, most=1)
     place = place or folder()
-    path = place / f"{name}.safetensors"
-    if not is_trained(name, place):
-        place.mkdir(parents=True, exist_ok=True)
-        training = Training(place, share, watch)
-        model = RECIPES[name].make(training)
-        model.save(path)
-        record = {
-            "sha256": _digest(path),
-            "bytes": path.stat().st_size,
-            "steps": training.steps,
-            "seconds": round(training.seconds, 1),
-            "parameters": sum(p.numel() for p in model.parameters()),
-            "versions": runtime.describe_versions(),
-        }
-        with replacing(place / f"{name}.json") as temporary:
-            temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
-        for part in training.steps:
-            (place / f"{part}.checkpoint").unlink(missing_ok=True)
-    return models.load(path)
+    with own_randomness(runtime.pick_device()):  # recipes set seeds, files are read
+        if not is_trained(name, place):
+            _train(name, Training(place, share, watch))
+        return models.load(place / f"{name}.safetensors")
+
+
+def _train(name: str, training: Training) -> None:
+    """Follow a recipe; leave the model, and the record of how it came to be."""
+    place = training.folder
+    place.mkdir(parents=True, exist_ok=True)
+    model = RECIPES[name].make(training)
+    path = model.save(place / f"{name}.safetensors")
+    record = {
+        "sha256": _digest(path),
+        "bytes": path.stat().st_size,
+        "steps": training.steps,
+        "seconds": round(training.seconds, 1),
+        "parameters": sum(p.numel() for p in model.parameters()),
+        "versions": runtime.describe_versions(),
+    }
+    with replacing(place / f"{name}.json") as temporary:
+        temporary.write_text(json.dumps(record, indent=1), encoding="utf-8")
+    for part in training.steps:
+        (place / f"{part}.checkpoint").unlink(missing_ok=True)
 
 
 def _digest(path: Path) -> str:

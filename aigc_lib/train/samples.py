@@ -17,6 +17,7 @@ from .randomness import same_randomness
 
 LOOKED_AT = 1_024  # samples that are digested into the fingerprint
 AT_ONCE = 16  # samples that are looked at together
+BOUNDLESS = ("points", "series", "sounds")  # models of these learn from floats
 NOT_FINITE = "data holds NaN or infinite values: remove those samples"
 
 
@@ -36,8 +37,10 @@ def as_samples(data: Any, model: Trainable) -> Indexed:
     - Tensors or arrays (N, ...), one or several of one length, as they are.
     - Anything else with a length that is indexed by a tensor of numbers.
 
-    Pixels in uint8 are scaled to [-1, 1], but for those that an index gives. Of what is
-    indexed the first samples are checked, of all else every one.
+    Pixels in uint8 are scaled to [-1, 1], but for those that an index gives: samples of
+    a data set of images, or (N, C, H, W) for a model of images. Other whole numbers are
+    no coordinates. Of what is indexed the first samples are checked, of all else every
+    one.
 
     Raises:
         ValueError: none of these; values that are not finite; samples or labels that
@@ -47,9 +50,13 @@ def as_samples(data: Any, model: Trainable) -> Indexed:
     indexed = parts is None
     if indexed:
         parts = _first_parts(data)
-    images = model.modality == "images" and parts[0].dim() == 4
+    card = getattr(data, "card", None)  # what the data are, else what the model takes
+    images = (card.kind if card else model.modality) == "images"
+    images = images and parts[0].dim() == 4
     samples = data if indexed else (Images if images else Samples)(*parts)
     _check_shape(parts[0], model)
+    if not images or indexed:
+        _check_floats(parts[0], model)
     for i, part in enumerate(parts):
         _check_values(part, pixels=images and i == 0, scaled=not indexed)
     if model.conditional:
@@ -117,6 +124,16 @@ def _check_shape(x: Tensor, model: Trainable) -> None:
         raise ValueError(
             f"data holds samples of shape {shape}, {type(model).__name__} is made for "
             f"{tuple(wanted)}: make the model for that shape, or bring the data to it"
+        )
+
+
+def _check_floats(x: Tensor, model: Trainable) -> None:
+    """Refuse whole numbers for a model that would take them for coordinates."""
+    if model.modality in BOUNDLESS and not x.is_floating_point():
+        raise ValueError(
+            f"data holds {x.dtype}, {type(model).__name__} learns from floating point: "
+            "give x.float(); x / 127.5 - 1 for pixels of uint8, x / 32768 for sounds "
+            "of int16"
         )
 
 

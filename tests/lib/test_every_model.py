@@ -315,6 +315,15 @@ MANY = {  # a model, and how it makes n samples
         lambda m, n: m.sample(n, known=torch.zeros(1, 2, 1, 8, 8)),
     ),
     "wavenet": (lambda: built("wavenet"), lambda m, n: m.sample(n, length=20)),
+    "dcgan": (lambda: built("dcgan"), lambda m, n: m.sample(n)),
+    "flow": (lambda: awake(built("flow")), lambda m, n: m.sample(n, steps=2)),
+    "ddpm": (lambda: awake(built("ddpm")), lambda m, n: m.sample(n, steps=2)),
+    "ctgan": (lambda: built("ctgan"), lambda m, n: m.drawn_codes(n, None, {})),
+    "tvae": (lambda: awake(built("tvae")), lambda m, n: m.drawn_codes(n, None, {})),
+    "series_flow": (
+        lambda: awake(built("series_flow")),
+        lambda m, n: m.follow(torch.zeros(n, 2, 2)),
+    ),
 }
 
 
@@ -322,6 +331,7 @@ MANY = {  # a model, and how it makes n samples
 def test_many_samples_go_through_the_networks_in_parts(name, monkeypatch):
     """20,000 texts of a small GPT wanted a cache of 5 GB."""
     monkeypatch.setattr("aigc_lib.models.base.PART", 4)
+    monkeypatch.setattr("aigc_lib.models.diffusion.denoiser.PART", 4)
     make, draw = MANY[name]
     torch.manual_seed(0)
     model, rows = make(), []

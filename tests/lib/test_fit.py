@@ -47,6 +47,7 @@ from aigc_lib.models import (
 )
 from aigc_lib.train import TrainingDiverged
 from aigc_lib.train.average import mover, warmed_up
+from aigc_lib.train.checkpoint import FORMAT
 from aigc_lib.train.fit import LOG_EVERY
 from aigc_lib.train.randomness import seed_generators
 
@@ -168,7 +169,7 @@ def test_a_prolonged_run_says_how_the_learning_rates_go_on(tmp_path, capsys):
     assert "last 30%" in said
 
 
-@pytest.mark.parametrize("damage", ["truncate", "pickle", "other"])
+@pytest.mark.parametrize("damage", ["truncate", "pickle", "other", "older"])
 def test_bad_checkpoint_is_refused_with_the_remedy(tmp_path, damage):
     checkpoint = tmp_path / "run.ckpt"
     train(tiny_dcgan(), checkpoint=checkpoint, steps=1)
@@ -177,7 +178,13 @@ def test_bad_checkpoint_is_refused_with_the_remedy(tmp_path, damage):
     if damage == "pickle":
         torch.save({"run": subprocess.Popen}, checkpoint)
     seed = 9 if damage == "other" else 3
-    message = "another run .seed 3 -> 9." if damage == "other" else "damaged or foreign"
+    if damage == "older":
+        state = torch.load(checkpoint, weights_only=True)
+        torch.save(state | {"format": FORMAT - 1}, checkpoint)
+    message = {
+        "other": "another run .seed 3 -> 9.",
+        "older": f"format {FORMAT - 1}, this version reads {FORMAT}: name another file",
+    }.get(damage, "damaged or foreign")
     with pytest.raises(ValueError, match=message):
         train(tiny_dcgan(), checkpoint=checkpoint, seed=seed)
 

@@ -96,7 +96,58 @@ def test_own_pictures_from_fit_to_sample(album, tmp_path, capsys):
     assert run("fit", "conditional_gan", album / "cats", "--steps", 1, *words) == 2
     assert "needs classes, and data='cats' has 1" in capsys.readouterr().err
     assert run("evaluate", out, album) == 2
-    assert "this command measures (1, 28, 28) only" in capsys.readouterr().err
+    assert "samples in split='test': give at least 20" in capsys.readouterr().err
+
+
+def stripes(folder, n, bright):
+    """Colour pictures of 32 pixels: stripes of any phase, red or blue."""
+    folder.mkdir(parents=True)
+    for i in range(n):
+        wave = 127 * np.sin(np.arange(32) * 0.8 + i)[:, None] + 128
+        x = np.zeros((32, 32, 3))
+        x[..., bright] = wave
+        Image.fromarray(x.astype(np.uint8)).save(folder / f"{i}.png")
+
+
+class Album(aigc.models.GenerativeModel):
+    """Draws the pictures that it was given, and says which features judged them."""
+
+    def __init__(self, x):
+        super().__init__()
+        self.x = x
+
+    def sample(self, n, *, seed=None):
+        return self.x[torch.arange(n) % len(self.x)].float() / 127.5 - 1
+
+
+def test_pictures_of_any_shape_are_measured_by_their_looks(tmp_path):
+    for name, bright in (("red", 0), ("blue", 2)):
+        stripes(tmp_path / name / "train", 30, bright)
+        stripes(tmp_path / name / "test", 40, bright)
+    data = aigc.data.load(tmp_path / "red", split="test", image_size=32)
+    other = aigc.data.load(tmp_path / "blue", split="test", image_size=32)
+    checkered = data.x.clone()
+    checkered[..., ::2, ::2] //= 2
+    alike, coloured, damaged = (
+        kinds.evaluate(Album(x), data, n=40, seed=0)
+        for x in (data.x, other.x, checkered)
+    )
+    assert "gist" in alike["measured_on"]
+    assert alike["real_samples"] == alike["fake_samples"] == 40
+    assert alike["frechet_distance"] == pytest.approx(0, abs=1e-3)
+    assert alike["precision"] == alike["recall"] == 1
+    for worse in (coloured, damaged):
+        assert worse["frechet_distance"] > 100
+        assert worse["kernel_distance"] > 10 * abs(alike["kernel_distance"])
+        assert worse["precision"] == worse["coverage"] == 0
+    grey = aigc.data.load(tmp_path / "red", split="test", image_size=32, channels=1)
+    with pytest.raises(ValueError, match=r"the model makes \(3, 32, 32\)"):
+        kinds.evaluate(Album(data.x), grey, n=40, seed=0)
+
+
+def test_looks_of_even_pictures_are_numbers():
+    x = torch.full((3, 3, 16, 16), 128, dtype=torch.uint8)
+    assert kinds.images.by_looks(x)(x).isfinite().all()
 
 
 def test_few_pictures_and_the_size_that_was_asked_for(album, tmp_path, capsys):

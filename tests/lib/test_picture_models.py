@@ -238,6 +238,21 @@ def test_a_recipe_leaves_a_model_and_its_record(name, tmp_path):
     assert not pictures.is_trained(name, tmp_path)
 
 
+def test_a_recipe_leaves_the_random_numbers_outside_as_they_were(tmp_path, monkeypatch):
+    """Neither its seeds are seen there, nor that a file was read."""
+
+    def make(training):
+        torch.manual_seed(0)
+        return MapVAE(8, 1, 2, 4)
+
+    monkeypatch.setitem(pictures.RECIPES, "emoji", pictures.Recipe("", make, 0))
+    torch.manual_seed(5)
+    before = torch.random.get_rng_state()
+    for _ in ("made", "read"):
+        assert isinstance(pictures.obtain("emoji", place=tmp_path), MapVAE)
+        assert torch.equal(torch.random.get_rng_state(), before)
+
+
 @pytest.mark.usefixtures("few")
 @pytest.mark.skipif(find("clothing") is None, reason="clothing is not here")
 def test_an_interrupted_recipe_goes_on_and_ends_the_same(tmp_path, monkeypatch):

@@ -117,7 +117,7 @@ def test_users_go_through_in_parts(name, world, monkeypatch):
     test = world["test"]
     model = all_of(world["train"])[name]
     (whole, ranked) = judged(model, test, k=20)
-    monkeypatch.setattr(recommenders, "PART", 7)
+    monkeypatch.setattr("aigc_lib.models.base.PART", 7)
     (parts, again) = judged(model, test, k=20)
     assert torch.equal(ranked, again)
     assert torch.equal(whole["ndcg_at_20"], parts["ndcg_at_20"])

@@ -3,10 +3,12 @@
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
 import torch
 
 from aigc_lib.data import Characters
-from aigc_lib.models import GPT, TextClassifier, WaveNet
+from aigc_lib.models import DCGAN, GPT, TextClassifier, WaveNet
+from aigc_lib.models.gan.inspection import GANEncoder, search
 from aigc_lib.nets.direct import without_onednn
 
 
@@ -74,3 +76,41 @@ def test_other_models_answer_side_by_side_too():
         together = list(pool.map(lambda k: tasks[k % 2](), range(8)))
     for k, found in enumerate(together):
         assert torch.equal(found, alone[k % 2])
+
+
+def test_averages_stay_in_place_until_the_last_has_measured():
+    """The second once left the averages in the place of what learns, for good."""
+    model = DCGAN(8, 1, 4, 2)
+    model.start_averaging()
+    learning, average = model.generator, model.averages["generator"]
+    first, second = model.averaged(), model.averaged()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert model.generator is average, "the first has left, the second is still here"
+    second.__exit__(None, None, None)
+    assert model.generator is learning
+    with model.averaged():
+        assert model.generator is average
+    assert model.generator is learning
+
+
+@pytest.mark.parametrize("averages", [True, False])
+def test_who_looks_for_pictures_lends_both_networks(averages):
+    """Several search at once, and what learns goes back to learning."""
+    torch.manual_seed(0)
+    model = DCGAN(8, 1, 4, 2)
+    encoder = GANEncoder(model, 16)
+    if averages:
+        model.start_averaging()
+    x = torch.rand(3, 1, 8, 8) * 2 - 1
+    tasks = [
+        lambda seed: search(model, x, steps=5, seed=seed).pictures,
+        lambda seed: encoder.find(x).pictures,
+    ]
+    alone = [tasks[k % 2](k) for k in range(8)]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda k: tasks[k % 2](k), range(8)))
+    assert all(map(torch.equal, together, alone))
+    for network in (model.generator, model.discriminator, encoder.gan.discriminator):
+        assert all(module.training for module in network.modules())

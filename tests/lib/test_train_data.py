@@ -15,7 +15,15 @@ from torch import nn
 import aigc_lib as aigc
 from aigc_lib.data import Windows
 from aigc_lib.data.samples import Images, Samples, held_out
-from aigc_lib.models import DCGAN, MLPGAN, VAE, VQVAE, FlowMatching, Trainable
+from aigc_lib.models import (
+    DCGAN,
+    MLPGAN,
+    VAE,
+    VQVAE,
+    FlowMatching,
+    Trainable,
+    WaveNet,
+)
 from aigc_lib.train import TrainingDiverged
 from aigc_lib.train.samples import Batches, _fits, as_samples, fingerprint
 from aigc_lib.train.validation import MOST
@@ -210,6 +218,31 @@ def test_pixels_are_scaled_by_the_images_alone():
     assert images.flatten().tolist() == [1, -1]
     assert labels.tolist() == [2, 0]
     assert Samples(x)[torch.arange(3)].dtype == torch.uint8
+
+
+def test_pictures_of_a_data_set_are_scaled_for_a_model_of_points_too():
+    """What they are the card knows; torch once said what it thought of their type."""
+    model = VAE(sample_shape=(1, 28, 28), images=False, latent_dim=2, hidden=16)
+    digits = aigc.data.load("digits", split="test")
+    batch = as_samples(digits, model)[torch.arange(9)]
+    torch.testing.assert_close(batch, digits.x[:9] / 127.5 - 1)
+    aigc.fit(model, digits, steps=1, batch_size=8)
+
+
+@pytest.mark.parametrize("indexed", [False, True])
+def test_whole_numbers_are_no_coordinates(indexed):
+    def given(x):
+        return Read(x) if indexed else x
+
+    pixels = given(torch.zeros(8, 1, 28, 28, dtype=torch.uint8))
+    model = VAE(sample_shape=(1, 28, 28), images=False, latent_dim=2, hidden=16)
+    with pytest.raises(ValueError, match=r"torch.uint8, VAE learns.*x / 127.5 - 1"):
+        aigc.fit(model, pixels, steps=1, batch_size=4)
+    with pytest.raises(ValueError, match=r"torch.int64, MLPGAN learns.*x.float()"):
+        aigc.fit(MLPGAN(hidden=4), given(torch.ones(8, 2).long()), steps=1)
+    sounds = given(torch.ones(8, 200, dtype=torch.int16))  # clipped, all would be 1
+    with pytest.raises(ValueError, match=r"torch.int16, WaveNet learns.*x / 32768"):
+        aigc.fit(WaveNet(channels=4, depth=2), sounds, steps=1, batch_size=4)
 
 
 def test_anything_with_a_length_and_an_index_serves():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import repeat
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +16,7 @@ from ..base import (
     GenerativeModel,
     Seed,
     codes_for,
+    in_parts,
     noise_source,
     shape_of,
     standard_normal,
@@ -216,10 +216,8 @@ class Denoiser(GenerativeModel):
             with_class, without = net(*doubled).chunk(2)
             return torch.lerp(without, with_class, guidance)
 
-        def in_parts(x: Tensor, t: Tensor) -> Tensor:
-            parts = [v.split(PART) for v in (x, t)]
-            some = repeat(None) if labels is None else labels.split(PART)
+        def field(x: Tensor, t: Tensor) -> Tensor:
             with torch.autocast(self.device.type, torch.bfloat16, enabled=bf16):
-                return torch.cat(list(map(answer, *parts, some)))
+                return in_parts(answer, x, t, labels, size=PART)
 
-        return in_parts
+        return field

@@ -14,8 +14,8 @@ from ... import runtime
 from ...arguments import at_least, finite
 from ...codecs.tables import TableCodec
 from ...optim import Muon
-from ..base import GenerativeModel, Seed, Update
-from ..tabular import Tabular, codec_of, draw, parts_of
+from ..base import GenerativeModel, Seed, Update, parts_of
+from ..tabular import Tabular, codec_of, draw
 from .denoiser import MATRIX_RATE
 from .unet import zeroed
 

@@ -87,6 +87,7 @@ class TextFlow(FlowMatching):
         label_dropout: float = 0.1,
         learning_rate: float = 2e-3,
     ):
+        at_least(1, image_size=image_size, channels=channels, width=width, patch=patch)
         at_least(1, context=context, text_width=text_width)
         finite("early", early)
         shape = (channels, image_size, image_size)

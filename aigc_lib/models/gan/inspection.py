@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from ...arguments import finite, whole
+from ...arguments import at_least, finite, whole
 from ..base import Trainable, Update, in_parts, standard_normal
 from ..vae.autoencoder import conv_encoder
 from .game import GAN
@@ -79,28 +79,27 @@ def search(
     x, z = x.to(gan.device), z.to(gan.device).detach().clone().requires_grad_()
     adam = Adam([z], learning_rate)
     best, kept = torch.full((len(x),), torch.inf, device=x.device), z.detach().clone()
-    training = gan.training
-    gan.eval()
-    try:
-        with gan.averaged(), torch.enable_grad():
-            for _ in range(steps):
-                residual, features = distances(gan, x, gan.generator(z))
-                loss = (1 - weight) * residual + weight * features
-                better = loss.detach() < best
-                best = torch.where(better, loss.detach(), best)
-                kept[better] = z.detach()[better]
-                (z.grad,) = torch.autograd.grad(loss.sum(), [z])
-                adam.step()
-        return found_at(gan, x, kept)
-    finally:
-        gan.train(training)
+    with (
+        gan.for_sampling("generator") as generator,
+        gan.for_sampling("discriminator"),
+        torch.enable_grad(),
+    ):
+        for _ in range(steps):
+            residual, features = distances(gan, x, generator(z))
+            loss = (1 - weight) * residual + weight * features
+            better = loss.detach() < best
+            best = torch.where(better, loss.detach(), best)
+            kept[better] = z.detach()[better]
+            (z.grad,) = torch.autograd.grad(loss.sum(), [z])
+            adam.step()
+    return found_at(gan, x, kept)
 
 
-@torch.no_grad()
 def found_at(gan: GAN, x: Tensor, z: Tensor) -> Found:
     """Compare x (N, C, S, S) with what the generator draws at z (N, latent_dim)."""
     pictures = gan.generated(z)
-    return Found(pictures, z, *distances(gan, x, pictures))
+    with gan.for_sampling("discriminator"):
+        return Found(pictures, z, *distances(gan, x, pictures))
 
 
 class GANEncoder(Trainable):
@@ -112,7 +111,8 @@ class GANEncoder(Trainable):
     Source: f-AnoGAN (Schlegl et al. 2019), the izi_f encoder, equation 3.
 
     Raises:
-        ValueError: ``weight`` below 0, a learning rate of 0 or less.
+        ValueError: ``hidden`` below 16, ``weight`` below 0, a learning rate of 0 or
+            less.
     """
 
     def __init__(
@@ -123,6 +123,7 @@ class GANEncoder(Trainable):
         weight: float = 1.0,
         learning_rate: float = 2e-3,
     ):
+        at_least(16, hidden=hidden)  # hidden / 16 channels
         finite("weight", weight, least=0)
         finite("learning_rate", learning_rate, above=0)
         super().__init__()
@@ -153,7 +154,7 @@ class GANEncoder(Trainable):
         checked(self.gan, x)
         with self.for_sampling("encoder") as encoder:
             z = in_parts(encoder, x.to(self.device))
-        return found_at(self.gan.eval(), x.to(self.device), z)
+        return found_at(self.gan, x.to(self.device), z)
 
 
 def checked(gan: GAN, x: Tensor) -> None:

@@ -12,8 +12,8 @@ from torch.nn.functional import cross_entropy, softmax
 from ...arguments import at_least, finite
 from ...codecs.tables import TableCodec
 from ...data.samples import Samples
-from ..base import Batch, Seed, Update
-from ..tabular import OneHotCells, Tabular, codec_of, draw, draw_cells, parts_of
+from ..base import Batch, Seed, Update, parts_of
+from ..tabular import OneHotCells, Tabular, codec_of, draw, draw_cells
 from .game import GAN
 
 TEMPERATURE = 0.2  # of the softmax that stands in for a draw in training

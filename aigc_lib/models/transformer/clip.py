@@ -186,11 +186,12 @@ class CLIP(Trainable):
     small residual net of ``PictureClassifier``).
 
     Raises:
-        ValueError: sizes below 1, or that do not fit together; ``runs`` not 0, 1 or 2;
-            neither ``runs`` nor ``depth``.
+        ValueError: sizes below 1, or that do not fit together; ``channels`` neither 1
+            nor 3; ``runs`` not 0, 1 or 2; neither ``runs`` nor ``depth``.
     """
 
     sampled = ("texts", "pictures")
+    least_batch = 2  # of one pair there is nothing to tell apart
     recipe: ClassVar[dict[str, Any]] = {"batch_size": 256, "cooldown": 0.5}
 
     def __init__(
@@ -210,7 +211,9 @@ class CLIP(Trainable):
         learning_rate: float = 1e-3,
         weight_decay: float = 0.05,
     ):
-        at_least(1, channels=channels, width=width, size=size, context=context)
+        if channels not in (1, 3):  # for others there is no gist
+            raise ValueError(f"channels={channels}: give 1 for grey, 3 for RGB")
+        at_least(1, width=width, size=size, context=context)
         at_least(1, hidden=hidden)
         at_least(0, depth=depth)
         if runs not in (0, 1, 2):

@@ -25,7 +25,8 @@ class LevelWriter(GPT):
     ``cuts`` are the pushes at which the next class of difficulty begins.
 
     Raises:
-        ValueError: what ``GPT`` and ``LevelCodec`` refuse.
+        ValueError: ``cuts`` that are no whole numbers in order; what ``GPT`` and
+            ``LevelCodec`` refuse.
     """
 
     modality = "levels"
@@ -42,6 +43,10 @@ class LevelWriter(GPT):
         width: int = 128,
         learning_rate: float = 3e-3,
     ):
+        cuts = cuts if isinstance(cuts, Sequence) else [cuts]
+        cuts = tuple(whole("cuts", cut) for cut in cuts)
+        if list(cuts) != sorted(cuts):
+            raise ValueError(f"cuts={cuts}: give them in order, the smallest first")
         codec = LevelCodec(size, boxes, order=order, classes=len(cuts) + 1)
         super().__init__(
             vocab_size=len(codec),
@@ -54,7 +59,7 @@ class LevelWriter(GPT):
             learning_rate=learning_rate,
         )
         self.codec, self.order, self.size, self.boxes = codec, order, size, boxes
-        self.cuts, self.classes = tuple(cuts), codec.classes
+        self.cuts, self.classes = cuts, codec.classes
 
     def kind(self, pushes: ArrayLike) -> np.ndarray:
         """Return the class of difficulty of a number of pushes."""

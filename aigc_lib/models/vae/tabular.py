@@ -10,8 +10,8 @@ from torch import Tensor, nn
 
 from ...arguments import at_least
 from ...codecs.tables import TableCodec
-from ..base import Seed
-from ..tabular import OneHotCells, Tabular, codec_of, draw_cells, parts_of
+from ..base import Seed, parts_of
+from ..tabular import OneHotCells, Tabular, codec_of, draw_cells
 from .autoencoder import mlp_decoder, mlp_encoder
 from .vae import VAE, Labels, mean_and_log_var
 
