@@ -89,9 +89,9 @@ def aupro(maps: ArrayLike, masks: ArrayLike, *, limit: float = 0.3) -> float:
     last = np.append(ordered[1:] != ordered[:-1], True)  # the last of equal scores
     overlap = np.append(0, overlap[last])
     alarms = np.append(0, alarms[last])
-    end = np.interp(limit, alarms, overlap)
-    kept = alarms < limit
-    x, y = np.append(alarms[kept], limit), np.append(overlap[kept], end)
+    k = np.searchsorted(alarms, limit)  # the first at or beyond it: the foot of a jump
+    end = np.interp(limit, alarms[k - 1 : k + 1], overlap[k - 1 : k + 1])
+    x, y = np.append(alarms[:k], limit), np.append(overlap[:k], end)
     return float(np.trapezoid(y, x) / limit)
 
 

@@ -116,10 +116,13 @@ class LipSync(Trainable):
 
     def mouths(self, x: Tensor) -> Tensor:
         """Return mouths (N, F, 2), from 0 to 1, of sounds (N, T)."""
+        return self._said(self.net, x)
+
+    def _said(self, net: nn.Module, x: Tensor) -> Tensor:
         frames = nn.functional.pad(
             heard(x).mT, (self.past, self.lookahead), mode="replicate"
         )
-        return self.net(frames).float().sigmoid().mT
+        return net(frames).float().sigmoid().mT
 
     def training_step(self, batch: tuple[Tensor, Tensor], update: Update) -> None:
         """Lessen the squared error of opening and spread."""
@@ -128,5 +131,5 @@ class LipSync(Trainable):
 
     def predict(self, x: Tensor) -> Tensor:
         """Return mouths (N, F, 2) of sounds (N, T), with the averaged weights."""
-        with self.for_sampling("net"):
-            return self.mouths(x.to(self.device)).cpu()
+        with self.for_sampling("net") as net:
+            return self._said(net, x.to(self.device)).cpu()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import label
 from sklearn.metrics import roc_auc_score, roc_curve
@@ -65,6 +65,7 @@ def by_thresholds(maps, masks, limit):
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from([0.1, 0.3, 1.0]))
+@example(822, 0.1)  # a jump exactly at the limit
 def test_aupro_is_what_its_definition_says(seed, limit):
     generator = np.random.default_rng(seed)
     masks = generator.random((3, 6, 6)) < 0.2

@@ -121,6 +121,10 @@ def test_a_net_learns_to_follow(said):
     aigc.fit(model, (said.x, said.mouths), steps=40, batch_size=4)
     after = opening_error(model.predict(said.x), said.mouths).mean()
     assert after < 0.6 * before
+    with model.averaged():
+        wanted = model.mouths(said.x).detach()
+    assert torch.equal(model.predict(said.x), wanted)  # by the averaged weights
+    assert not torch.equal(model.mouths(said.x).detach(), wanted)
 
 
 # ---- what stands in the page ---------------------------------------------------------
