@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import molecules, xrays
+from benchmarks import molecules, xrays, xrays_shifts
 
 
 def test_a_tenth_is_one_of_each_kind_and_another_one_each_seed():
@@ -55,6 +55,23 @@ def test_gains_are_paired_by_seed():
     assert flow["gain"] == pytest.approx(0.2)
     assert flow["from"] < 0.1
     assert flow["to"] > 0.3
+
+
+def test_shifts_are_compared_with_shifts(monkeypatch):
+    changes, sizes = [], []
+
+    def detector(x, kind, change, seed):
+        changes.append(change)
+        sizes.append(len(x))
+        assert len(x) == len(kind)
+
+    monkeypatch.setattr(xrays_shifts, "detector", detector)
+    monkeypatch.setattr(xrays_shifts, "judged", lambda name, net: {"auc": 0.5})
+    monkeypatch.setattr(xrays_shifts, "drawn", lambda how, real, seed: real[0][:5])
+    found = xrays_shifts.measure("phantoms", 0)["figures"]
+    assert list(found) == ["shifts", *xrays_shifts.WITH.values()]
+    assert set(changes) == {xrays.shifts}
+    assert sizes == [sizes[0], sizes[0] + 5, sizes[0] + 5]
 
 
 def test_rows_of_molecules_keep_the_seeds_apart(monkeypatch):
