@@ -81,6 +81,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "churn",
     "molecules",
     "molecule_baselines",
+    "molecules_longer",
     "xrays",
     "xrays_shifts",
     "patients",

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import molecules, xrays, xrays_shifts
+from benchmarks import molecules, molecules_longer, xrays, xrays_shifts
 
 
 def test_a_tenth_is_one_of_each_kind_and_another_one_each_seed():
@@ -95,3 +95,16 @@ def test_what_is_judged_is_compared_with_held_out_ones(monkeypatch):
     assert found["new"] == 0.75
     assert found["new_scaffolds"] == 0.5  # of two with a ring
     assert np.isfinite(found["distance"])
+
+
+def test_a_longer_gpt_writes_without_a_rule(monkeypatch):
+    asked = []
+    monkeypatch.setattr(molecules_longer, "learned_gpt", lambda *how: asked.append(how))
+    monkeypatch.setattr(
+        molecules_longer, "by_ways", lambda taught, seed, ways: {"ways": ways}
+    )
+    found = molecules_longer.measure(molecules_longer.NAME, 1)["ways"]
+    assert asked == [(1, molecules_longer.STEPS, molecules_longer.EMA)]
+    assert molecules_longer.STEPS > 2 * molecules.STEPS
+    assert [options.get("temperature", 1) for options in found.values()] == [1, 0.8]
+    assert not any("keeps" in options for options in found.values())
