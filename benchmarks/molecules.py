@@ -3,8 +3,9 @@
 A grammar that counts valences, and a GPT that learns from 150,000 molecules of MOSES in
 Kekulé form: a number of steps, whose processor time is told, on one thread. Each writes
 ``N`` strings, judged by RDKit. The GPT also writes under the rule that no valence is
-exceeded and no ring stays open. Three seeds. ``molecule_baselines`` has other models.
-``STEPS=20 N=100 LEARN=2000`` is a quick try.
+exceeded and no ring stays open. Three seeds. ``molecule_baselines`` has other models,
+``molecules_longer`` the GPT after five minutes. ``STEPS=20 N=100 LEARN=2000`` is a
+quick try.
 """
 
 from __future__ import annotations
@@ -91,7 +92,9 @@ def judged(made: list[str], seconds: float, writing: float) -> dict[str, float]:
     return found | {"seconds": seconds, "seconds_writing": writing}
 
 
-def learned_gpt(seed: int) -> tuple[GPT, Atoms, float]:
+def learned_gpt(
+    seed: int, steps: int = STEPS, ema: float | None = None
+) -> tuple[GPT, Atoms, float]:
     """Teach a GPT runs of tokens, each from the beginning of a molecule."""
     aigc.start(seed=seed)
     lines, tokenizer = learned()
@@ -103,9 +106,10 @@ def learned_gpt(seed: int) -> tuple[GPT, Atoms, float]:
     aigc.fit(
         model,
         Part(runs, starts),
-        steps=STEPS,
+        steps=steps,
         batch_size=32,
         cooldown=0.5,
+        ema=ema,
         seed=seed,
     )
     return model, tokenizer, time.process_time() - began
@@ -115,14 +119,21 @@ def measure(method: str, seed: int) -> dict[str, dict]:
     """Judge what one method writes; of the GPT every way of writing."""
     if method == "grammar":
         return {method: judged([*random_molecules(N, 1_000 + seed)], 0.0, 0.0)}
-    model, tokenizer, took = learned_gpt(seed)
+    return by_ways(learned_gpt(seed), seed, WAYS)
+
+
+def by_ways(
+    taught: tuple[GPT, Atoms, float], seed: int, ways: dict[str, dict]
+) -> dict[str, dict]:
+    """Judge what a GPT of ``learned_gpt`` writes in every way."""
+    model, tokenizer, took = taught
     rows = [tokenizer.encode(END + one + END) for one in held_out()]
     runs = torch.full((len(rows), max(map(len, rows))), -1)
     for run, row in zip(runs, rows, strict=True):
         run[: len(row)] = row
     nats = model.nats_per_token(runs)
     found = {}
-    for way, options in WAYS.items():
+    for way, options in ways.items():
         began = time.process_time()
         made = written(model, tokenizer, seed, **options)
         writing = time.process_time() - began

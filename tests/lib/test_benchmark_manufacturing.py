@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from aigc_lib.data.store import find
-from benchmarks import inspection, inspection_together, jobshop
+from benchmarks import inspection, inspection_normals, inspection_together, jobshop
 
 
 @pytest.fixture
@@ -167,3 +167,51 @@ def test_a_week_is_planned_and_broken(monkeypatch):
     jobshop.best_rule.cache_clear()
     assert down["before"]["late"] <= down[jobshop.KEPT]["late"]
     assert down[jobshop.ANEW]["late"] <= down[jobshop.KEPT]["late"] + 1e-9
+
+
+def test_moved_copies_are_the_normals_elsewhere():
+    x = torch.randint(256, (5, 1, 32, 32), dtype=torch.uint8)
+    assert torch.equal(inspection_normals.moved(x, 0, most=0), x)
+    found = inspection_normals.moved(x, 0)
+    for old, new in zip(x[:, 0], found[:, 0], strict=True):
+        inner = new[2:-2, 2:-2]
+        assert any(
+            torch.equal(inner, old[i : i + 28, j : j + 28])
+            for i in range(5)
+            for j in range(5)
+        )
+    assert not torch.equal(found, x)
+
+
+@pytest.mark.skipif(find("bsdata") is None, reason="bsdata is not here")
+def test_normals_are_drawn_from_what_is_learned(hurried, monkeypatch):
+    whole = inspection.bsdata(0)
+    few = {key: whole[key][:70] for key in ("train", "validation")}
+    last = {key: whole[key][-60:] for key in ("test", "defect")}
+    monkeypatch.setattr(inspection_normals, "bsdata", lambda _: whole | few | last)
+    seen = []
+
+    def watched(parts, seed, ways):
+        seen.append(parts["train"])
+        return inspection.detectors(parts, seed, ways)
+
+    monkeypatch.setattr(inspection_normals, "detectors", watched)
+    found = inspection_normals.inspect(0)
+    assert set(found["ways"]) == set(inspection_normals.WAYS)
+    assert [len(x) for x in seen] == [70, 140, 140]
+    assert all(torch.equal(x[:70], few["train"]) for x in seen)
+    assert not torch.equal(seen[1][70:], seen[2][70:])
+
+
+def test_what_was_added_is_compared_with_nothing_added():
+    levels = dict.fromkeys(inspection_normals.WAYS, 0.8)
+    levels[f"{inspection.PCA}, {inspection_normals.DRAWN}"] = 0.9
+    found = [
+        {"ways": {w: {"auroc": v + place, "alarms": 0.5} for w, v in levels.items()}}
+        for place in (0.01, 0.02, 0.03)
+    ]
+    gains = inspection_normals.gains(found)
+    got = {key: value["gain"] for key, value in gains.items()}
+    changed = f"auroc, {inspection.PCA}, {inspection_normals.DRAWN}"
+    assert got.pop(changed) == pytest.approx(0.1)
+    assert set(got.values()) == {0}

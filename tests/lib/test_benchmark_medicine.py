@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks import molecules, xrays
+from benchmarks import molecules, molecules_longer, xrays, xrays_shifts
 
 
 def test_a_tenth_is_one_of_each_kind_and_another_one_each_seed():
@@ -57,6 +57,23 @@ def test_gains_are_paired_by_seed():
     assert flow["to"] > 0.3
 
 
+def test_shifts_are_compared_with_shifts(monkeypatch):
+    changes, sizes = [], []
+
+    def detector(x, kind, change, seed):
+        changes.append(change)
+        sizes.append(len(x))
+        assert len(x) == len(kind)
+
+    monkeypatch.setattr(xrays_shifts, "detector", detector)
+    monkeypatch.setattr(xrays_shifts, "judged", lambda name, net: {"auc": 0.5})
+    monkeypatch.setattr(xrays_shifts, "drawn", lambda how, real, seed: real[0][:5])
+    found = xrays_shifts.measure("phantoms", 0)["figures"]
+    assert list(found) == ["shifts", *xrays_shifts.WITH.values()]
+    assert set(changes) == {xrays.shifts}
+    assert sizes == [sizes[0], sizes[0] + 5, sizes[0] + 5]
+
+
 def test_rows_of_molecules_keep_the_seeds_apart(monkeypatch):
     monkeypatch.setattr(molecules, "N", 100)
     runs = {"a": [{"b": {"valid": share}} for share in (0.9, 1.0, 0.95)]}
@@ -78,3 +95,16 @@ def test_what_is_judged_is_compared_with_held_out_ones(monkeypatch):
     assert found["new"] == 0.75
     assert found["new_scaffolds"] == 0.5  # of two with a ring
     assert np.isfinite(found["distance"])
+
+
+def test_a_longer_gpt_writes_without_a_rule(monkeypatch):
+    asked = []
+    monkeypatch.setattr(molecules_longer, "learned_gpt", lambda *how: asked.append(how))
+    monkeypatch.setattr(
+        molecules_longer, "by_ways", lambda taught, seed, ways: {"ways": ways}
+    )
+    found = molecules_longer.measure(molecules_longer.NAME, 1)["ways"]
+    assert asked == [(1, molecules_longer.STEPS, molecules_longer.EMA)]
+    assert molecules_longer.STEPS > 2 * molecules.STEPS
+    assert [options.get("temperature", 1) for options in found.values()] == [1, 0.8]
+    assert not any("keeps" in options for options in found.values())
