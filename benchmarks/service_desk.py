@@ -266,12 +266,12 @@ def through_jobs(url: str) -> dict[str, float]:
 
 def main(*, load_alone: bool = False) -> None:
     """Measure all; or the load alone, and keep the other rows as they were recorded."""
-    before = json.loads((ROOT / "results" / f"{NAME}.json").read_text("utf-8"))
     FOLDER.mkdir(parents=True, exist_ok=True)
     questions = [text for text, _ in shop().asked]
     rows = {"first start": kept(NAME, "first start", first_start)}
     rows |= loads(questions)
     if load_alone:
+        before = json.loads((ROOT / "results" / f"{NAME}.json").read_text("utf-8"))
         rest = {name: row for name, row in before["rows"].items() if name not in rows}
         rest_at = before.get("rest") or before["commit"]
     else:
