@@ -64,7 +64,7 @@ async function choose(id) {
   chosen = id;
   drawn = "";
   $("correct").hidden = true;
-  $("text").value = adopted = "";
+  $("text").value = adopted = warned = "";
   await open(id);
   $("chosen").focus();
   await look();
