@@ -401,6 +401,7 @@ def test_an_entry_that_talks_to_the_machine_waits_for_a_person(parts, agent):
 
 
 def test_no_injected_document_is_quoted_before_a_person_approves(parts, agent):
+    parts = ready(another(parts, limits=Limits(an_hour=1_000)))
     for k, (text, _) in enumerate(phrases("shop")["injected_documents"]):
         bad = {"id": f"bad{k}", "title": f"第{k}号文件", "text": text}
         assert parts.known.load_entries([bad]) == 1  # it waits
