@@ -191,7 +191,11 @@ def test_a_person_takes_over_suggests_corrects_and_gives_back(people, parts):
     desk.wait_for_selector("#write:visible")
     desk.click(".suggestion button")
     assert desk.input_value("#text") == "退款三天到账。"
+    desk.fill("#text", "退款五天到账。")
     desk.keyboard.press("Enter")
+    desk.wait_for_selector("#problem:has-text('退款五天到账。')")  # warned, not sent
+    assert tab.locator(".message.agent").count() == 0
+    desk.keyboard.press("Enter")  # the person decides
     tab.locator(".message.agent").wait_for()
     assert "kefu" in tab.inner_text(".message.agent .who")
     say(tab, "谢谢")

@@ -225,7 +225,7 @@ def test_suggestions_have_sources(assistant):
     assert assistant.suggest(Dialogue()) == ()
 
 
-def test_what_is_said_is_checked(assistant):
+def test_empty_words_are_refused_and_odd_ones_answered(assistant):
     with pytest.raises(ValueError, match="空的"):
         ask(assistant, "  \n ")
     for text in ("\u200b", "\ud83d\ude00" * 3, "?" * 10_000, "a", "1", "。"):

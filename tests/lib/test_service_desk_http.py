@@ -295,6 +295,7 @@ WRITES = ["/api/desk/entries", "/api/desk/entries/ship/approve"]
 WRITES += ["/api/desk/entries/ship/withdraw"]
 WRITES += [f"/api/desk/conversations/{{id}}/{w}" for w in ("take", "back", "close")]
 WRITES += [f"/api/desk/conversations/{{id}}/{w}" for w in ("messages", "corrections")]
+WRITES += ["/api/desk/conversations/{id}/doubts"]
 
 
 @pytest.mark.parametrize("who", ["stranger", "customer", "wrong key"])
@@ -358,6 +359,26 @@ def test_an_agent_takes_answers_and_gives_back(parts):
     shown = agent.post(f"{base}/corrections", json=right).json()
     assert shown["corrected"] == [right]
     assert agent.get("/api/desk/conversations/none").status_code == 404
+
+
+def test_an_agent_is_warned_of_what_the_suggestion_does_not_say(parts):
+    send(customer(parts), "退款多久，我要投诉", "complain")
+    agent = logged_in(parts, "kefu", "agent")
+    base = f"/api/desk/conversations/{conversation(parts)}"
+    agent.post(f"{base}/take")
+    (one,) = agent.get(f"{base}/suggestions").json()["suggestions"]
+
+    def doubts(text):
+        sent = {"text": text, "suggested": one["text"]}
+        return agent.post(f"{base}/doubts", json=sent).json()["doubts"]
+
+    assert doubts(one["text"]) == []
+    assert doubts(f"您好！{one['text']}请稍等。") == []  # claims nothing more
+    for lie in ("退款五天到账。", "退款三天不到账。", "由“蓝鲸”付款。"):
+        assert doubts(f"您好！{lie}") == [lie]
+    words = {"text": "退款五天到账。", "key": "k" * 8}  # the person decides
+    shown = agent.post(f"{base}/messages", json=words).json()
+    assert shown["messages"][-1]["text"] == words["text"]
 
 
 def test_an_administrator_frees_what_an_agent_holds(parts):

@@ -3,6 +3,8 @@
 A few kills; ``python -m benchmarks service_desk`` does fifty, of the real assistant.
 """
 
+import json
+
 import pytest
 
 pytest.importorskip("sqlalchemy")
@@ -13,6 +15,7 @@ pytest.importorskip("httpx")
 import tiny_desk
 
 from aigc_lib.apps.service_desk.dialogue import Dialogue
+from benchmarks import service_desk as bench
 from benchmarks.service_desk import Forked, counted, kills
 
 QUESTIONS = ["什么时候发货", "退款多久到账", "今天天气怎么样", "我要投诉"]
@@ -51,3 +54,28 @@ def test_the_count_sees_what_is_wrong(tmp_path):
     dialogue = Dialogue.from_json(row["dialogue"]).said("customer", "又一次")
     assert talks.change(row, dialogue=dialogue.to_json())
     assert counted(parts.url, [])["dealt_with_twice"] == 1
+
+
+def test_the_load_alone_leaves_the_other_rows_and_says_whose_they_are(
+    tmp_path, monkeypatch
+):
+    (tmp_path / "results").mkdir()
+    old = {"commit": "old", "rows": {"1 customers": "slow", "kills, SQLite": "none"}}
+    (tmp_path / "results" / "service_desk.json").write_text(json.dumps(old))
+    monkeypatch.setattr(bench, "ROOT", tmp_path)
+    monkeypatch.setattr(bench, "FOLDER", tmp_path / "bench")
+    monkeypatch.setattr(bench, "kept", lambda *names: "new")
+    monkeypatch.setattr(bench, "loads", lambda asked: {"1 customers": "quick"})
+    monkeypatch.setattr(bench, "kills_and_jobs", lambda asked: {"kills, SQLite": "all"})
+    monkeypatch.setattr(bench, "commit", lambda: "present")
+    written = []
+    monkeypatch.setattr(
+        bench, "record", lambda name, rows, **told: written.append((rows, told["rest"]))
+    )
+    bench.main(load_alone=True)
+    bench.main()
+    load = {"first start": "new", "1 customers": "quick"}
+    assert written == [
+        (load | {"kills, SQLite": "none"}, "old"),
+        (load | {"kills, SQLite": "all"}, "present"),
+    ]

@@ -24,6 +24,7 @@ from aigc_lib.apps.service_desk.desk import PERSON, checked_text
 from aigc_lib.apps.service_desk.dialogue import Dialogue
 from aigc_lib.apps.service_desk.known import Changed
 from aigc_lib.apps.service_desk.tables import TABLES
+from aigc_lib.data.made.grammar import phrases
 
 INJECTION = "'); DROP TABLE messages; -- 退款"
 
@@ -397,6 +398,18 @@ def test_an_entry_that_talks_to_the_machine_waits_for_a_person(parts, agent):
     assert "不知道" in ask(parts, "怎么开票")
     parts.known.approve("bad", row["revision"], agent)
     assert ask(parts, "怎么开票") == bad["text"]
+
+
+def test_no_injected_document_is_quoted_before_a_person_approves(parts, agent):
+    parts = ready(another(parts, limits=Limits(an_hour=1_000)))
+    for k, (text, _) in enumerate(phrases("shop")["injected_documents"]):
+        bad = {"id": f"bad{k}", "title": f"第{k}号文件", "text": text}
+        assert parts.known.load_entries([bad]) == 1  # it waits
+        assert "不知道" in ask(parts, bad["title"]), text
+        row = parts.known.approve(bad["id"], 1, agent)
+        assert ask(parts, bad["title"]) == row["entry"]["text"]  # the question finds it
+        parts.known.withdraw(bad["id"], 2, agent)
+        assert "不知道" in ask(parts, bad["title"]), text
 
 
 def test_many_entries_come_whole_or_not_at_all(parts):

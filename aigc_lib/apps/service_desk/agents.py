@@ -8,6 +8,7 @@ from ...runtime import optional
 from ..accounts import Account, Accounts
 from ..refused import Refused
 from ..web import asking
+from .answers import doubts
 from .desk import Desk, checked_text, may_take
 from .knowledge import suspicious
 from .known import NOTHING
@@ -24,6 +25,13 @@ class Written(pydantic.BaseModel):
 
     text: str
     key: str = pydantic.Field(pattern=r"^[A-Za-z0-9_-]{8,40}$")
+
+
+class Draft(pydantic.BaseModel):
+    """What an agent is about to say, and the suggestion that it began as."""
+
+    text: str = pydantic.Field(max_length=MOST_LETTERS)
+    suggested: str = pydantic.Field(max_length=MOST_LETTERS + 500)  # and its titles
 
 
 class Corrected(pydantic.BaseModel):
@@ -117,6 +125,11 @@ def add_agents(app: Any, desk: Desk, accounts: Accounts, project: str) -> None:
         text = checked_text(sent.text, MOST_LETTERS)
         desk.say(identity, me, text, sent.key)
         return shown(identity, me)
+
+    @api.post("/conversations/{identity}/doubts")
+    def doubted(identity: str, sent: Draft, me: Account = Agent) -> Any:
+        # Told before it is sent, and not forbidden: a person may know more.
+        return {"doubts": doubts(sent.text, sent.suggested)}
 
     @api.post("/conversations/{identity}/corrections")
     def correct(identity: str, sent: Corrected, me: Account = Agent) -> Any:

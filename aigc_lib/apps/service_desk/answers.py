@@ -130,6 +130,20 @@ def unsupported(answer: str, sources: Sequence[str]) -> list[str]:
     return wrong
 
 
+def doubts(text: str, suggested: str) -> list[str]:
+    """Return what a person who edited ``suggested`` now says, and it does not.
+
+    What `unsupported` finds, but for words that claim nothing, such as a greeting: they
+    have neither figures nor names nor negations, and little in common with it.
+    """
+    known = sentences(suggested)
+    return [
+        sentence
+        for sentence in unsupported(text, [suggested])
+        if any(claims(sentence)) or in_common(sentence, known).max(initial=0) > 0.5
+    ]
+
+
 def _words(text: str) -> set[str]:
     return {word.lower() for word in LATIN.findall(text)}
 

@@ -64,7 +64,7 @@ async function choose(id) {
   chosen = id;
   drawn = "";
   $("correct").hidden = true;
-  $("text").value = "";
+  $("text").value = adopted = warned = "";
   await open(id);
   $("chosen").focus();
   await look();
@@ -136,7 +136,8 @@ async function suggest() {
     make("ul", {}, ...[...new Set(one.sources.map(source => source.title))]
       .map(title => make("li", {}, `依据：${title}`))),
     make("button", { type: "button", "aria-label": `采用，再修改：${one.text.slice(0, 20)}`,
-      onclick: () => { $("text").value = one.text; $("text").focus(); } }, "采用，再修改"))));
+      onclick: () => { $("text").value = adopted = one.text; $("text").focus(); } },
+    "采用，再修改"))));
   if (!suggestions.length) {
     $("suggestions").append(make("p", { class: "soft" }, "没有找到依据，请自己回答。"));
   }
@@ -178,15 +179,27 @@ for (const [id, what] of [["take", "take"], ["give-back", "back"], ["close", "cl
   }));
 }
 
+/** Say once what an edited suggestion says and its sources do not; then it may be sent. */
+let adopted = "", warned = "";
+async function check(text) {
+  if (!adopted || text === warned) return;
+  const { doubts } = await act("doubts", { text, suggested: adopted });
+  if (!doubts.length) return;
+  warned = text;
+  throw new Error(`这些在建议的依据里找不到：${doubts.join("")} 请核对；没有错，再按一次“发送”。`);
+}
+$("text").addEventListener("input", () => { if (!$("text").value.trim()) adopted = ""; });
+
 let unsure = null; // sent, and no answer came: the same again has the same key
 $("write").addEventListener("submit", doing(async () => {
   const text = $("text").value.trim();
   if (!text) return;
+  await check(text);
   if (unsure?.text !== text) unsure = { text, key: newKey() };
   const sent = unsure;
   show(await act("messages", sent));
   if (unsure === sent) unsure = null;
-  if ($("text").value.trim() === text) $("text").value = ""; // not what came meanwhile
+  if ($("text").value.trim() === text) $("text").value = adopted = ""; // not what came meanwhile
 }));
 $("text").addEventListener("keydown", event => {
   if (event.key === "Enter" && !event.shiftKey && !event.isComposing) {
