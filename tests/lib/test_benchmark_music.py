@@ -2,6 +2,7 @@
 
 import math
 import random
+import re
 from collections import Counter
 
 import pytest
@@ -13,7 +14,15 @@ from aigc_lib.models import GPT
 from aigc_lib.models.markov import Interpolated, MarkovMelody, events_of
 from aigc_lib.models.transformer.gpt import readable
 from benchmarks.music_chorales import CODE, CONTEXT, encoded, frames, nats, windows
-from benchmarks.music_studio import BARS, FIGURES, by_music21, extracted, more_than
+from benchmarks.music_studio import (
+    BARS,
+    FIGURES,
+    by_music21,
+    extracted,
+    looked_at,
+    more_than,
+)
+from benchmarks.record import ROOT
 
 FOUR = Piece(
     voices=[
@@ -149,3 +158,20 @@ def test_what_music21_extracts_of_pieces():
     same = more_than(songs[:4], songs[:4], songs[4:])
     assert same["music21_figures_more"] == same["music21_intervals_more"] == 0
     assert more_than(songs[:4], songs[4:8], songs[:4])["music21_figures_more"] > 0
+
+
+def test_what_the_chapter_reads_is_measured():
+    pytest.importorskip("music21")
+    made = [song(i) for i in range(1_000, 1_004)]
+    found = looked_at(made, "pop") | more_than(made, made, made)
+    text = (ROOT / "chapters/03_projects/24_music_studio.md").read_text("utf-8")
+    rows = "folk, markov-2|folk|pop"  # of the chorales more is told
+    read = set(re.findall(rf"music_studio:rows\.(?:{rows})\.([a-z_0-9]+)", text))
+    assert {"in_key_interval", "copied_interval", "music21_figures"} <= read
+    assert read <= {*found, "seconds_per_bar"}
+    for name, value in found.items():
+        if interval := found.get(f"{name}_interval"):
+            low, high = interval
+            assert low <= high
+            if name in ("in_key", "copied"):  # a distance is lifted by drawing again
+                assert low <= value <= high
