@@ -5,7 +5,9 @@ Their pieces are compared with the test pieces of the genre; what two halves of 
 pieces differ in by chance stands beside. Bach's own rate of parallels, and how long a
 run people's test tunes share with the training tunes, are the yardsticks for rules and
 for copying. What music21 extracts of first voices (its jSymbolic features) is compared
-as well; as many training pieces, as long, stand beside. ``SECONDS=20`` is a quick try.
+as well; as many training pieces, as long, stand beside, and for folk tunes what a tuned
+Markov chain of order 2 writes in the same keys and metres. ``SECONDS=20`` is a quick
+try.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from aigc_lib.metrics.music import (
     total_variation,
 )
 from aigc_lib.models import Composer
+from aigc_lib.models.markov import MarkovMelody
 from aigc_lib.models.transformer.rules import Wishes
 from benchmarks.record import ROOT, checkpoint, kept, record
 
@@ -91,9 +94,11 @@ def looked_at(made: list[Piece], genre: str) -> dict:
         likeness.copied(piece.cut(0, min(BARS, piece.bars))).notes for piece in test
     ]
     notes, own = pitch_classes(test), rhythms(test)
+    in_key = [in_key_rate(piece) for piece in made]
     found = {
         "pieces": len(made),
-        "in_key": float(np.mean([in_key_rate(piece) for piece in made])),
+        "in_key": float(np.mean(in_key)),
+        "in_key_interval": spread(in_key, np.mean),
         "in_key_people": float(np.mean([in_key_rate(piece) for piece in test])),
         "key_found": float(np.mean([best_key(p) == p.key for p in made])),
         "key_found_people": float(np.mean([best_key(p) == p.key for p in test])),
@@ -108,6 +113,7 @@ def looked_at(made: list[Piece], genre: str) -> dict:
         ),
         "rhythms_people": total_variation(*map(rhythms, halves)),
         "copied": float(np.median(copied)),
+        "copied_interval": spread(copied, np.median),
         "copied_most": max(copied),
         "copied_people": float(np.median(theirs)),
         "copied_people_most": max(theirs),
@@ -131,29 +137,54 @@ def extracted(piece: Piece) -> np.ndarray:
     return np.concatenate([one.extract().vector for one in found])
 
 
-def by_music21(made: list[Piece], train: list[Piece], test: list[Piece]) -> dict:
-    """Compare what music21 extracts of pieces, and of training pieces, with the test's.
+def distances_of(held: list[np.ndarray]) -> dict[str, Callable[[list], float]]:
+    """Return how far what music21 extracts of pieces may be from that of the test's.
 
     "figures": mean distance of the means, in standard deviations of the test pieces;
     "intervals": total variation.
     """
-    some = train[:: len(train) // len(made)][: len(made)]
-    beginnings = ([p.cut(0, min(BARS, p.bars)) for p in part] for part in (some, test))
-    ours, theirs, held = (
-        [extracted(piece) for piece in part] for part in (made, *beginnings)
-    )
     mean, scale, n = np.mean(held, axis=0), np.std(held, axis=0), len(FIGURES)
-    ways = {
+    return {
         "figures": lambda rows: float(
             np.mean(np.abs(np.mean(rows, axis=0) - mean)[:n] / scale[:n])
         ),
         "intervals": lambda rows: total_variation(np.mean(rows, axis=0)[n:], mean[n:]),
     }
-    found = {}
-    for name, distance in ways.items():
+
+
+def begun(some: list[Piece]) -> list[np.ndarray]:
+    """Return what music21 extracts of the beginnings of pieces."""
+    return [extracted(piece.cut(0, min(BARS, piece.bars))) for piece in some]
+
+
+def by_music21(made: list[Piece], train: list[Piece], test: list[Piece]) -> dict:
+    """Compare what music21 extracts of pieces, and of training pieces, with the test's.
+
+    What the distances are, ``distances_of`` says.
+    """
+    some = train[:: len(train) // len(made)][: len(made)]
+    ours, theirs, found = begun(made), begun(some), {}
+    for name, distance in distances_of(begun(test)).items():
         for whose, rows in (("", ours), ("_people", theirs)):
             found[f"music21_{name}{whose}"] = distance(rows)
             found[f"music21_{name}{whose}_interval"] = spread(rows, distance)
+    return found
+
+
+def more_than(ours: list[Piece], theirs: list[Piece], test: list[Piece]) -> dict:
+    """Return how much farther than ours theirs are from the test's, to music21.
+
+    Pieces are paired: the same key and metre was asked.
+    """
+    pairs, found = list(zip(begun(ours), begun(theirs), strict=True)), {}
+    for name, distance in distances_of(begun(test)).items():
+
+        def more(some: list, distance: Callable = distance) -> float:
+            mine, other = zip(*some, strict=True)
+            return distance(other) - distance(mine)
+
+        found[f"music21_{name}_more"] = more(pairs)
+        found[f"music21_{name}_more_interval"] = spread(pairs, more)
     return found
 
 
@@ -167,11 +198,14 @@ def led(made: list[Piece]) -> dict:
     return {"parallels": rate(made), "parallels_interval": spread(made, rate)}
 
 
-def composed(model: Composer, genre: str) -> dict:
+def asked_of(genre: str) -> list[Piece]:
+    """Return test pieces, whose keys and metres are asked."""
+    return (pieces(genre, "test") * PIECES)[:PIECES]
+
+
+def written(model: Composer, genre: str) -> list[Piece]:
     """Compose in the keys and metres of the test pieces."""
-    asked = (pieces(genre, "test") * PIECES)[:PIECES]
-    began = time.perf_counter()
-    made = [
+    return [
         model.compose(
             genre,
             metre=p.metre,
@@ -181,11 +215,33 @@ def composed(model: Composer, genre: str) -> dict:
             drafts=1,
             temperature=WARM,
         )
-        for i, p in enumerate(asked)
+        for i, p in enumerate(asked_of(genre))
     ]
+
+
+def composed(model: Composer, genre: str) -> dict:
+    """Look at what a composer writes, and how long it takes."""
+    began = time.perf_counter()
+    made = written(model, genre)
     seconds = time.perf_counter() - began
     found = looked_at(made, genre) | {"seconds_per_bar": seconds / (PIECES * BARS)}
     return found | (led(made) if genre == "chorale" else {})
+
+
+def chained(model: Composer) -> dict:
+    """Look at what a Markov chain of order 2 writes of folk tunes, beside a composer.
+
+    The chain draws as it learned, without a temperature.
+    """
+    train, validation, test = (
+        pieces("folk", split) for split in ("train", "validation", "test")
+    )
+    chain = MarkovMelody(train).tuned(validation)
+    made = [
+        chain.sample(metre=p.metre, key=p.key, bars=BARS, seed=i)
+        for i, p in enumerate(asked_of("folk"))
+    ]
+    return looked_at(made, "folk") | more_than(written(model, "folk"), made, test)
 
 
 def harmonised(model: Composer, drafts: int, wishes: Wishes) -> dict:
@@ -272,6 +328,7 @@ def main() -> None:
         genre: measured(genre, lambda genre=genre, m=model: composed(m, genre))
         for genre, model in (("folk", folk), ("pop", folk), ("chorale", four))
     }
+    rows["folk, markov-2"] = measured("folk, markov-2", lambda: chained(folk))
     short = [four.code.snapped(p) for p in chorales]
     rows["bach"] = led(chorales) | {"pieces": len(chorales)}
     rows["bach on our grid"] = led(short) | {

@@ -9,8 +9,8 @@ from collections.abc import Hashable, Iterable, Sequence
 from random import Random
 from typing import NamedTuple
 
-from ..arguments import at_least, finite, whole
-from ..codecs.piece import METRES, Piece
+from ..arguments import at_least, finite, unknown, whole
+from ..codecs.piece import METRES, Piece, read_key
 
 END = "end"
 # How many values there may be: lengths and the end, pitches and the rest, steps
@@ -69,6 +69,16 @@ class Interpolated:
                 p = (own[symbol] + trust * p) / (own.total() + trust)
         return p
 
+    def draw(self, contexts: Sequence[Hashable], random: Random) -> Hashable:
+        """Draw a symbol that was seen; nothing comes from the uniform distribution."""
+        while True:
+            for counts, trust, context in zip(
+                self.counts, self.trusts, contexts, strict=True
+            ):
+                own = counts.get(context, Counter())
+                if random.random() * (own.total() + trust) < own.total():
+                    return random.choices([*own], [*own.values()])[0]
+
 
 class MarkovMelody:
     """Notes and rests, each by the ``order`` before it, in steps above the tonic.
@@ -113,26 +123,66 @@ class MarkovMelody:
             for kind, symbol, contexts in self._symbols(piece)
         )
 
+    def sample(self, *, metre: str, key: str, bars: int, seed: int = 0) -> Piece:
+        """Write the first ``bars`` bars of a melody, the pickup's among them.
+
+        An end that comes earlier is drawn again; the last note ends with the last bar.
+
+        Raises:
+            ValueError: no such metre or key, ``bars`` < 1, or a negative seed.
+        """
+        if metre not in METRES:
+            raise unknown("metre", metre, METRES)
+        (tonic, mode), bar = read_key(key), METRES[metre]
+        random, pickup = Random(whole("seed", seed, 0)), bar
+        while pickup >= bar:  # of another metre
+            pickup = self.parts["pickup"].draw((metre, ()), random)
+        length = whole("bars", bars, 1) * bar - -pickup % bar
+        steps, pitches = ["start"] * self.order, ["start"] * self.order
+        notes, at = [], 0
+        while at < length:
+            place = (at - pickup) % bar
+            one = self.parts["steps"].draw(self._lengths(metre, place, steps), random)
+            if one == END:
+                continue
+            before = self._pitches(mode, place == 0, one, pitches)
+            pitch = self.parts["pitch"].draw(before, random)
+            if pitch is not None:
+                notes.append((at, min(one, length - at), 60 + tonic + pitch))
+            steps.append(one)
+            pitches.append(pitch)
+            at += one
+        return Piece(voices=[notes], length=length, metre=metre, key=key, pickup=pickup)
+
+    def _lengths(self, metre: str, place: int, steps: list) -> tuple[Hashable, ...]:
+        """What a length depends on, from the most to the least special."""
+        here = metre, place
+        contexts = [(*here, *steps[-k:]) for k in range(self.order, 0, -1)]
+        return (*contexts, here, tuple(steps[-1:]), ())
+
+    def _pitches(
+        self, mode: str, first: bool, steps: int, pitches: list
+    ) -> tuple[Hashable, ...]:
+        """What a pitch depends on; ``first``: its beat is the first of the bar."""
+        contexts = [(mode, *pitches[-k:]) for k in range(self.order, 0, -1)]
+        return ((first, steps, *contexts[0]), *contexts, (mode, first), ())
+
     def _symbols(
         self, piece: Piece
     ) -> list[tuple[str, Hashable, tuple[Hashable, ...]]]:
         """Return all that is drawn for a melody: what, its value, its contexts."""
-        metre, mode, n = piece.metre, piece.mode, self.order
+        metre, mode = piece.metre, piece.mode
         found = [("pickup", piece.pickup, (metre, ()))]
-        steps: list[Hashable] = ["start"] * n
-        pitches: list[Hashable] = ["start"] * n
+        steps: list[Hashable] = ["start"] * self.order
+        pitches: list[Hashable] = ["start"] * self.order
         place = piece.before
         for event in [*events_of(piece), None]:
             value = END if event is None else event.steps
-            here = metre, place
-            contexts = [(*here, *steps[-k:]) for k in range(n, 0, -1)]
-            found.append(("steps", value, (*contexts, here, tuple(steps[-1:]), ())))
+            found.append(("steps", value, self._lengths(metre, place, steps)))
             if event is None:
                 break
-            first = event.place == 0
-            contexts = [(mode, *pitches[-k:]) for k in range(n, 0, -1)]
-            contexts = ((first, event.steps, *contexts[0]), *contexts)
-            found.append(("pitch", event.pitch, (*contexts, (mode, first), ())))
+            before = self._pitches(mode, event.place == 0, event.steps, pitches)
+            found.append(("pitch", event.pitch, before))
             steps.append(event.steps)
             pitches.append(event.pitch)
             place = (event.place + event.steps) % piece.bar_steps

@@ -1,6 +1,9 @@
 """Four voices as frames, and rows that ask for every token once."""
 
 import math
+import random
+import re
+from collections import Counter
 
 import pytest
 import torch
@@ -11,7 +14,15 @@ from aigc_lib.models import GPT
 from aigc_lib.models.markov import Interpolated, MarkovMelody, events_of
 from aigc_lib.models.transformer.gpt import readable
 from benchmarks.music_chorales import CODE, CONTEXT, encoded, frames, nats, windows
-from benchmarks.music_studio import BARS, FIGURES, by_music21, extracted
+from benchmarks.music_studio import (
+    BARS,
+    FIGURES,
+    by_music21,
+    extracted,
+    looked_at,
+    more_than,
+)
+from benchmarks.record import ROOT
 
 FOUR = Piece(
     voices=[
@@ -80,6 +91,44 @@ def test_a_chain_of_melodies():
         MarkovMelody([])
 
 
+def test_a_chain_writes_what_it_learned():
+    scale = [(8 * bar + 2 * i, 2, 60 + 2 * i) for bar in range(6) for i in range(4)]
+    learned = Piece(voices=[scale], length=48, metre="2/4", key="C major")
+    chain = MarkovMelody([learned])
+    for part in chain.parts.values():
+        part.trusts = [1e-6] * len(part.trusts)
+    asked = {"metre": "2/4", "key": "D major", "bars": 3, "seed": 1}
+    made = chain.sample(**asked)
+    assert made == learned.cut(0, 3).transposed(2)
+    assert chain.nats(made) < 3  # the end alone surprises
+    wilder = MarkovMelody([song(i) for i in range(30)])
+    some = [wilder.sample(metre="4/4", key="E minor", bars=5, seed=i) for i in range(9)]
+    assert len({repr(piece) for piece in some}) == 9
+    for i, piece in enumerate(some):
+        assert (piece.bars, piece.key) == (5, "E minor")
+        assert (piece.before + piece.length) % 16 == 0
+        assert piece == wilder.sample(metre="4/4", key="E minor", bars=5, seed=i)
+    for wrong in ({"metre": "5/4"}, {"key": "H"}, {"bars": 0}, {"seed": -1}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            chain.sample(**asked | wrong)
+
+
+def test_what_is_drawn_comes_as_often_as_it_should():
+    part = Interpolated(2, 4)
+    for symbol in "aab":
+        part.see(symbol, ("x", ()))
+    part.see("c", ("y", ()))
+    dice = random.Random(0)
+    drawn = Counter(part.draw(("x", ()), dice) for _ in range(4_000))
+    short = {"a": 2 / 5, "b": 1 / 5, "c": 1 / 5}  # and 1 / 5 for what nobody saw
+    for symbol, shorter in short.items():
+        seen = {"a": 2, "b": 1, "c": 0}[symbol]
+        # The uniform part, 1 / 5 of 1 / 4, is drawn again
+        assert drawn[symbol] / 4_000 == pytest.approx(
+            (seen / 4 + shorter / 4) / (1 - 1 / 20), abs=0.03
+        )
+
+
 def test_interpolation_adds_up_to_one():
     part = Interpolated(2, 4)
     for symbol in "aab":
@@ -106,3 +155,23 @@ def test_what_music21_extracts_of_pieces():
     assert found["music21_figures_people"] > 0
     low, high = found["music21_intervals_people_interval"]
     assert 0 < low < high <= 1
+    same = more_than(songs[:4], songs[:4], songs[4:])
+    assert same["music21_figures_more"] == same["music21_intervals_more"] == 0
+    assert more_than(songs[:4], songs[4:8], songs[:4])["music21_figures_more"] > 0
+
+
+def test_what_the_chapter_reads_is_measured():
+    pytest.importorskip("music21")
+    made = [song(i) for i in range(1_000, 1_004)]
+    found = looked_at(made, "pop") | more_than(made, made, made)
+    text = (ROOT / "chapters/03_projects/24_music_studio.md").read_text("utf-8")
+    rows = "folk, markov-2|folk|pop"  # of the chorales more is told
+    read = set(re.findall(rf"music_studio:rows\.(?:{rows})\.([a-z_0-9]+)", text))
+    assert {"in_key_interval", "copied_interval", "music21_figures"} <= read
+    assert read <= {*found, "seconds_per_bar"}
+    for name, value in found.items():
+        if interval := found.get(f"{name}_interval"):
+            low, high = interval
+            assert low <= high
+            if name in ("in_key", "copied"):  # a distance is lifted by drawing again
+                assert low <= value <= high
