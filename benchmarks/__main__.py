@@ -44,6 +44,7 @@ ALONE = [
     "image_kills",
     "image_workers",
     "five_minutes",
+    "first_start",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together
     "music_chorales",

@@ -20,7 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import httpx
 import numpy as np
@@ -43,6 +43,20 @@ PATIENCE = 600  # seconds until what a first start trains is there
 EVERY = 5  # seconds between two looks at the memory
 LIMITS = ("--most-a-minute=100000", "--most-an-hour=100000", "--most-messages=100000")
 WORDS = {"service_desk": LIMITS, "opinion_monitor": ("--feed=none",)}
+SERVICES = ("image_platform", "service_desk", "music_studio", "opinion_monitor")
+
+
+class Running(NamedTuple):
+    """A service that is ready: its address, a key, its process, how long it took.
+
+    ``page_after`` and ``ready_after`` are seconds after the command.
+    """
+
+    address: str
+    key: str
+    pid: int
+    page_after: float
+    ready_after: float
 
 
 def ready(http: httpx.Client, service: str) -> bool:
@@ -54,37 +68,45 @@ def ready(http: httpx.Client, service: str) -> bool:
     return http.get("/health").json()["ready"]
 
 
+def shows(http: httpx.Client) -> bool:
+    """Whether there is a page, be it of the login."""
+    answer = http.get("/", headers={"accept": "text/html"}, follow_redirects=True)
+    return answer.status_code == 200
+
+
 @contextlib.contextmanager
-def running(service: str) -> Iterator[tuple[str, str, int]]:
-    """Lend a service that is ready: its address, a key, and its process."""
+def running(service: str) -> Iterator[Running]:
+    """Lend a service that began in an empty folder and is ready."""
     with tempfile.TemporaryDirectory() as folder:
         (port,) = free_ports(1)
         url, log = f"sqlite:///{folder}/data.sqlite", Path(folder, "log")
         command = [sys.executable, "-m", f"aigc_lib.apps.{service}"]
         place = [f"--folder={folder}", f"--url={url}", f"--port={port}"]
         words = [*command, *place, *WORDS.get(service, ())]
+        begun = time.monotonic()
         with log.open("w") as told:
             process = subprocess.Popen(words, stdout=told, stderr=told)
-        until = time.monotonic() + PATIENCE
 
-        def wait(for_what: Callable[[], bool]) -> None:
+        def wait(for_what: Callable[[], bool]) -> float:
             while True:
                 with contextlib.suppress(httpx.TransportError):
                     if for_what():
-                        return
-                if process.poll() is not None or time.monotonic() > until:
+                        return time.monotonic() - begun
+                late = time.monotonic() > begun + PATIENCE
+                if process.poll() is not None or late:
                     raise RuntimeError(log.read_text("utf-8", "replace")[-2_000:])
-                time.sleep(0.5)
+                time.sleep(0.2)
 
         try:
             with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as http:
-                wait(lambda: http.get("/health").status_code == 200)
+                page = wait(lambda: shows(http))
                 key = ""
                 if service in ("image_platform", "music_studio"):
                     key = Accounts(engine(url)).add("load", quota=10_000_000)
                     http.headers["Authorization"] = f"Bearer {key}"
-                wait(lambda: ready(http, service))
-                yield str(http.base_url), key, process.pid
+                trained = wait(lambda: ready(http, service))
+                address = str(http.base_url)
+                yield Running(address, key, process.pid, page, trained)
         finally:
             process.terminate()
             process.wait()
@@ -168,7 +190,7 @@ def watched(pid: int, measure: Callable[[], dict]) -> tuple[dict, list[int]]:
 
 def five_minutes(service: str) -> dict[str, Any]:
     """Measure one service."""
-    with running(service) as (address, key, pid):
+    with running(service) as (address, key, pid, *_):
         met(address, key, service, min(10.0, SECONDS))  # what a first request loads
         measure = partial(met, address, key, service, SECONDS)
         found, memory = watched(pid, measure)
@@ -184,14 +206,13 @@ def five_minutes(service: str) -> dict[str, Any]:
 
 def main() -> None:
     chosen = os.environ.get("ONLY", "")
-    services = ["image_platform", "service_desk", "music_studio", "opinion_monitor"]
     rows = []
-    for service in services:
+    for service in SERVICES:
         if service.startswith(chosen):
             found = kept(NAME, service, partial(five_minutes, service))
             print(json.dumps({service: found}), flush=True)
             rows.append({"service": service, **found})
-    if len(rows) < len(services):
+    if len(rows) < len(SERVICES):
         return
     record(
         NAME,

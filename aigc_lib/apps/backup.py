@@ -14,6 +14,7 @@ import zipfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -132,12 +133,19 @@ def _moment(made: Any) -> Any:
 
 
 def _plain(row: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: {"base64": base64.b64encode(value).decode()}
-        if isinstance(value, bytes)
-        else value
-        for name, value in row.items()
-    }
+    def plain(value: Any) -> Any:
+        if isinstance(value, bytes):
+            return {"base64": base64.b64encode(value).decode()}
+        return value.isoformat() if isinstance(value, date) else value
+
+    return {name: plain(value) for name, value in row.items()}
+
+
+def _back(kind: Any, value: Any) -> Any:
+    """Undo ``_plain`` of a value, by the kind of its column."""
+    if isinstance(kind, sql.LargeBinary) and isinstance(value, dict):
+        return base64.b64decode(value["base64"])
+    return date.fromisoformat(value) if isinstance(kind, sql.Date) and value else value
 
 
 def _opened(path: str | os.PathLike) -> zipfile.ZipFile:
@@ -174,14 +182,11 @@ def _lines(file: zipfile.ZipFile, table: Any, told: Any) -> list[dict[str, Any]]
     data = file.read(f"tables/{table.name}.jsonl")
     if hashlib.sha256(data).hexdigest() != told["sha256"]:
         raise Spoiled(f"{file.filename}: table {table.name} is damaged")
-    filled = [json.loads(line) for line in data.decode().splitlines()]
-    for row in filled:
-        for name, value in row.items():
-            if isinstance(value, dict) and isinstance(
-                table.c[name].type, sql.LargeBinary
-            ):
-                row[name] = base64.b64decode(value["base64"])
-    return filled
+    kinds = {column.name: column.type for column in table.columns}
+    return [
+        {name: _back(kinds[name], value) for name, value in json.loads(line).items()}
+        for line in data.decode().splitlines()
+    ]
 
 
 def _count_on(connection: Any, table: Any) -> None:

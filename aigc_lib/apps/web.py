@@ -2,7 +2,8 @@
 
 ``guarded`` puts around a FastAPI application what each project needs: limits of bodies
 while they stream, headers of safety, the session and its protection against requests
-from other sites, the login page, errors as JSON in Chinese, ``/health``.
+from other sites, the login page, errors as JSON in Chinese, ``/health`` with the pace
+of the latest answers.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import html
 import os
 import signal
-from collections import Counter
+import time
+from collections import Counter, deque
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
 
 from ..runtime import optional
 from .accounts import SESSION, Account, Accounts, OverQuota, TooManyTries, WrongKey
@@ -26,6 +30,7 @@ fastapi = optional("fastapi")
 Request = fastapi.Request  # where FastAPI looks up the annotations
 
 MOST_BYTES = 2**20  # of a body where nothing else is said
+LATEST = 1_000  # answers whose pace is told
 SAFE = ("GET", "HEAD", "OPTIONS")
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
@@ -134,6 +139,43 @@ class Guard:
         return None
 
 
+class Pace:
+    """How long the latest answers of this process took: numbers alone, no user's data.
+
+    It notes the seconds until an answer begins, whatever it says; ``/health`` itself,
+    which a monitor asks all the time, is left out.
+    """
+
+    def __init__(self) -> None:
+        self.took: deque[float] = deque(maxlen=LATEST)
+
+    def told(self) -> dict[str, Any]:
+        """Return how many ``answers`` count and their ``p95_ms``; None of none."""
+        took = [*self.took]
+        p95 = round(1e3 * float(np.quantile(took, 0.95)), 1) if took else None
+        return {"answers": len(took), "p95_ms": p95}
+
+
+class Timed:
+    """Notes the pace of an application, as ASGI middleware."""
+
+    def __init__(self, app: Any, *, pace: Pace):
+        self.app, self.pace = app, pace
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Let a request through."""
+        if scope["type"] != "http" or scope["path"] == "/health":
+            return await self.app(scope, receive, send)
+        begun = time.perf_counter()
+
+        async def noted(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                self.pace.took.append(time.perf_counter() - begun)
+            await send(message)
+
+        await self.app(scope, receive, noted)
+
+
 def guarded(
     app: Any,
     *,
@@ -148,10 +190,11 @@ def guarded(
     """Put around a ``fastapi.FastAPI`` what every project needs, and return it.
 
     It then has ``GET`` and ``POST /login``, ``POST /logout``, ``GET /health`` (with
-    what ``health`` returns and how many jobs wait) and errors as ``{"error": "…"}``. A
-    ``Refused`` is told to who asked, 422; any other error is one inside, 500.
+    what ``health`` returns, how many jobs wait, and the ``Pace``) and errors as
+    ``{"error": "…"}``. A ``Refused`` is told to who asked, 422; any other error is one
+    inside, 500.
     """
-    cookie = f"{project}_session"
+    cookie, pace = f"{project}_session", Pace()
     answers = fastapi.responses
 
     def login_page(wrong: str = "", status: int = 200) -> Any:
@@ -200,7 +243,8 @@ def guarded(
 
     @app.get("/health")
     def healthy() -> Any:
-        return {"status": "ok", **(jobs.counts() if jobs else {}), **health()}
+        waiting = jobs.counts() if jobs else {}
+        return {"status": "ok", **pace.told(), **waiting, **health()}
 
     for error, status, headers in (
         (WrongKey, 401, {}),
@@ -229,6 +273,7 @@ def guarded(
         most={"/login": 4_096, **(most or {})},
         public=("/login.css", "/health", *public),
     )
+    app.add_middleware(Timed, pace=pace)
     return app
 
 

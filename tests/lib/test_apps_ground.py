@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 import zipfile
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,7 +19,7 @@ import sqlalchemy as sql
 from fastapi.testclient import TestClient
 
 from aigc_lib.apps import accounts as accounts_module
-from aigc_lib.apps import database
+from aigc_lib.apps import database, web
 from aigc_lib.apps.accounts import (
     ACCOUNTS,
     AUDIT,
@@ -447,7 +448,22 @@ def test_headers_of_safety(site):
         assert headers["x-content-type-options"] == "nosniff"
         assert headers["x-frame-options"] == "DENY"
         assert headers["cache-control"] == "no-store"
-    assert site.get("/health").json() == {"status": "ok", "model": "ready"}
+    told = site.get("/health").json()
+    assert {"status": "ok", "model": "ready"}.items() <= told.items()
+
+
+def test_health_tells_the_pace_of_the_latest_answers(site, monkeypatch):
+    nothing = {"status": "ok", "model": "ready", "answers": 0, "p95_ms": None}
+    assert site.get("/health").json() == nothing  # which counts itself never
+    clock = iter(range(10**6))  # a second at each look
+    slow = SimpleNamespace(perf_counter=lambda: next(clock))
+    monkeypatch.setattr(web, "time", slow)
+    assert site.get("/nothing?who=ann").status_code == 404
+    assert site.get("/login").status_code == 200
+    assert site.get("/health").json() == nothing | {"answers": 2, "p95_ms": 1_000.0}
+    pace = web.Pace()
+    pace.took.extend([9.0] * 50 + [0.001] * (web.LATEST - 40) + [0.1] * 40)
+    assert pace.told() == {"answers": web.LATEST, "p95_ms": 1.0}  # the 9 s are gone
 
 
 # ---- backup --------------------------------------------------------------------------

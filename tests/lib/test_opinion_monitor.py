@@ -523,6 +523,49 @@ def test_headlines_are_taken_while_models_are_trained(start):
     assert client.get("/alarms").json() == []
 
 
+def test_health_tells_the_pace_of_the_page_too(start):
+    client, go, _ = start()
+    go.set()
+    assert client.get("/health").json()["answers"] == 0
+    assert client.get("/").status_code == client.get("/headlines").status_code == 200
+    told = client.get("/health").json()
+    assert told["answers"] == 2
+    assert told["p95_ms"] > 0
+
+
+@both
+def test_a_backup_brings_everything_back(url, tmp_path, capsys):
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    place = ["--folder", str(elsewhere)]
+    before = Store(f"sqlite:///{elsewhere / 'headlines.sqlite'}")
+    monitor = Monitor(before, Rule())
+    before.read_by("a list of words")
+    days = [NOW - timedelta(days=i) for i in range(3)]
+    told = [{"text": f"股价大跌 {day:%d}", "time": day.isoformat()} for day in days]
+    monitor.accept(told)
+    number, _ = before.unread(1)[0]
+    before.read(
+        [{"id": number, "topic": "行情", "sentiment": "负面", "sure": 0.1 + 0.2}]
+    )
+    before.accept([], feed="a file", position=2**40)
+    file = str(tmp_path / "monitor.zip")
+    command.main([*place, "backup", file])
+    command.main([*place, "--url", url, "restore", file])
+    assert "5 rows" in capsys.readouterr().out
+    after = Store(url)
+    after.read_by("a list of words")  # the same: nothing waits again
+    assert after.latest(9) == before.latest(9)
+    assert after.latest(9)[0]["sure"] == 0.1 + 0.2
+    assert after.unread(9) == before.unread(9)
+    assert after.days() == before.days()
+    assert after.position("a file") == 2**40
+    again = Monitor(after, Rule())
+    assert (again.accept(told).new, again.accept([{"text": "新的"}]).new) == (0, 1)
+    with pytest.raises(ValueError, match="empty database"):
+        command.main([*place, "--url", url, "restore", file])
+
+
 def test_words_tell_the_sentiment_unless_a_classifier_shall(start, tmp_path):
     client, _, words = start()
     assert words.mark == Words().mark

@@ -1,4 +1,7 @@
-"""``python -m aigc_lib.apps.opinion_monitor`` starts the monitor and its page."""
+"""``python -m aigc_lib.apps.opinion_monitor`` starts the monitor and its page.
+
+``… backup FILE`` writes all headlines into a file, ``… restore FILE`` reads it back.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from urllib.parse import urlsplit
 
 from ...data import cache_dir
 from ...runtime import optional, settle_threads
+from ..backup import backup, restore
 from ..command import as_command
 from ..web import serve
 from .made import MadeFeed
@@ -18,10 +22,11 @@ from .monitor import FileFeed, Monitor
 from .page import page
 from .reader import Reader
 from .service import service
-from .store import Store
+from .store import TABLES, Store
 from .trend import RUN_LENGTH
 from .words import Words
 
+PROJECT = "opinion-monitor"
 LOCAL = ("localhost", "127.0.0.1", "::1")
 MADE = "标题由句式生成，公司不存在，日期也是虚构的。"
 BY_WORDS = (
@@ -70,6 +75,13 @@ def parser() -> argparse.ArgumentParser:
         help="quiet days to a false alarm, for each topic; more: fewer alarms, and "
         "later ones (default: %(default)s)",
     )
+    commands = p.add_subparsers(dest="command")
+    for name, told in (
+        ("backup", "write all headlines into a file, while the monitor runs"),
+        ("restore", "fill an empty database from such a file"),
+    ):
+        one = commands.add_parser(name, help=told)
+        one.add_argument("file", type=Path)
     return p
 
 
@@ -122,11 +134,17 @@ def words_of(told: str | None) -> Words | None:
 
 
 def main(words: Sequence[str]) -> None:
-    """Start the monitor; Ctrl-C ends it."""
+    """Start the monitor, which Ctrl-C ends, or run one command."""
     arguments = parser().parse_args(words)
     settle_threads()
     arguments.folder.mkdir(parents=True, exist_ok=True)
     url = arguments.url or f"sqlite:///{arguments.folder / 'headlines.sqlite'}"
+    if arguments.command:
+        do = {"backup": backup, "restore": restore}[arguments.command]
+        tables = TABLES.sorted_tables
+        told = do(arguments.file, PROJECT, Store(url).engine, tables)
+        print(f"{arguments.command}: {told['rows']} rows, {arguments.file}")
+        return
     if arguments.feed in ("made", "none"):
         feed = MadeFeed() if arguments.feed == "made" else None
     else:

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ...runtime import optional
-from ..web import called, foreign
+from ..web import Pace, Timed, called, foreign
 from .monitor import Monitor, NotReady
 from .store import Flooded
 
@@ -48,12 +48,14 @@ def service(monitor: Monitor, names: Collection[str] | None = None) -> Any:
       with ``topic``, ``sentiment`` (负面, 中性, 正面) and ``sure``, null if words told.
       503 while nobody knows the topics that it takes.
     - ``GET /health``: whether it is ``ready``, what is ``told`` until then, and whether
-      that ``failed``; how many headlines there are.
+      that ``failed``; how many headlines there are; the ``Pace`` of its answers.
     """
     app = fastapi.FastAPI(title="opinion monitor", docs_url=None, redoc_url=None)
     app.add_exception_handler(NotReady, _not_ready)
+    pace = Pace()
     if names is not None:
         app.add_middleware(Named, names=names)
+    app.add_middleware(Timed, pace=pace)
     in_thread = fastapi.concurrency.run_in_threadpool
 
     @app.post("/headlines", status_code=202)
@@ -93,6 +95,7 @@ def service(monitor: Monitor, names: Collection[str] | None = None) -> Any:
             "told": monitor.told,
             "failed": bool(monitor.failed),
             **monitor.store.counts(),
+            **pace.told(),
         }
 
     return app
