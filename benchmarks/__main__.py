@@ -60,6 +60,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "review_alarm",
     "sentiment",
     "tracing",
+    "tracing_trees",  # reads what `tracing` chose
     "courses",
     "items",
     "product_pictures",

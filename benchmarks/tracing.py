@@ -149,18 +149,9 @@ def rows_of_set(name: str) -> tuple[list[dict], list[dict], dict]:
     counts, rows = said["counts"][0], []
     for method, chances in said.items():
         data = wide if method.endswith("a row a skill") else test
-        learner, first, right = data.learner, chances[0], data.right
-        row = {"data": name, "method": method, "answers": len(right)}
-        row |= {"learners": len(data), "auc": auc(right, first)}
-        row["auc_interval"] = list(auc_interval(right, first, learner))
-        row["auc_of_seeds"] = [auc(right, each) for each in chances]
-        same = repeated(data)
-        row["auc_after_same"] = auc(right[same], first[same])
-        row["share_after_same"] = same.double().mean().item()
+        row = {"data": name, "method": method} | judged(data, chances)
         if data is test and method != "counts":
-            gain = auc_gain(right, first, counts, learner)
-            row["minus_counts"] = gain.mean
-            row["minus_counts_interval"] = [gain.low, gain.high]
+            row |= minus_counts(test, chances[0], counts)
         if (method, 0) in runs:
             row["seconds"] = runs[method, 0]["seconds"]
         rows.append(row)
@@ -168,10 +159,35 @@ def rows_of_set(name: str) -> tuple[list[dict], list[dict], dict]:
     return rows, gains_of(name, said, test), choice
 
 
-def gains_of(name: str, said: dict[str, list[Tensor]], test: Answers) -> list[dict]:
-    """The networks, paired."""
+def judged(data: Answers, chances: list[Tensor]) -> dict:
+    """The figures of one method, whose seeds said ``chances``."""
+    first, right, same = chances[0], data.right, repeated(data)
+    return {
+        "answers": len(right),
+        "learners": len(data),
+        "auc": auc(right, first),
+        "auc_interval": list(auc_interval(right, first, data.learner)),
+        "auc_of_seeds": [auc(right, each) for each in chances],
+        "auc_after_same": auc(right[same], first[same]),
+        "share_after_same": same.double().mean().item(),
+    }
+
+
+def minus_counts(data: Answers, new: Tensor, counts: Tensor) -> dict:
+    """The gain over the chances of counts, paired over learners."""
+    gain = auc_gain(data.right, new, counts, data.learner)
+    return {"minus_counts": gain.mean, "minus_counts_interval": [gain.low, gain.high]}
+
+
+def gains_of(
+    name: str,
+    said: dict[str, list[Tensor]],
+    test: Answers,
+    pairs: tuple[tuple[str, str], ...] = ((OURS, OTHER), (OURS, "DKT")),
+) -> list[dict]:
+    """The first of each pair minus the second, paired over learners."""
     rows = []
-    for new, old in ((OURS, OTHER), (OURS, "DKT")):
+    for new, old in pairs:
         gain = auc_gain(test.right, said[new][0], said[old][0], test.learner)
         row = {"pair": f"{name}: {new} minus {old}", "gain": gain.mean}
         rows.append(row | {"gain_interval": [gain.low, gain.high]})

@@ -10,7 +10,7 @@ from aigc_lib.data.answers import Answers
 from aigc_lib.data.made import items as made
 from aigc_lib.decisions.courses import by_rule, study
 from aigc_lib.simulators.learners import Learners
-from benchmarks import courses, items, tracing
+from benchmarks import courses, items, tracing, tracing_trees
 
 
 def test_answers_after_the_same_item():
@@ -53,6 +53,25 @@ def test_how_long_a_tracer_learns_is_chosen(monkeypatch):
     assert set(found["tries"]) == {"4"}
     counts = tracing.tuned(people.answers(), "counts")
     assert counts["penalty"] in tracing.PENALTIES
+
+
+def test_voices_are_joined_by_their_logits():
+    a, b = torch.tensor([0.5, 0.8]), torch.tensor([0.2, 0.8])
+    both = tracing_trees.joined([a, b], [b])
+    assert both.logit().tolist() == pytest.approx(
+        ((a.logit() + 3 * b.logit()) / 4).tolist()
+    )
+
+
+def test_what_a_method_gains_is_paired():
+    people = Learners(60, seed=0)
+    people.choose(3)
+    data = people.answers()
+    noise = torch.rand(len(data.right), generator=torch.Generator().manual_seed(0))
+    row = tracing.judged(data, [data.right * 1.0, noise])
+    assert row["auc"] == 1 > row["auc_of_seeds"][1]
+    found = tracing.minus_counts(data, data.right * 1.0, noise)
+    assert found["minus_counts"] == pytest.approx(1 - row["auc_of_seeds"][1])
 
 
 def test_a_chain_writes_what_it_has_read():

@@ -12,7 +12,7 @@ from aigc_lib.data.ratings import divided
 from aigc_lib.decisions import courses
 from aigc_lib.metrics.tracing import auc
 from aigc_lib.models import KnowledgeTracer
-from aigc_lib.models.counts import Counts
+from aigc_lib.models.counts import Counts, Trees
 from aigc_lib.models.ranking import Popularity
 from aigc_lib.simulators.learners import CURRICULUM, MAKERS, Learners
 
@@ -238,6 +238,66 @@ def test_counts_beat_the_mean_and_not_the_truth():
         model.probabilities(Answers.of({"a": [("别的", 1)]}))
     with pytest.raises(ValueError, match="all alike"):
         Counts(Answers.of({"a": [("加", 1)]}))
+
+
+def test_the_record_by_hand():
+    data = Answers.of(
+        {"a": [("加", 1), (("加", "乘"), 0), ("加", 1), ("加", 1)], "b": [("乘", 0)]}
+    )
+    table = Trees(data, rounds=1).features(data)
+    plus, times = (sorted(("加", "乘")).index(name) for name in ("加", "乘"))
+    low, high = sorted((plus, times))
+    assert table[:, 0].tolist() == [plus, low, plus, plus, times]
+    assert table[:, 1].tolist() == [plus, high, plus, plus, times]
+    assert table[:, 2] == pytest.approx([np.nan, plus, low, low, np.nan], nan_ok=True)
+    assert table[:, 3].tolist() == [1, 2, 1, 1, 1]
+    assert table[:, 4].tolist() == [0] * 5  # the item, wrong
+    assert table[:, 5].tolist() == [0, 0, 1, 2, 0]  # and right
+    assert table[:, 6].tolist() == [0, 0, 0, 1, 0]  # running
+    assert table[:, 7] == pytest.approx([0.5, 0.575, 0.455, 0.6185, 0.5])
+    assert table[:, 8] == pytest.approx([0.5, 0.65, 0.455, 0.6185, 0.5])
+    assert table[:, 9] == pytest.approx([0.5, 0.55, 0.495, 0.5455, 0.5])
+    assert table[:, 11].tolist() == [0, 1, -1, 1, 0]
+    assert table[:, 12].tolist() == [0, 1, 2, 3, 0]
+    assert table[:, 13].tolist() == [0, 1, 2, 2, 0]
+    assert np.array_equal(table[:, 14:], data.past.numpy())
+
+
+def test_the_record_knows_nothing_of_what_comes_later():
+    people = world(20, seed=1)
+    people.choose(4)
+    data = people.answers()
+    model = Trees(data, rounds=1)
+    before, start = model.features(data), int(data.starts[5])
+    for place in (start, start + 1, start + 7, start + 15):
+        item, right = data.item.clone(), data.right.clone()
+        right[place:] = 1 - right[place:]
+        item[place + 1 :] = item[place + 1 :].flip(0)
+        other = Answers(item, right, data.starts, data.items, data.learners)
+        after = model.features(other)
+        assert np.array_equal(before[: place + 1], after[: place + 1], equal_nan=True)
+        changed = after[place + 1] != before[place + 1]
+        assert changed[3:].any() or place == start + 15
+
+
+def test_trees_beat_the_mean_and_not_the_truth():
+    train, test = world(300, seed=1), world(200, seed=2)
+    for people in (train, test):
+        people.choose(8)
+    data = test.answers()
+    model = Trees(train.answers(), rounds=50)
+    said = auc(data.right, model.probabilities(data))
+    assert 0.6 < said < auc(data.right, test.truth())
+    alone = model.probabilities(data.some(slice(1)))
+    assert torch.equal(alone, model.probabilities(data)[: len(alone)])
+    assert model.probabilities(Answers.of({"new": []}, items=["加"])).shape == (0,)
+    with pytest.raises(ValueError, match="skill='别的'"):
+        model.probabilities(Answers.of({"a": [("别的", 1)]}))
+    with pytest.raises(ValueError, match="all alike"):
+        Trees(Answers.of({"a": [("加", 1)]}))
+    many = Answers.of({"a": [(str(i), i % 2) for i in range(256)]})
+    with pytest.raises(ValueError, match="256 skills"):
+        Trees(many)
 
 
 def test_a_tracer_learns_from_made_learners():
