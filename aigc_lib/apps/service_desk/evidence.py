@@ -16,6 +16,7 @@ from .retrieval import Hit, Index, pairs_of_letters
 from .understanding import Understood
 
 FEATURES = ("words", "meaning", "lead", "inside", "disagreement")
+FOLDS = 5  # of the questions, to say how much is enough
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,18 @@ def fitted_evidence(assistant: Finds) -> dict[str, Evidence]:
     """Fit it for each language of the knowledge.
 
     Asked are the questions of the entries that the encoder was not trained on, each
-    with itself taken out of the index, and questions that nothing here answers.
+    with itself taken out of the index, and questions that nothing here answers. How
+    much is enough is read off questions that the regression has not seen.
     """
     from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
 
+    # encoders differ in how far apart they place texts: no feature is too small
+    model = make_pipeline(
+        StandardScaler(), LogisticRegression(C=0.1, class_weight="balanced")
+    )
     strangers, found = phrases("shop")["strangers"], {}
     for spoken, (own, index) in assistant.knowledge.items():
         asked = [(q, entry.id) for entry in own for q in entry.questions[1::2]]
@@ -105,18 +114,19 @@ def fitted_evidence(assistant: Finds) -> dict[str, Evidence]:
             understood = assistant.understood(question)
             rows.append(evidence_of(hits, entries, understood, question))
             right.append(entries[0].id == wanted)
-        if len(set(right)) < 2:
+        x, answered = np.asarray(rows), np.asarray(right)
+        folds = min(FOLDS, answered.sum(), (~answered).sum())
+        if folds < 2:
             continue
-        x = np.asarray(rows)
-        # encoders differ in how far apart they place texts: no feature is too small
-        mean, std = x.mean(0), x.std(0).clip(min=1e-6)
-        model = LogisticRegression(C=1.0, class_weight="balanced")
-        model.fit((x - mean) / std, right)
-        weights = model.coef_[0] / std
-        bias = float(model.intercept_[0] - weights @ mean)
-        evidence = Evidence(tuple(map(float, weights)), bias, 0.5)
-        shares = torch.tensor([evidence.share(row) for row in rows])
-        answered = torch.tensor(right)
-        needed = rejection_threshold(shares[answered], shares[~answered])
-        found[spoken] = Evidence(evidence.weights, evidence.bias, needed)
+        # on the rows that it was fitted on a model is surer than it has reason to be
+        cut = StratifiedKFold(int(folds), shuffle=True, random_state=0)
+        shares = cross_val_predict(model, x, answered, cv=cut, method="predict_proba")
+        sure = torch.from_numpy(shares[:, 1])
+        needed = rejection_threshold(
+            sure[torch.from_numpy(answered)], sure[torch.from_numpy(~answered)]
+        )
+        scaler, regression = model.fit(x, answered)
+        weights = regression.coef_[0] / scaler.scale_
+        bias = float(regression.intercept_[0] - weights @ scaler.mean_)
+        found[spoken] = Evidence(tuple(map(float, weights)), bias, needed)
     return found
