@@ -4,9 +4,10 @@ Three sets. ``hierarchical_sales``: 118 items a day, promotions known ahead, two
 from each second Monday of 2018. ``retail_weeks``: 200 items, four weeks from each
 second week of the last twelve. ``bike_hours``: one series, a day from each midnight
 from September 2012 on. Every method is fitted once on what lies before the test and
-told the demand up to each start. The naive one and ETS are tuned on the end of the
-training; the others run as they were first set. ``VALIDATE=1`` judges that end instead
-of the test (it prints, and writes nothing; ``ONLY`` names one set).
+told the demand up to each start. The naive one and ETS (its season, logarithms or not)
+are tuned on the end of the training; the others run as they were first set.
+``VALIDATE=1`` judges that end instead of the test (it prints, and writes nothing;
+``ONLY`` names one set).
 
 The score of an item (of a week, for the bicycles) is the CRPS at ten levels over its
 mean in training (at least a tenth of the mean of all items); differences are paired by
@@ -19,6 +20,7 @@ import os
 import time
 from collections.abc import Callable
 from functools import cache
+from itertools import product
 
 import numpy as np
 import torch
@@ -35,7 +37,7 @@ from benchmarks.record import in_turns, record, seeds
 SHARE = float(os.environ.get("STEPS", 0)) or None
 VALIDATE = bool(os.environ.get("VALIDATE"))
 NAME = "demand_validation" if VALIDATE else "demand"
-SEEDS, FLOWS = seeds(3), seeds(1)  # the intervals are paired by item or week
+SEEDS = seeds(3)  # of what we train; the intervals are paired by item or week
 OURS, FLOW, BASE = "DeepAR (ours)", "flow (ours)", "seasonal naive"
 ETS, TREES = "ETS (statsmodels)", "quantile boosting (scikit-learn)"
 SETS = {
@@ -130,9 +132,9 @@ def by_flow(name: str, seed: int) -> np.ndarray:
 
 @cache
 def tuned(name: str) -> dict:
-    """How many seasons the naive one draws from, and whether ETS smooths logarithms.
+    """How many seasons the naive one draws from; which season and scale ETS smooths.
 
-    Chosen on the last part of the training.
+    Chosen on the last part of the training; ``costs`` are the scores there.
     """
     train, whole, starts = divided(name, True)
     horizon = SETS[name]["horizon"]
@@ -153,13 +155,18 @@ def tuned(name: str) -> dict:
         for k in (4, 8, 16)
     }
     smooth = {}
-    for log in (False, True):
-        model = Smoothing(train, log=log, season=max(train.seasons, default=0))
-        smooth[log] = cost(
+    for season, log in product(train.seasons or (0,), (False, True)):
+        model = Smoothing(train, log=log, season=season)
+        smooth[season, log] = cost(
             lambda t, m=model: m.paths(whole, t, horizon, paths=PATHS, seed=t)
         )
     print(name, naive, smooth, flush=True)
-    return {"seasons": min(naive, key=naive.get), "log": min(smooth, key=smooth.get)}
+    season, log = min(smooth, key=smooth.get)
+    costs = {f"naive, {k} seasons": value for k, value in naive.items()}
+    for (length, logs), value in smooth.items():
+        costs[f"ETS, season {length}{', log' * logs}"] = value
+    best = min(naive, key=naive.get)
+    return {"seasons": best, "season": season, "log": log, "costs": costs}
 
 
 def quantiles(name: str, method: str, seed: int) -> np.ndarray:
@@ -179,8 +186,8 @@ def quantiles(name: str, method: str, seed: int) -> np.ndarray:
             return model.forecast(whole, start, paths=PATHS, seed=seed + start)
 
     elif method == ETS:
-        season = max(train.seasons, default=0)
-        model = Smoothing(train, log=tuned(name)["log"], season=season)
+        how_smooth = {key: tuned(name)[key] for key in ("log", "season")}
+        model = Smoothing(train, **how_smooth)
 
         def paths(start: int) -> np.ndarray:
             return model.paths(whole, start, horizon, paths=PATHS, seed=start)
@@ -231,6 +238,26 @@ def measure(key: str, seed: int) -> dict:
     }
 
 
+def compared(name: str, scores: dict[str, np.ndarray]) -> dict[str, dict]:
+    """Return the gains of DeepAR, and those of the flow, against all others.
+
+    ``scores`` are those of a unit, by method; the keys of the answer begin with
+    ``name`` and say "against", or "flow against".
+    """
+    gains = {}
+    for ours, told in ((OURS, " against"), (FLOW, ", flow against")):
+        for other in (BASE, ETS, TREES, FLOW, OURS):
+            if other == ours:
+                continue
+            gain = paired_gain(scores[ours], scores[other], relative=True)
+            gains[f"{name}{told} {other}"] = {
+                "gain": gain.mean, "from": gain.low, "to": gain.high,
+                "better": bool(gain.high < 0), "worse": bool(gain.low > 0),
+            }  # fmt: skip
+            print(f"{name}{told} {other}", gain, flush=True)
+    return gains
+
+
 def main() -> None:
     rows, gains = [], {}
     for name, how in SETS.items():
@@ -238,8 +265,8 @@ def main() -> None:
             continue
         classic = [f"{name}: {method}" for method in (BASE, ETS, TREES)]
         runs = in_turns(NAME, classic, [0], measure)
-        runs |= in_turns(NAME, [f"{name}: {OURS}"], SEEDS, measure)
-        runs |= in_turns(NAME, [f"{name}: {FLOW}"], FLOWS, measure)
+        ours = [f"{name}: {method}" for method in (OURS, FLOW)]
+        runs |= in_turns(NAME, ours, SEEDS, measure)
         scores = {
             key.split(": ")[1]: np.mean([run["scores"] for run in results], 0)
             for key, results in runs.items()
@@ -253,13 +280,7 @@ def main() -> None:
                 row[figure] = float(np.mean(values))
                 row[f"{figure}_min"], row[f"{figure}_max"] = min(values), max(values)
             rows.append(row)
-        for other in (BASE, ETS, TREES, FLOW):
-            gain = paired_gain(scores[OURS], scores[other], relative=True)
-            gains[f"{name} against {other}"] = {
-                "gain": gain.mean, "from": gain.low, "to": gain.high,
-                "better": bool(gain.high < 0), "worse": bool(gain.low > 0),
-            }  # fmt: skip
-            print(name, other, gain, flush=True)
+        gains |= compared(name, scores)
     if VALIDATE:
         return
     record(
@@ -270,6 +291,7 @@ def main() -> None:
         metric="CRPS at levels 0.05 ... 0.95 over the mean of the item in training; "
         "gains: ours / other - 1, paired by item or week, 95% bootstrap",
         sets=SETS,
+        tuned={name: tuned(name) for name in SETS},
         paths=PATHS,
         seeds=list(SEEDS),
     )

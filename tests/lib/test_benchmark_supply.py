@@ -100,6 +100,51 @@ def test_days_that_were_not_measured_do_not_count():
     assert a.inside == b.inside == 1
 
 
+@pytest.mark.parametrize("weekly", [False, True])
+def test_smoothing_gets_the_season_that_the_end_of_the_training_prefers(
+    monkeypatch, weekly
+):
+    pytest.importorskip("statsmodels")
+    hours = np.arange(168 * 22)
+    generator = np.random.default_rng(0)
+    level = 30 * np.exp(generator.normal(0, 0.05, len(hours)).cumsum() / 10)
+    shift = 0 if weekly else hours / 500  # a shape of last week is out of date
+    shape = 2 + np.sin(hours * np.pi / 12 + shift) + weekly * (hours // 24 % 7 > 4)
+    values = level * shape + generator.normal(0, 1, len(hours))
+    times = np.datetime64("2024-01-01T00", "s") + hours * np.timedelta64(3600, "s")
+    p = Panel.of(times, values.clip(0)[:, None], ("a",))
+    cut = 168 * 18
+    found = (p.part(0, cut), p, list(range(cut, len(hours) - 24, 24)))
+    monkeypatch.setattr(demand, "divided", lambda name, validate: found)
+    monkeypatch.setattr(demand, "PATHS", 30)
+    monkeypatch.setitem(demand.SETS, "made", {"horizon": 24})
+    demand.tuned.cache_clear()
+    how = demand.tuned("made")
+    demand.tuned.cache_clear()
+    assert how["season"] == (168 if weekly else 24)
+    tried = [key for key in how["costs"] if key.startswith("ETS")]
+    assert len(tried) == 4
+    name = f"ETS, season {how['season']}{', log' * how['log']}"
+    assert how["costs"][name] == min(how["costs"][key] for key in tried)
+
+
+def test_the_flow_is_compared_as_deepar_is():
+    items, other = np.random.default_rng(0).uniform(0.8, 1.2, (2, 40))
+    level = {demand.OURS: 0.5, demand.FLOW: 0.4, demand.ETS: 0.3, demand.TREES: 1}
+    scores = {m: items * x for m, x in level.items()}
+    scores[demand.BASE] = 0.4 * other * items.mean() / other.mean()
+    gains = demand.compared("made", scores)
+    assert len(gains) == 8
+    assert gains[f"made against {demand.FLOW}"]["gain"] == pytest.approx(0.25)
+    flow = {
+        other: gains[f"made, flow against {other}"]
+        for other in (demand.BASE, demand.ETS, demand.TREES, demand.OURS)
+    }
+    assert flow[demand.OURS]["gain"] == pytest.approx(-0.2)
+    assert [x["better"] for x in flow.values()] == [False, False, True, True]
+    assert [x["worse"] for x in flow.values()] == [False, True, False, False]
+
+
 # ---- stock ---------------------------------------------------------------------------
 
 
@@ -112,6 +157,11 @@ def test_stock_is_read_off_at_the_same_service():
     # 85% at 2 pieces, 100% at 6: 90% a third of the way
     assert stock.at_service(runs, both, 0.9) == pytest.approx(2 + 4 / 3)
     assert stock.at_service(runs[:1], both, 0.9) == 2  # 90% is beyond it
+    for run, cost in zip(runs, ([40.0, 20], [36.0, 30]), strict=True):
+        run["cost"] = cost
+    assert stock.at_service(runs, both, 0.9, "cost") == pytest.approx(31)
+    assert stock.least_cost(runs, both) == 30
+    assert stock.least_cost(runs, np.array([0, 0, 1])) == pytest.approx(100 / 3)
     with pytest.raises(ValueError, match="widen GRID"):
         stock.at_service(runs[1:], both, 0.9)
 
@@ -125,6 +175,13 @@ def test_who_knows_the_truth_orders_best(monkeypatch):
         m: stock.at_service(run["runs"], np.arange(60), 0.95) for m, run in runs.items()
     }
     assert kept[stock.TRUTH] < kept[stock.RULE]
+    one = runs[stock.TRUTH]["runs"][3]
+    days = 7 * len(stock.world("made-up shop")[2])
+    lost = np.subtract(one["demand"], one["filled"])
+    money = 0.05 * days * np.array(one["stock"]) + 2 * np.array(one["orders"])
+    np.testing.assert_allclose(one["cost"], money + 4 * lost)
+    spent = {m: stock.least_cost(run["runs"], np.arange(60)) for m, run in runs.items()}
+    assert spent[stock.TRUTH] < spent[stock.RULE]
 
 
 # ---- routes --------------------------------------------------------------------------
