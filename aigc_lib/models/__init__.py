@@ -1,4 +1,4 @@
-"""The models; ``MODELS`` lists them by name. A family is imported on its first use."""
+"""The models; ``MODELS`` lists them by name."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .base import GenerativeModel, Trainable, load_model
+from .registry import HOMES, class_named, imported
 
 if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .classifier import PictureClassifier
@@ -53,61 +54,6 @@ if TYPE_CHECKING:  # lets editors complete what __getattr__ loads
     from .vae.tabular import TVAE
     from .wavenet import WaveNet
 
-_HOMES = {
-    "GAN": "gan",
-    "MLPGAN": "gan",
-    "DCGAN": "gan",
-    "ConditionalGAN": "gan.conditional",
-    "InfoGAN": "gan.conditional",
-    "GrowingGAN": "gan.growing",
-    "StyleGAN": "gan.style",
-    "CTGAN": "gan.tabular",
-    "GANEncoder": "gan.inspection",
-    "VAE": "vae",
-    "BetaVAE": "vae",
-    "ConditionalVAE": "vae.conditional",
-    "FlowPriorVAE": "vae.flow_prior",
-    "VAEGAN": "vae.adversarial",
-    "StringVAE": "vae.strings",
-    "TVAE": "vae.tabular",
-    "MultVAE": "vae.ranking",
-    "DDPM": "diffusion",
-    "FlowMatching": "diffusion",
-    "LatentFlow": "diffusion.latent",
-    "LatentTextFlow": "diffusion.latent",
-    "MapVAE": "vae.pictures",
-    "VQVAE": "vae.quantised",
-    "Painter": "transformer.painter",
-    "PictureClassifier": "classifier",
-    "DefectMarker": "inspection",
-    "TableFlow": "diffusion.tabular",
-    "TextDraft": "diffusion.draft",
-    "TextFlow": "diffusion.text",
-    "SeriesFlow": "diffusion.series",
-    "GPT": "transformer.gpt",
-    "CLIP": "transformer.clip",
-    "Composer": "transformer.composer",
-    "DPO": "transformer.preference",
-    "PairEncoder": "transformer.pairs",
-    "MaskedLM": "transformer.encoder",
-    "TextClassifier": "transformer.encoder",
-    "SASRec": "transformer.ranking",
-    "EASE": "ranking",
-    "ItemKNN": "ranking",
-    "Lately": "ranking",
-    "Popularity": "ranking",
-    "SoundClassifier": "recogniser",
-    "DeepAR": "recurrent",
-    "KnowledgeTracer": "tracing",
-    "LevelWriter": "transformer.levels",
-    "LipSync": "lips",
-    "FilmFlow": "diffusion.film",
-    "FramePredictor": "frames",
-    "load_bert": "transformer.bert",
-    "load_gpt2": "transformer.gpt2",
-    "WaveNet": "wavenet",
-}
-
 
 class Registry(Mapping[str, type[Trainable]]):
     """Models by the names that commands know, imported when they are asked for."""
@@ -116,7 +62,7 @@ class Registry(Mapping[str, type[Trainable]]):
         self._classes = classes
 
     def __getitem__(self, name: str) -> type[Trainable]:
-        return _imported(self._classes[name])
+        return imported(self._classes[name])
 
     def __contains__(self, name: object) -> bool:  # without importing it
         return name in self._classes
@@ -220,14 +166,10 @@ __all__ = [
 ]
 
 
-def _imported(name: str) -> Any:
-    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
-
-
 def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return _imported(name)
-    if any(home.split(".")[0] == name for home in _HOMES.values()):
+    if name in HOMES:
+        return imported(name)
+    if any(home.split(".")[0] == name for home in HOMES.values()):
         return import_module(f".{name}", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -244,8 +186,3 @@ def load(path: str | os.PathLike) -> Trainable:
         ValueError: not such a file, an unknown model, or weights that do not fit.
     """
     return load_model(path, class_named)
-
-
-def class_named(name: str) -> type[Trainable] | None:
-    """Return the model's class of that name, or None where there is none here."""
-    return _imported(name) if name in _HOMES else None

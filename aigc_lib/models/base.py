@@ -23,6 +23,7 @@ from torch.optim import Optimizer
 from ..arguments import at_least, multiple_of, whole
 from ..files import replacing
 from .configuration import configuration, rebuilt
+from .registry import class_named
 
 FORMAT = 2  # of the files that ``save`` writes
 UPDATE = "update aigc_lib"
@@ -272,7 +273,6 @@ def load_model(
             f"path={str(path)!r} holds model={header['model']!r}, which is not known "
             "here: load it with the class that saved it"
         )
-    from . import class_named  # the registry of all models, which imports this module
 
     def inner(name: str) -> type | None:
         return class_of(name) or class_named(name)
