@@ -46,7 +46,7 @@ def postgres(*, hasty: bool = False) -> Iterator[str]:
     if not found:
         raise Missing("PostgreSQL is not installed")
     user = None
-    if os.getuid() == 0:
+    if hasattr(os, "getuid") and os.getuid() == 0:
         import pwd  # Windows has none
 
         try:

@@ -183,10 +183,16 @@ def _lines(file: zipfile.ZipFile, table: Any, told: Any) -> list[dict[str, Any]]
     if hashlib.sha256(data).hexdigest() != told["sha256"]:
         raise Spoiled(f"{file.filename}: table {table.name} is damaged")
     kinds = {column.name: column.type for column in table.columns}
-    return [
-        {name: _back(kinds[name], value) for name, value in json.loads(line).items()}
-        for line in data.decode().splitlines()
-    ]
+    lines = data.decode().splitlines()
+    try:
+        return [
+            {name: _back(kinds[name], value) for name, value in row.items()}
+            for row in map(json.loads, lines)
+        ]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise Spoiled(
+            f"{file.filename}: table {table.name} holds what no backup writes"
+        ) from None
 
 
 def _count_on(connection: Any, table: Any) -> None:

@@ -266,6 +266,7 @@ def guarded(
     # Starlette answers it outside of all middleware, so also of ``Guard``
     broken = _problem(500, "内部错误，已记入日志。", HEADERS | FRESH)
     app.add_exception_handler(500, lambda _, __: broken)
+    app.add_middleware(Timed, pace=pace)  # inside: what is refused does not count
     app.add_middleware(
         Guard,
         project=project,
@@ -273,7 +274,6 @@ def guarded(
         most={"/login": 4_096, **(most or {})},
         public=("/login.css", "/health", *public),
     )
-    app.add_middleware(Timed, pace=pace)
     return app
 
 

@@ -59,7 +59,10 @@ def rebuilt(
         if isinstance(value, dict) and value.keys() == {"model", "config"}:
             inner, kind = rebuilt(value["config"], class_of, {}), value["model"]
             if (made := class_of(kind)) is None:
-                raise ValueError(f"{name} is a {kind}, which is not known here")
+                raise ValueError(
+                    f"{name} is a {kind}, which is not known here: load it with the "
+                    "class that saved it"
+                )
             value = made(**inner)
         elif isinstance(value, dict) and value.keys() == {"network"}:
             if name not in networks:

@@ -104,7 +104,7 @@ class Trees:
             max_features=0.3,
             early_stopping=False,
             categorical_features=[0, 1, 2],
-            random_state=seed,
+            random_state=whole("seed", seed, 0),
         )
         self.model.fit(self.features(train), y)
 

@@ -134,8 +134,9 @@ class MarkovMelody:
         if metre not in METRES:
             raise unknown("metre", metre, METRES)
         (tonic, mode), bar = read_key(key), METRES[metre]
-        random, pickup = Random(whole("seed", seed, 0)), bar
-        while pickup >= bar:  # of another metre
+        known = self.parts["pickup"].counts[-1][()]  # of all metres
+        random, pickup = Random(whole("seed", seed, 0)), bar if min(known) < bar else 0
+        while pickup >= bar:  # of a longer metre
             pickup = self.parts["pickup"].draw((metre, ()), random)
         length = whole("bars", bars, 1) * bar - -pickup % bar
         steps, pitches = ["start"] * self.order, ["start"] * self.order

@@ -6,6 +6,7 @@ import signal
 import sys
 import time
 import zipfile
+from hashlib import sha256
 from types import SimpleNamespace
 
 import pytest
@@ -565,9 +566,24 @@ def test_a_backup_that_is_none(made, tmp_path):
     (tmp_path / "d.zip").write_bytes(data)
     with pytest.raises(Spoiled, match="is damaged"):
         restore(tmp_path / "d.zip", "test-backup", fresh, ALL[:-1])
+    for row in (b'{"no_such": 1}', b"[1]", b"no JSON"):
+        forged = _forged(file, tmp_path / "e.zip", "accounts", row)
+        with pytest.raises(Spoiled, match="accounts holds what no backup writes"):
+            restore(forged, "test-backup", fresh, ALL[:-1])
     with fresh.connect() as connection:
         assert rows(connection, sql.select(ACCOUNTS)) == []
     fresh.dispose()
+
+
+def _forged(file, other, table, row):
+    """A copy of a backup with another row, and a checksum that fits."""
+    with zipfile.ZipFile(file) as good, zipfile.ZipFile(other, "w") as bad:
+        whole = {name: good.read(name) for name in good.namelist()}
+        was, place = whole[f"tables/{table}.jsonl"], f"tables/{table}.jsonl"
+        old, new = (sha256(data).hexdigest().encode() for data in (was, row))
+        for name, data in (whole | {place: row}).items():
+            bad.writestr(name, data.replace(old, new))
+    return other
 
 
 def test_a_backup_needs_its_blobs(made, tmp_path):

@@ -108,6 +108,10 @@ def test_a_chain_writes_what_it_learned():
         assert (piece.bars, piece.key) == (5, "E minor")
         assert (piece.before + piece.length) % 16 == 0
         assert piece == wilder.sample(metre="4/4", key="E minor", bars=5, seed=i)
+    upbeat = MarkovMelody([Piece(voices=[[(0, 16, 60)]], length=16, pickup=12)])
+    assert (
+        upbeat.sample(metre="2/4", key="C major", bars=1).pickup == 0
+    )  # 12 is too long
     for wrong in ({"metre": "5/4"}, {"key": "H"}, {"bars": 0}, {"seed": -1}):
         with pytest.raises(ValueError, match=next(iter(wrong))):
             chain.sample(**asked | wrong)

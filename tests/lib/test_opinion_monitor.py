@@ -530,7 +530,7 @@ def test_health_tells_the_pace_of_the_page_too(start):
     assert client.get("/").status_code == client.get("/headlines").status_code == 200
     told = client.get("/health").json()
     assert told["answers"] == 2
-    assert told["p95_ms"] > 0
+    assert told["p95_ms"] is not None
 
 
 @both

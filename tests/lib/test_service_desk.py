@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from aigc_lib.apps.service_desk import assistant as assistants
+from aigc_lib.apps.service_desk import evidence
 from aigc_lib.apps.service_desk.assistant import Assistant
 from aigc_lib.apps.service_desk.dialogue import KINDS, Dialogue
 from aigc_lib.apps.service_desk.evidence import Evidence
@@ -53,6 +54,27 @@ def test_it_is_loaded_as_it_was_saved(assistant, folder):
     again = Assistant.at(folder, say=lambda text: pytest.fail(text))
     for text in ("退货运费谁出", "how long is the warranty", "今天天气怎么样"):
         assert ask(again, text).to_json() == ask(assistant, text).to_json()
+
+
+def test_how_much_is_enough_is_read_off_questions_not_learned(assistant, monkeypatch):
+    seen, described = {}, []
+
+    def line(inside, outside):
+        seen[len(seen)] = torch.cat([inside, outside])
+        return 0.5
+
+    def noted(*given):
+        described.append(real(*given))
+        return described[-1]
+
+    real = evidence.evidence_of
+    monkeypatch.setattr(evidence, "rejection_threshold", line)
+    monkeypatch.setattr(evidence, "evidence_of", noted)
+    fitted = list(evidence.fitted_evidence(assistant).values())
+    learned = [fitted[0].share(row) for row in described[: len(seen[0])]]
+    unseen = seen[0].sort().values
+    assert unseen.shape == (len(learned),)
+    assert not torch.allclose(unseen, torch.tensor(learned).double().sort().values)
 
 
 def test_an_order_by_its_tail_is_told_from_the_order(assistant):

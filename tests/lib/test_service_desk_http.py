@@ -295,7 +295,7 @@ WRITES = ["/api/desk/entries", "/api/desk/entries/ship/approve"]
 WRITES += ["/api/desk/entries/ship/withdraw"]
 WRITES += [f"/api/desk/conversations/{{id}}/{w}" for w in ("take", "back", "close")]
 WRITES += [f"/api/desk/conversations/{{id}}/{w}" for w in ("messages", "corrections")]
-WRITES += ["/api/desk/conversations/{id}/doubts"]
+WRITES += ["/api/desk/doubts"]
 
 
 @pytest.mark.parametrize("who", ["stranger", "customer", "wrong key"])
@@ -370,7 +370,7 @@ def test_an_agent_is_warned_of_what_the_suggestion_does_not_say(parts):
 
     def doubts(text):
         sent = {"text": text, "suggested": one["text"]}
-        return agent.post(f"{base}/doubts", json=sent).json()["doubts"]
+        return agent.post("/api/desk/doubts", json=sent).json()["doubts"]
 
     assert doubts(one["text"]) == []
     assert doubts(f"您好！{one['text']}请稍等。") == []  # claims nothing more

@@ -126,8 +126,8 @@ def add_agents(app: Any, desk: Desk, accounts: Accounts, project: str) -> None:
         desk.say(identity, me, text, sent.key)
         return shown(identity, me)
 
-    @api.post("/conversations/{identity}/doubts")
-    def doubted(identity: str, sent: Draft, me: Account = Agent) -> Any:
+    @api.post("/doubts")
+    def doubted(sent: Draft, me: Account = Agent) -> Any:
         # Told before it is sent, and not forbidden: a person may know more.
         return {"doubts": doubts(sent.text, sent.suggested)}
 

@@ -71,6 +71,7 @@ FIGURE = re.compile(
 LATIN = re.compile(r"[A-Za-z][A-Za-z0-9-]+")
 NAMED = re.compile(r"[《“「『\"]([^》”」』\"]{1,30})[》”」』\"]")
 LEAST_SHARED = 0.6  # of the pairs of letters of a sentence
+MOST_SENTENCES = 50  # of a suggestion; real ones have a few
 NOT = re.compile(
     r"不|没|無|无|未|别|禁止|勿|\b(?:not|no|never|cannot|without)\b|n't", re.IGNORECASE
 )
@@ -136,11 +137,16 @@ def doubts(text: str, suggested: str) -> list[str]:
     What `unsupported` finds, but for words that claim nothing, such as a greeting: they
     have neither figures nor names nor negations, and little in common with it.
     """
-    known = sentences(suggested)
+    known = set(pairs_of_letters(suggested))
+
+    def alike(sentence: str) -> bool:
+        said = set(pairs_of_letters(sentence))
+        return len(said & known) > len(said) / 2
+
     return [
         sentence
-        for sentence in unsupported(text, [suggested])
-        if any(claims(sentence)) or in_common(sentence, known).max(initial=0) > 0.5
+        for sentence in unsupported(text, sentences(suggested)[:MOST_SENTENCES])
+        if any(claims(sentence)) or alike(sentence)
     ]
 
 

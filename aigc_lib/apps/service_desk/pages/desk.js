@@ -183,7 +183,7 @@ for (const [id, what] of [["take", "take"], ["give-back", "back"], ["close", "cl
 let adopted = "", warned = "";
 async function check(text) {
   if (!adopted || text === warned) return;
-  const { doubts } = await act("doubts", { text, suggested: adopted });
+  const { doubts } = await told("/api/desk/doubts", { text, suggested: adopted });
   if (!doubts.length) return;
   warned = text;
   throw new Error(`这些在建议的依据里找不到：${doubts.join("")} 请核对；没有错，再按一次“发送”。`);
@@ -192,9 +192,10 @@ $("text").addEventListener("input", () => { if (!$("text").value.trim()) adopted
 
 let unsure = null; // sent, and no answer came: the same again has the same key
 $("write").addEventListener("submit", doing(async () => {
-  const text = $("text").value.trim();
+  const text = $("text").value.trim(), id = chosen;
   if (!text) return;
   await check(text);
+  if (id !== chosen) return; // another customer was chosen meanwhile
   if (unsure?.text !== text) unsure = { text, key: newKey() };
   const sent = unsure;
   show(await act("messages", sent));
