@@ -30,7 +30,7 @@ fastapi = optional("fastapi")
 Request = fastapi.Request  # where FastAPI looks up the annotations
 
 MOST_BYTES = 2**20  # of a body where nothing else is said
-LATEST = 1_000  # answers whose pace is told
+LATEST = 1_000  # responses whose pace is told
 SAFE = ("GET", "HEAD", "OPTIONS")
 POLICY = (
     "default-src 'self'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
@@ -140,20 +140,21 @@ class Guard:
 
 
 class Pace:
-    """How long the latest answers of this process took: numbers alone, no user's data.
+    """How soon the latest responses of this process began: numbers, no user's data.
 
-    It notes the seconds until an answer begins, whatever it says; ``/health`` itself,
-    which a monitor asks all the time, is left out.
+    It notes the seconds from a request until its response begins, whatever it says:
+    not what a job, or an answer told word by word, takes after that. ``/health``
+    itself, which a monitor asks all the time, is left out.
     """
 
     def __init__(self) -> None:
         self.took: deque[float] = deque(maxlen=LATEST)
 
     def told(self) -> dict[str, Any]:
-        """Return how many ``answers`` count and their ``p95_ms``; None of none."""
+        """Return how many ``responses`` count and their ``p95_ms``; None of none."""
         took = [*self.took]
         p95 = round(1e3 * float(np.quantile(took, 0.95)), 1) if took else None
-        return {"answers": len(took), "p95_ms": p95}
+        return {"responses": len(took), "p95_ms": p95}
 
 
 class Timed:

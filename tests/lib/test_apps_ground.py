@@ -453,18 +453,18 @@ def test_headers_of_safety(site):
     assert {"status": "ok", "model": "ready"}.items() <= told.items()
 
 
-def test_health_tells_the_pace_of_the_latest_answers(site, monkeypatch):
-    nothing = {"status": "ok", "model": "ready", "answers": 0, "p95_ms": None}
+def test_health_tells_the_pace_of_the_latest_responses(site, monkeypatch):
+    nothing = {"status": "ok", "model": "ready", "responses": 0, "p95_ms": None}
     assert site.get("/health").json() == nothing  # which counts itself never
     clock = iter(range(10**6))  # a second at each look
     slow = SimpleNamespace(perf_counter=lambda: next(clock))
     monkeypatch.setattr(web, "time", slow)
     assert site.get("/nothing?who=ann").status_code == 404
     assert site.get("/login").status_code == 200
-    assert site.get("/health").json() == nothing | {"answers": 2, "p95_ms": 1_000.0}
+    assert site.get("/health").json() == nothing | {"responses": 2, "p95_ms": 1_000.0}
     pace = web.Pace()
     pace.took.extend([9.0] * 50 + [0.001] * (web.LATEST - 40) + [0.1] * 40)
-    assert pace.told() == {"answers": web.LATEST, "p95_ms": 1.0}  # the 9 s are gone
+    assert pace.told() == {"responses": web.LATEST, "p95_ms": 1.0}  # the 9 s are gone
 
 
 # ---- backup --------------------------------------------------------------------------

@@ -526,10 +526,10 @@ def test_headlines_are_taken_while_models_are_trained(start):
 def test_health_tells_the_pace_of_the_page_too(start):
     client, go, _ = start()
     go.set()
-    assert client.get("/health").json()["answers"] == 0
+    assert client.get("/health").json()["responses"] == 0
     assert client.get("/").status_code == client.get("/headlines").status_code == 200
     told = client.get("/health").json()
-    assert told["answers"] == 2
+    assert told["responses"] == 2
     assert told["p95_ms"] is not None
 
 
@@ -551,8 +551,9 @@ def test_a_backup_brings_everything_back(url, tmp_path, capsys):
     before.accept([], feed="a file", position=2**40)
     file = str(tmp_path / "monitor.zip")
     command.main([*place, "backup", file])
+    assert capsys.readouterr().out == f"5 rows in {file}\n"
     command.main([*place, "--url", url, "restore", file])
-    assert "5 rows" in capsys.readouterr().out
+    assert capsys.readouterr().out == f"5 rows from {file}\n"
     after = Store(url)
     after.read_by("a list of words")  # the same: nothing waits again
     assert after.latest(9) == before.latest(9)

@@ -143,7 +143,8 @@ def main(words: Sequence[str]) -> None:
         do = {"backup": backup, "restore": restore}[arguments.command]
         tables = TABLES.sorted_tables
         told = do(arguments.file, PROJECT, Store(url).engine, tables)
-        print(f"{arguments.command}: {told['rows']} rows, {arguments.file}")
+        way = "in" if arguments.command == "backup" else "from"
+        print(f"{told['rows']} rows {way} {arguments.file}")
         return
     if arguments.feed in ("made", "none"):
         feed = MadeFeed() if arguments.feed == "made" else None
