@@ -8,6 +8,10 @@ import pytest
 from aigc_lib.data import CATALOG, catalog
 
 FOLDER = Path(__file__).parents[2] / "datasets"
+CHAPTERS = {
+    page.name[:2]: page.read_text(encoding="utf-8")
+    for page in (FOLDER.parent / "chapters").glob("*/[0-9]*.md")
+}
 
 
 def test_the_sets_of_the_course_are_there():
@@ -38,6 +42,13 @@ def test_the_page_in_datasets_is_up_to_date(card):
     assert page.read_text(encoding="utf-8") == card.markdown(), (
         "run: python datasets/write_cards.py"
     )
+
+
+@pytest.mark.parametrize("card", CATALOG.values(), ids=CATALOG)
+def test_a_card_names_the_chapters_that_load_it(card):
+    call = re.compile(rf"""data\.load\(\s*["']{card.name}["']""")
+    loading = {number for number, text in CHAPTERS.items() if call.search(text)}
+    assert loading <= set(card.chapters)
 
 
 def test_every_page_in_datasets_has_a_card():
