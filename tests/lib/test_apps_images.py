@@ -1071,7 +1071,8 @@ def test_backup_and_restore(platform, ann, three, tmp_path, postgres_url, s3_url
 def test_health(app):
     told = TestClient(app).get("/health").json()
     assert told["status"] == "ok"
-    assert set(told) == {"status", "waiting", "running", "pictures", "models"}
+    pace = {"responses", "p95_ms"}
+    assert set(told) == {"status", "waiting", "running", "pictures", "models", *pace}
 
 
 def test_quantiles():
