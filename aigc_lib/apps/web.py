@@ -30,6 +30,7 @@ fastapi = optional("fastapi")
 Request = fastapi.Request  # where FastAPI looks up the annotations
 
 MOST_BYTES = 2**20  # of a body where nothing else is said
+LINGER = 2**22  # bytes of a body that is too large and read to its end all the same
 LATEST = 1_000  # responses whose pace is told
 SAFE = ("GET", "HEAD", "OPTIONS")
 POLICY = (
@@ -96,8 +97,13 @@ class Guard:
         else:
             refused = await self._no_page(request)
         most, seen = self._limit(request.url.path), 0
-        if int(request.headers.get("content-length") or 0) > most:
+        length = int(request.headers.get("content-length") or 0)
+        if length > most:
             refused = _problem(413, f"内容超过 {most:,} 字节。")
+            # an answer to what is still being sent may get lost, above all behind a
+            # proxy, which then says 502
+            while length <= LINGER and (await receive()).get("more_body"):
+                pass
 
         async def counted() -> Any:
             nonlocal seen

@@ -116,7 +116,7 @@ def throwaway(tmp_path, monkeypatch):
 
     @app.post("/where")
     async def where(request: fastapi.Request):
-        await request.body()  # who answers before ends what the proxy still sends
+        await request.body()
         return [who(request).name, source_of(request)]
 
     with running(guarded(app, project="shop", title="店", accounts=accounts)) as inside:
@@ -190,7 +190,10 @@ def test_the_proxy_asks_who_reads_the_monitor(proxied):
 
 
 def test_the_proxy_refuses_what_is_too_large(proxied):
-    assert proxied("desk", "/where", content=b"0" * 2_100_000).status_code == 413
+    for _ in range(3):  # by the service, which reads what it refuses
+        assert proxied("desk", "/where", content=b"0" * 1_500_000).status_code == 413
+    # by the proxy itself; old versions call it a bad gateway
+    assert proxied("desk", "/where", content=b"0" * 2_100_000).status_code in (413, 502)
 
 
 def test_nothing_secret_gets_into_an_image():
