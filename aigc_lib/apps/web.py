@@ -3,7 +3,7 @@
 ``guarded`` puts around a FastAPI application what each project needs: limits of bodies
 while they stream, headers of safety, the session and its protection against requests
 from other sites, the login page, errors as JSON in Chinese, ``/health`` with the pace
-of the latest answers.
+of the latest responses.
 """
 
 from __future__ import annotations

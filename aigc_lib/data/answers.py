@@ -168,7 +168,8 @@ class Answers:
         many to anything were wrong and right. Numbers n as log(1 + n), and means where
         an item has several skills.
         """
-        place = _skill_numbers(self.items)
+        number = numbered(self.items)
+        place = [[number[name] for name in item] for item in self.items]
         item, right = self.item.tolist(), self.right.tolist()
         found, row = [], 0
         for length in self.lengths.tolist():
@@ -349,10 +350,9 @@ def collect(card: Card, split: str, data: Answers) -> Answers:
     return replace(data, name=card.name, split=split, card=card)
 
 
-def _skill_numbers(items: tuple[Item, ...]) -> list[list[int]]:
-    """Number the skills by name, and return those of each item."""
-    number = {name: i for i, name in enumerate(sorted({*sum(items, ())}))}
-    return [[number[name] for name in item] for item in items]
+def numbered(items: tuple[Item, ...]) -> dict[str, int]:
+    """Number the skills of the items by name."""
+    return {name: i for i, name in enumerate(sorted({*sum(items, ())}))}
 
 
 def _place(name: str) -> float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import torch
@@ -12,13 +12,31 @@ from sklearn.linear_model import LogisticRegression
 from torch import Tensor
 
 from ..arguments import finite, unknown, whole
-from ..data.answers import Answers, Item
+from ..data.answers import Answers, Item, numbered
 
 KINDS = 255  # different skills that the trees can tell apart
 KEEPS = (0.7, 0.9, 0.97)  # of what it was, a running share at each answer
 
 
-class Counts:
+class _OnTheRecord:
+    """What says from ``features`` of the answers before whether the next is right."""
+
+    model: LogisticRegression | HistGradientBoostingClassifier
+    features: Callable[[Answers], csr_matrix | np.ndarray]
+
+    def probabilities(self, data: Answers) -> Tensor:
+        """The probability that each answer is right, from those before it: (M,).
+
+        Raises:
+            ValueError: an unknown skill.
+        """
+        if not len(data.item):
+            return torch.empty(0)
+        chances = self.model.predict_proba(self.features(data))[:, 1]
+        return torch.from_numpy(chances).float()
+
+
+class Counts(_OnTheRecord):
     """P(right) from how often a learner was right and wrong before.
 
     The logit is a sum: a level for each skill of the item; for each of them, how often
@@ -37,17 +55,6 @@ class Counts:
         self.skills, y = _learned_from(train)
         self.model = LogisticRegression(C=1 / penalty, max_iter=300, tol=1e-4)
         self.model.fit(self.features(train), y)
-
-    def probabilities(self, data: Answers) -> Tensor:
-        """The probability that each answer is right, from those before it: (M,).
-
-        Raises:
-            ValueError: an unknown skill.
-        """
-        if not len(data.item):
-            return torch.empty(0)
-        chances = self.model.predict_proba(self.features(data))[:, 1]
-        return torch.from_numpy(chances).float()
 
     def features(self, data: Answers) -> csr_matrix:
         """Return the summands of every logit, (M, 3 skills + 2)."""
@@ -78,7 +85,7 @@ class Counts:
         ).tocsr()
 
 
-class Trees:
+class Trees(_OnTheRecord):
     """P(right) by gradient-boosted trees on the record of the learner so far.
 
     No network and no regression: ``rounds`` small trees, each mending what is left of
@@ -107,17 +114,6 @@ class Trees:
             random_state=whole("seed", seed, 0),
         )
         self.model.fit(self.features(train), y)
-
-    def probabilities(self, data: Answers) -> Tensor:
-        """The probability that each answer is right, from those before it: (M,).
-
-        Raises:
-            ValueError: an unknown skill.
-        """
-        if not len(data.item):
-            return torch.empty(0)
-        chances = self.model.predict_proba(self.features(data))[:, 1]
-        return torch.from_numpy(chances).float()
 
     def features(self, data: Answers) -> np.ndarray:
         """Return what the trees read before each answer, (M, 21).
@@ -161,7 +157,7 @@ def _learned_from(train: Answers) -> tuple[dict[str, int], np.ndarray]:
     y = train.right.numpy()
     if not len(y) or y.min() == y.max():
         raise ValueError(f"train: {len(y)} answers, all alike: nothing to learn")
-    return {name: i for i, name in enumerate(sorted({*sum(train.items, ())}))}, y
+    return numbered(train.items), y
 
 
 def _places(items: tuple[Item, ...], skills: Mapping[str, int]) -> list[list[int]]:
