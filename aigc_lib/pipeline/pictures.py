@@ -34,7 +34,7 @@ from ..train.randomness import own_randomness
 
 Watch = Callable[[float, Trainable], Any]
 LOOKS = 40  # how often ``watch`` is called in a training
-CLOTHING_STEPS = 5_000
+CLOTHING_STEPS = 3_300
 SAVE_EVERY = 200  # steps
 
 
@@ -98,12 +98,12 @@ def clothing(training: Training) -> Trainable:
     autoencoder = models.MapVAE(64, 3, 8, 32)
     seen = Pictures(Varied(data.x, data.y, mirrored_and_lit))
     options = {"batch_size": 32, "cooldown": 0.5}
-    training.fit("clothing_codes", 0.3, autoencoder, seen, 2_100, **options)
+    training.fit("clothing_codes", 0.2, autoencoder, seen, 1_700, **options)
     torch.manual_seed(0)
     model = models.LatentFlow(autoencoder, 128, classes=10)
     codes = model.prepare(torch.cat([data.x, data.x.flip(-1)]))
     both = (codes, data.y.repeat(2))
-    training.fit("clothing", 0.7, model, both, CLOTHING_STEPS, ema=0.999)
+    training.fit("clothing", 0.8, model, both, CLOTHING_STEPS, ema=0.999)
     return model
 
 
@@ -148,14 +148,14 @@ def emoji(training: Training) -> Trainable:
         every = [words[name] for name in names]
         return Captioned(data.x, names, every, partial(read, most))
 
-    training.fit("emoji", 0.65, model, seen(0.03), 4_000, ema=0.999)
+    training.fit("emoji", 0.65, model, seen(0.03), 3_600, ema=0.999)
     torch.manual_seed(0)
     draft = models.TextDraft(Characters(alphabet), 32, 3)
-    training.fit("emoji_draft", 0.05, draft, seen(0.5), 6_000, cooldown=0.5)
+    training.fit("emoji_draft", 0.15, draft, seen(0.5), 6_000, cooldown=0.5)
     torch.manual_seed(0)
     model = model.drafted(draft, early=1.0)
     options = {"ema": 0.998, "cooldown": 0.5}
-    training.fit("emoji_drafted", 0.3, model, seen(0.5), 1_200, **options)
+    training.fit("emoji_drafted", 0.2, model, seen(0.5), 1_100, **options)
     return model
 
 
@@ -170,8 +170,8 @@ class Recipe:
 
 RECIPES = {
     "clothing_judge": Recipe("服装评判网络", clothing_judge, 10),
-    "clothing": Recipe("服装", clothing, 40),
-    "emoji": Recipe("表情（按中文名）", emoji, 60),
+    "clothing": Recipe("服装", clothing, 30),
+    "emoji": Recipe("表情（按中文名）", emoji, 30),
 }
 
 
