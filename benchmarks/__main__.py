@@ -45,6 +45,7 @@ ALONE = [
     "image_workers",
     "five_minutes",
     "first_start",
+    "picture_training",
 ]
 ONE_CORE = [  # the long ones first, so that both cores end together
     "music_chorales",
