@@ -65,7 +65,7 @@ test: $(READY) $(JS)  ## lint, library, chapters, book and pages, in the smoke p
 	$(BIN)/ruff format --check .
 	@$(MAKE) --no-print-directory --keep-going -j$(JOBS) runs PROFILE=smoke CHAPTER= || \
 	    echo 'A chapter does not run; the tests go on.' >&2
-	@$(MAKE) --no-print-directory --keep-going -j$(JOBS) tests PROFILE=smoke CHAPTER=
+	@$(MAKE) --no-print-directory --keep-going -j4 tests PROFILE=smoke CHAPTER=
 
 portable: $(READY)  ## every twin and the library's tests in other arithmetic
 	@$(BIN)/python -m tools.portable --chapter '$(CHAPTER)' --jobs $(JOBS) \
@@ -128,11 +128,9 @@ $(RUNS): $(EXECUTED)/%.ipynb: chapters/%.md requirements.txt
 -include $(wildcard $(RUNS:.ipynb=.d))
 $(foreach r,$(RUNS),$(if $(wildcard $(r:.ipynb=.d)),,$(eval $r: $(LIBRARY))))
 
-# The book and its pages, the tools, and the library in two parts: the next begins where
-# one has ended, so that both cores have work until the end. The pages begin first,
-# which they can once the chapters have run: `make test` runs those before. They take
-# longer than the tools: hence the small part. More parts would start more often what
-# all of them need.
+# The book and its pages, the tools, and the library in two parts, all at once: on two
+# cores as well, for each waits a third of its time, for browsers and killed servers.
+# More parts would start more often what all of them need.
 tests: test-pages test-notebooks test-library-large test-library-small
 test-notebooks:
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -rs tests/notebooks
