@@ -46,8 +46,9 @@ class Character:
 
     Raises:
         ValueError: a state that is not there, cannot be reached or left for ``end``,
-            one that has no answer for everything else, a line with an unknown fact, or
-            a motion that is not one of ``MOTIONS``.
+            one that has no answer for everything else, an answer that is never given
+            since those before it take its words, a line with an unknown fact, or a
+            motion that is not one of ``MOTIONS``.
     """
 
     answers: Mapping[str, tuple[Answer, ...]]
@@ -111,7 +112,12 @@ class Character:
                 yield f"state {name!r} never leads to {self.end!r}: give a way out"
             if not row or row[-1].words:
                 yield f"state {name!r}: end with an answer for everything else"
+            taken: list[str] = []  # no words: whatever is heard, "" is in all of it
             for answer in row:
+                own = answer.words or ("",)
+                if all(any(word in one for word in taken) for one in own):
+                    yield f"line {answer.line!r} is never said: put it before others"
+                taken += own
                 try:
                     answer.line.format(**dict.fromkeys(self.facts, ""))
                 except (KeyError, IndexError, ValueError):

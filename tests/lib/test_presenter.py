@@ -204,6 +204,14 @@ def test_a_character_walks_through_its_states():
         ),
         ({"door": (Answer((), "door", "谁？"),)}, "'in' is never reached"),
         ({"in": (Answer((), "attic", "上去。"),)}, "'attic' is not there"),
+        (  # a way out behind an answer that takes everything is none
+            {"in": (Answer((), "in", "请讲。"), *TALK["in"])},
+            "line '慢走。' is never said",
+        ),
+        (  # whoever says 再见了 says 再见
+            {"in": (TALK["in"][0], Answer(("再见了",), "in", "？"), TALK["in"][1])},
+            "line '？' is never said",
+        ),
         (
             {"in": (Answer((), "out", "慢走。", "翻跟头"),)},
             "motion '翻跟头': give one of 站着, ",
