@@ -148,14 +148,14 @@ def emoji(training: Training) -> Trainable:
         every = [words[name] for name in names]
         return Captioned(data.x, names, every, partial(read, most))
 
-    training.fit("emoji", 0.65, model, seen(0.03), 3_600, ema=0.999)
+    training.fit("emoji", 0.65, model, seen(0.03), 4_000, ema=0.999)
     torch.manual_seed(0)
     draft = models.TextDraft(Characters(alphabet), 32, 3)
     training.fit("emoji_draft", 0.15, draft, seen(0.5), 6_000, cooldown=0.5)
     torch.manual_seed(0)
     model = model.drafted(draft, early=1.0)
     options = {"ema": 0.998, "cooldown": 0.5}
-    training.fit("emoji_drafted", 0.2, model, seen(0.5), 1_100, **options)
+    training.fit("emoji_drafted", 0.2, model, seen(0.5), 1_200, **options)
     return model
 
 
@@ -171,7 +171,7 @@ class Recipe:
 RECIPES = {
     "clothing_judge": Recipe("服装评判网络", clothing_judge, 10),
     "clothing": Recipe("服装", clothing, 30),
-    "emoji": Recipe("表情（按中文名）", emoji, 30),
+    "emoji": Recipe("表情（按中文名）", emoji, 35),
 }
 
 
