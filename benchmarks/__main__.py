@@ -43,6 +43,7 @@ ALONE = [
     "image_platform",
     "image_kills",
     "image_workers",
+    "monitor_kills",
     "five_minutes",
     "first_start",
 ]
