@@ -39,6 +39,7 @@ ALONE = [
     "ranking",
     "service_desk",
     "music_service",
+    "music_worker_kills",
     "music_instrument",
     "image_platform",
     "image_kills",

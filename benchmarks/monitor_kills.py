@@ -2,7 +2,8 @@
 
 On SQLite and on PostgreSQL two clients post headlines without a pause and a file grows
 that the monitor follows, while it gets SIGKILL at random moments, until ``KILLS`` of
-them have hit it in the midst of the file or with headlines that waited to be read. A
+them have hit it in the midst of the file or with headlines that waited to be read.
+Before each it has read some, or the headlines that wait would come to be a flood. A
 post whose answer was lost is sent again; at last all that was posted is sent once more.
 ``QUICK=1`` is a quick try.
 """
@@ -37,8 +38,9 @@ from benchmarks.record import kept, record
 
 NAME = "monitor_kills"
 KILLS = 4 if os.environ.get("QUICK") else 50
-LONGEST = 1.0  # seconds from an answer to a kill, at most
-CLIENTS, TOGETHER, MORE = 2, 20, 8 * AT_ONCE  # headlines of a post, and new in the file
+LONGEST = 1.0  # seconds from what was read to a kill, at most
+CLIENTS, PAUSE = 2, 0.02  # seconds from one post to the next
+TOGETHER, MORE = 20, 8 * AT_ONCE  # headlines of a post, and new in the file
 MODULE = "aigc_lib.apps.opinion_monitor.__main__"
 ALSO = "gradio", "uvicorn", "aigc_lib.models.transformer.encoder"
 
@@ -85,9 +87,16 @@ class House:
         """Return a client of the server."""
         return httpx.Client(base_url=self.address, trust_env=False, timeout=60)
 
+    def read(self) -> int:
+        """How many headlines were read."""
+        told = self.store.counts()
+        return told["headlines"] - told["unread"]
+
     def grow(self) -> int:
-        """Add to the file that is followed; return how long it was before."""
-        before = self.path.stat().st_size
+        """Add to the file that is followed, if all was taken; return how much was."""
+        before = self.store.position(self.feed)
+        if before < self.path.stat().st_size:
+            return before
         with self.path.open("a", encoding="utf-8") as file:
             file.write(lines(self.written + MORE, start=self.written))
         self.written += MORE
@@ -121,8 +130,8 @@ def _took(http: httpx.Client, some: list[dict]) -> bool:
 def posted(
     house: House, number: int, ending: threading.Event
 ) -> tuple[list[dict], int]:
-    """Post until ``ending``; return what was taken, and how often an answer did not
-    come and all was sent again."""
+    """Post until ``ending``; return what was taken, and how many posts were sent again:
+    their answer was lost, or there was no server."""
     sent, again = [], 0
     with house.client() as http:
         for k in count():
@@ -138,6 +147,7 @@ def posted(
                 again += 1
                 until(partial(_took, http, some))
             sent += some
+            ending.wait(PAUSE)
 
 
 def killed(house: House, kills: int, *, seed: int = 0) -> dict[str, float]:
@@ -149,7 +159,8 @@ def killed(house: House, kills: int, *, seed: int = 0) -> dict[str, float]:
         clients = [pool.submit(posted, house, i, ending) for i in range(CLIENTS)]
         try:
             while at_work < kills and not any(client.done() for client in clients):
-                before = house.grow()
+                before, read = house.grow(), house.read()
+                until(lambda read=read: house.read() > read)
                 time.sleep(dice.uniform(0.0, LONGEST))
                 house.kill()
                 at_work, total = at_work + house.is_at_work(before), total + 1
