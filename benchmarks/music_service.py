@@ -98,7 +98,7 @@ def killed(house: House, kills: int, *, seed: int = 0) -> dict[str, Any]:
         with house.client() as http:
             while time.monotonic() < until:
                 wish = {"kind": "compose", "bars": 1, "seed": len(wanted) % 5}
-                _accepted(http, "/api/jobs", wish, wanted)
+                accepted(http, "/api/jobs", wish, wanted)
                 _drawn(http, f"{i}-{len(drawn)}", drawn)
                 time.sleep(dice.uniform(0.0, 0.2))
         # a wish on its way: what was accepted and what was not is not known
@@ -108,10 +108,10 @@ def killed(house: House, kills: int, *, seed: int = 0) -> dict[str, Any]:
         sent.thread.join()
         starts.append(house.start())
         with house.client() as http:
-            _accepted(http, "/api/jobs", sent.wish, wanted, key=sent.key)
-    tries = _all_ended(house)
-    found = _found(house, wanted, drawn)
-    return found | {"kills": kills, "begun_again": tries, "starts": starts}
+            accepted(http, "/api/jobs", sent.wish, wanted, key=sent.key)
+    again = sum(tries > 1 for tries in all_ended(house))
+    left = counted(house, wanted, drawn)
+    return left | {"kills": kills, "begun_again": again, "starts": starts}
 
 
 class _Sent:
@@ -128,9 +128,10 @@ class _Sent:
             http.post("/api/jobs", json=self.wish, headers=headers)
 
 
-def _accepted(
+def accepted(
     http: httpx.Client, path: str, wish: dict, wanted: dict, key: str | None = None
 ) -> None:
+    """Send a wish; one that is accepted is put into ``wanted`` under its number."""
     headers = {"Idempotency-Key": key} if key else {}
     with contextlib.suppress(httpx.TransportError):
         answer = http.post(path, json=wish, headers=headers)
@@ -148,19 +149,19 @@ def _drawn(http: httpx.Client, key: str, drawn: set[str]) -> None:
         drawn.add(answer.raise_for_status().json()["id"])
 
 
-def _all_ended(house: House, seconds: float = 600.0) -> int:
-    """Wait until no job is open; returns how many were begun more than once."""
+def all_ended(house: House, seconds: float = 600.0) -> list[int]:
+    """Wait until no job is open; returns how often each was begun."""
     sql, until = database.sql, time.monotonic() + seconds
     while time.monotonic() < until:
         with house.made.connect() as connection:
             rows = database.rows(connection, sql.select(JOBS.c.state, JOBS.c.tries))
         if not any(row["state"] in OPEN for row in rows):
-            return sum(row["tries"] > 1 for row in rows)
+            return [row["tries"] for row in rows]
         time.sleep(0.2)
     raise TimeoutError("jobs are still open")
 
 
-def _found(house: House, wanted: dict[str, dict], drawn: set[str]) -> dict[str, Any]:
+def counted(house: House, wanted: dict[str, dict], drawn: set[str]) -> dict[str, Any]:
     """Count what is missing, twice there, half there or different."""
     sql = database.sql
     with house.made.connect() as connection:
@@ -168,11 +169,12 @@ def _found(house: House, wanted: dict[str, dict], drawn: set[str]) -> dict[str, 
         pieces = database.rows(connection, sql.select(PIECES))
     done = {job["id"] for job in jobs if job["state"] == "done"}
     made = Counter(piece["id"] for piece in pieces)
-    same: dict[int, set[str]] = {}
+    same: dict[str, set[str]] = {}
+    half = 0
     for piece in pieces:
-        if piece["id"] in wanted:
-            seed = wanted[piece["id"]]["seed"]
-            same.setdefault(seed, set()).add(repr(piece["piece"]["voices"]))
+        if wish := wanted.get(piece["id"]):
+            half += piece["bars"] != wish["bars"]
+            same.setdefault(repr(wish), set()).add(repr(piece["piece"]["voices"]))
     return {
         "accepted": len(wanted) + len(drawn),
         "lost": sum(i not in done or not made[i] for i in wanted)
@@ -181,6 +183,7 @@ def _found(house: House, wanted: dict[str, dict], drawn: set[str]) -> dict[str, 
         + len(pieces)
         - len(drawn)
         - len(jobs),
+        "half": half,
         "different_for_one_seed": sum(len(kinds) - 1 for kinds in same.values()),
     }
 
@@ -260,7 +263,7 @@ def _together(rounds: list[dict[str, Any]]) -> dict[str, Any]:
     return found | {"median_start": starts[len(starts) // 2]}
 
 
-def _fresh(url: str | None, part: int) -> str | None:
+def fresh(url: str | None, part: int) -> str | None:
     """Make an empty database on the server of a URL."""
     if url is None:
         return None
@@ -271,7 +274,7 @@ def _fresh(url: str | None, part: int) -> str | None:
     return url.rpartition("/")[0] + f"/kills_{part}"
 
 
-def _model(folder: Path) -> Path:
+def model_in(folder: Path) -> Path:
     """Train the model of a first start, once for all parts of the benchmark."""
     from aigc_lib.apps.music_studio.learn import ready_composer
 
@@ -287,7 +290,7 @@ def main() -> None:
     with contextlib.ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         program = stack.enter_context(Program(MODULE, *ALSO, log=root / "log"))
-        path = _model(root)
+        path = model_in(root)
         rows["seconds_a_bar"] = kept(NAME, "bar", lambda: bar_seconds(path))
         databases: dict[str, str | None] = {"sqlite": None}
         try:
@@ -322,7 +325,7 @@ def main() -> None:
         )
 
         def measure_kills(name: str, url: str | None, part: int) -> dict[str, Any]:
-            house = at(name, _fresh(url, part), f"kills-{part}")
+            house = at(name, fresh(url, part), f"kills-{part}")
             try:
                 return killed(house, KILLS, seed=part)
             finally:
@@ -346,8 +349,8 @@ def main() -> None:
         NAME,
         rows,
         metric="seconds from wish to piece (4 bars) and of single answers, quantiles; "
-        "after so many SIGKILL of the server: accepted, lost, twice, other notes for "
-        "one seed; seconds of a bar without a server",
+        "after so many SIGKILL of the server: accepted, lost, twice, of another "
+        "length, other notes for one wish; seconds of a bar without a server",
         load_seconds=SECONDS,
         training_seconds=TRAINING,
         cores_of_all_processes=len(os.sched_getaffinity(0)),

@@ -281,3 +281,25 @@ def test_a_server_that_is_gone_is_told(ann, made):
     ann.context.set_offline(False)
     ann.complaints.clear()
     assert tab.get_by_label("几张").input_value() == "4"
+
+
+def test_a_wish_whose_answer_was_lost_is_granted_once(ann, made, site):
+    tab, platform = ann.open("/"), site[2]
+    account = platform.accounts.by_name("ann")
+    before = len(platform.jobs.latest(account.id))
+
+    def lost(route):
+        route.fetch()
+        route.abort()
+
+    ann.context.route("**/api/pictures", lost)
+    tab.get_by_label("几张").fill("1")
+    draw = tab.get_by_role("button", name="生成", exact=True)
+    draw.click()
+    tab.get_by_text("连不上服务").wait_for()
+    ann.context.unroute("**/api/pictures", lost)
+    ann.complaints.clear()
+    for wishes in (1, 2):  # the second one is a new wish
+        draw.click()
+        expect(tab.locator("#made img")).to_have_count(wishes, timeout=60_000)
+        assert len(platform.jobs.latest(account.id)) == before + wishes

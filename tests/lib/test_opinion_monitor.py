@@ -10,8 +10,9 @@ import pytest
 
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("fastapi")
+pytest.importorskip("httpx")
 
-from tiny_monitor import Rule, lines, until
+from tiny_monitor import Rule
 
 from aigc_lib.apps.database import insert
 from aigc_lib.apps.opinion_monitor import __main__ as command
@@ -28,6 +29,7 @@ from aigc_lib.apps.opinion_monitor.store import Day, Store
 from aigc_lib.apps.opinion_monitor.trend import BASELINE, alarms, trend, watched
 from aigc_lib.apps.opinion_monitor.words import Words
 from aigc_lib.data import load
+from benchmarks.monitor_kills import lines, until
 
 NOW = datetime(2026, 5, 6, 12, tzinfo=UTC)
 INJECTION = "'); DROP TABLE headlines; -- 股价大跌"

@@ -1,25 +1,18 @@
 """The opinion monitor, killed in mid-stream: no headline lost, none counted twice."""
 
-import threading
-from contextlib import suppress
-
 import pytest
 
 pytest.importorskip("sqlalchemy")
 pytest.importorskip("gradio")
 pytest.importorskip("httpx")
 
-import httpx
-from tiny_monitor import lines, topic_in, until
+from tiny_monitor import Rule, topic_in
 
-from aigc_lib.apps.opinion_monitor.monitor import AT_ONCE, FileFeed
-from aigc_lib.apps.opinion_monitor.store import Store
+from aigc_lib.apps.opinion_monitor.monitor import Monitor
 from benchmarks.forked import Program
-from benchmarks.servers import free_ports
+from benchmarks.monitor_kills import ALSO, MODULE, House, found, killed
 
-MODULE = "aigc_lib.apps.opinion_monitor.__main__"
-ALSO = ("gradio", "uvicorn", "aigc_lib.models.transformer.encoder")
-KILLS, MORE = 2, 8 * AT_ONCE  # of which so many in mid-stream; headlines before each
+KILLS = 2  # the benchmark `monitor_kills` makes 50
 
 
 @pytest.fixture(scope="module")
@@ -29,58 +22,35 @@ def program(tmp_path_factory):
         yield program
 
 
-def test_nothing_is_lost_or_counted_twice(program, database_url, tmp_path):
+@pytest.fixture
+def house(database_url, tmp_path, program):
     topic_in(tmp_path)
-    path = tmp_path / "stream.txt"
-    path.touch()
-    store, feed, (port,) = Store(database_url), FileFeed(path).name, free_ports(1)
-    options = ["--folder", tmp_path, "--url", database_url, "--port", port]
-    options += ["--feed", path]
-    address = f"http://127.0.0.1:{port}"
-    posts, written, kills = [], 0, 0  # all that were sent
+    house = House(tmp_path, database_url, program)
+    yield house
+    house.kill()
+    house.store.engine.dispose()
 
-    def post(http):
-        some = [{"text": f"发来 {len(posts)}-{i}", "id": i} for i in range(20)]
-        posts.append([{**one, "source": str(len(posts))} for one in some])
-        return http.post("/headlines", json=posts[-1]).json()
 
-    def post_at_last(http):
-        with suppress(httpx.TransportError, ValueError):
-            post(http)
+def test_nothing_is_lost_or_counted_twice(house):
+    told = killed(house, KILLS)
+    assert told["at_work"] == KILLS
+    assert told["accepted"] > house.written  # from the file, and from clients
+    wrong = "lost", "twice", "counted_more", "bad_counted_more"
+    assert [told[name] for name in wrong] == [0, 0, 0, 0], told
 
-    def answers(http):
-        with suppress(httpx.TransportError):
-            return http.get("/health").status_code == 200
-        return False
 
-    with httpx.Client(base_url=address, trust_env=False, timeout=60) as http:
-        while kills < KILLS:
-            server = program.start(*options)
-            until(lambda: answers(http))
-            with path.open("a", encoding="utf-8") as file:
-                file.write(lines(written + MORE, start=written))
-            written, stood = written + MORE, store.position(feed)
-            while store.position(feed) == stood:
-                assert post(http)["new"] == 20
-            under_way = threading.Thread(target=post_at_last, args=(http,))
-            under_way.start()
-            program.kill(server)
-            under_way.join()
-            in_mid_stream = store.position(feed) < path.stat().st_size
-            kills += in_mid_stream or store.counts()["unread"] > 0
-        server = program.start(*options)
-        until(lambda: answers(http))
-        for some in posts:  # as who got no answer does
-            told = http.post("/headlines", json=some).json()
-            assert told["new"] + told["known"] == 20
-        sent = [one["text"] for some in posts for one in some]
-        sent += lines(written).splitlines()
-        whole = {"headlines": len(sent), "unread": 0}
-        until(lambda: store.position(feed) == path.stat().st_size)
-        until(lambda: store.counts() == whole)
-        program.kill(server)
-    assert sorted(row["text"] for row in store.latest(2 * len(sent))) == sorted(sent)
-    assert sum(day.n for day in store.days()) == len(sent)
-    bad = sum("跌" in text for text in sent)
-    assert sum(day.negative for day in store.days()) == bad
-    store.engine.dispose()
+def test_the_count_finds_what_is_wrong(tmp_path):
+    """What is not there is lost; what is there and was never sent counts more."""
+    house = House(tmp_path, f"sqlite:///{tmp_path / 'headlines.sqlite'}", None)
+    monitor = Monitor(house.store, Rule())
+    monitor.accept([{"text": "股价跌", "id": i} for i in range(2)])
+    monitor.accept([{"text": "股价涨"}])
+    monitor.read_waiting()
+    told = found(house, ["股价跌", "别的"])
+    assert told == {
+        "accepted": 2,
+        "lost": 1,
+        "twice": 1,
+        "counted_more": 1,
+        "bad_counted_more": 1,
+    }

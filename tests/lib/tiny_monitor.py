@@ -1,7 +1,5 @@
 """Parts of an opinion monitor that has learned nothing."""
 
-import time
-
 import torch
 
 from aigc_lib.apps.opinion_monitor.reader import SETTINGS, Reading
@@ -23,21 +21,6 @@ class Rule:
             )
             for text in texts
         ]
-
-
-def lines(n, start=0):
-    """Headlines ``start`` to ``n`` of a stream; two of three are bad."""
-    return "".join(
-        f"第 {i} 条：股价{'跌' if i % 3 else '涨'}\n" for i in range(start, n)
-    )
-
-
-def until(holds):
-    """Wait until ``holds()``, two minutes at most."""
-    give_up = time.monotonic() + 120
-    while not holds():
-        assert time.monotonic() < give_up, "it never came about"
-        time.sleep(0.01)
 
 
 def topic_in(folder):

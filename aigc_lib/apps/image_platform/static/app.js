@@ -143,13 +143,24 @@ function wish(form) {
   return known ? Object.fromEntries(known.filter(k => k in asked).map(k => [k, asked[k]])) : asked;
 }
 
+// A wish whose answer was lost keeps its key: sent again, it is granted once.
+function keyOf(form, asked) {
+  const said = JSON.stringify(asked);
+  if (form.lost?.said !== said) {
+    form.lost = { said, key: crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
+  }
+  return form.lost.key;
+}
+
 async function send(form) {
   const button = form.querySelector("button.main, button:not([type=button])");
   const area = form.querySelector(".said") || form.appendChild(element("p", { class: "said", role: "status" }));
   button.disabled = true;
   try {
-    const headers = { "idempotency-key": crypto.randomUUID?.() ?? `${Date.now()}-${Math.random()}` };
-    const told = await ask(form.dataset.send, { method: "POST", json: wish(form), headers });
+    const asked = wish(form);
+    const headers = { "idempotency-key": keyOf(form, asked) };
+    const told = await ask(form.dataset.send, { method: "POST", json: asked, headers });
+    form.lost = undefined;
     if (!told.job) {
       say(area, "记下了，谢谢。", "right");
     } else {
