@@ -1,7 +1,7 @@
 """Molecules by the GPT of ``benchmarks.molecules`` after five minutes of one thread.
 
 The same net, data, rates and seeds. The weights that write are averaged over fewer
-steps than `fit` does unless told: over 2 % of the run, not a fifth. It writes from what
+steps than `fit` does unless told: over 2 % of the run, not a ninth. It writes from what
 it has learned, and at a temperature of 0.8; no rule of valences helps it. Both ways of
 writing were set before what they write was judged.
 """

@@ -24,7 +24,7 @@ FACTS = {
     "split": "划分",
     "n": "样本",
     "metric": "指标",
-    "seconds": "每次训练的秒数",
+    "seconds": "秒数",
     "seeds": "种子",
     "interval": "区间",
     "hardware": "硬件",

@@ -125,7 +125,7 @@ def test_a_gain_is_written_with_its_interval_and_what_it_allows(
 
 def test_facts_of_several_data_sets_are_written_one_by_one():
     told = resulttable.facts({"seconds": {"online_retail": 61.4, "other": 2}})
-    assert told == "每次训练的秒数：网店订单 61、other 2"
+    assert told == "秒数：网店订单 61、other 2"
 
 
 def test_what_a_table_says_of_its_rows_is_said_in_chinese():
