@@ -67,6 +67,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "courses",
     "items",
     "product_pictures",
+    "checkerboard",
     "ring8",
     "life",
     "synthetic",

@@ -39,20 +39,27 @@ def kept(name: str, key: str, measure: Callable[[], dict]) -> dict:
 
     ``name`` is the benchmark's; the answer must be JSON.
     """
-    path = _unfinished(name)
-    state = {"commit": state_of_code(), "answers": {}}
-    if path.exists():
-        before = json.loads(path.read_text("utf-8"))
-        if before["commit"] == state["commit"]:
-            state = before
-    if key in state["answers"]:
+    state, found = state_of_code(), answers(name)
+    if key in found:
         print(f"{key}: kept from the interrupted run", flush=True)
     else:
-        state["answers"][key] = measure()
+        found[key] = measure()
+        path = _unfinished(name)
         path.parent.mkdir(parents=True, exist_ok=True)
         with replacing(path) as temporary:
-            temporary.write_text(json.dumps(state), "utf-8")
-    return state["answers"][key]
+            content = {"commit": state, "answers": found}
+            temporary.write_text(json.dumps(content), "utf-8")
+    return found[key]
+
+
+def answers(name: str) -> dict[str, dict]:
+    """Return what an interrupted run of ``name`` got at this commit, by key."""
+    path = _unfinished(name)
+    if path.exists():
+        before = json.loads(path.read_text("utf-8"))
+        if before["commit"] == state_of_code():
+            return before["answers"]
+    return {}
 
 
 def in_turns(

@@ -4,20 +4,26 @@
     python -m tools.portable --changed
 
 What a checked cell prints must hold on any machine. The report names each cell that
-prints something else, and the way of computing in which it does.
+prints something else, and the way of computing in which it does. A run of everything
+also writes results/portable.json; interrupted, it goes on where it was, as long as the
+code stays the same.
 """
 
 import argparse
 import os
+import re
 import subprocess
 import sys
-from concurrent.futures import ProcessPoolExecutor
+import time
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
 
 import jupytext
 import nbformat
 
 from aigc_lib.runtime import has_bf16, pick_device
+from benchmarks.record import answers, kept, record
 
 from . import chapter, sync
 from .run import PLAIN, ChapterFailed, execute, settle_environment
@@ -35,6 +41,7 @@ WAYS = {
     "native": FREE | TWO,
 }
 QUICK = ("scalar", "native")  # the farthest from what `make test` has just compared
+PARTS = 8  # of the library's tests: an interrupted run does few of them again
 
 
 def differences(source: Path, way: str) -> list[str]:
@@ -63,15 +70,40 @@ def indented(text: str) -> str:
     return "\n".join(f"    {line}" for line in text.splitlines())
 
 
-def library_differs(way: str) -> list[str]:
-    """Run the library's tests in the arithmetic ``way`` and return what failed."""
+def library_differs(part: int, way: str) -> tuple[list[str], dict[str, int]]:
+    """Run one of the parts of the library's tests in the arithmetic ``way``.
+
+    Returns what failed, and how many tests passed, failed and were skipped.
+    """
     settle_environment(**WAYS[way])
-    command = [sys.executable, "-m", "pytest", "-rf", "-p", "no:cacheprovider"]
+    command = [sys.executable, "-m", "pytest", "-rfE", "-p", "no:cacheprovider"]
+    files = sorted((chapter.ROOT / "tests" / "lib").glob("test_*.py"))[part::PARTS]
     done = subprocess.run(
-        [*command, "tests/lib"], cwd=chapter.ROOT, capture_output=True, text=True
+        [*command, *map(str, files)], cwd=chapter.ROOT, capture_output=True, text=True
     )
-    failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
-    return [f"{way}: {line}" for line in failed or [done.stdout] if done.returncode]
+    lines = done.stdout.splitlines()
+    failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
+    found = [f"{way}: {line}" for line in failed or [done.stdout] if done.returncode]
+    return found, counts(lines[-1] if lines else "")
+
+
+def counts(line: str) -> dict[str, int]:
+    """Read the last line of pytest; an error is a test that failed."""
+    found = Counter()
+    for number, what in re.findall(r"(\d+) (passed|failed|error|skipped)", line):
+        found["failed" if what == "error" else what] += int(number)
+    return {what: found[what] for what in ("passed", "failed", "skipped")}
+
+
+def timed(what: Path | int, way: str) -> dict:
+    """Run a chapter, or a part of the tests by its number; say what came of it."""
+    began, tests = time.monotonic(), {}
+    if isinstance(what, Path):
+        found = differences(what, way)
+    else:
+        found, tests = library_differs(what, way)
+    seconds = round(time.monotonic() - began, 1)
+    return {"found": found, "seconds": seconds, "tests": tests}
 
 
 def changed() -> list[Path]:
@@ -122,26 +154,65 @@ def main() -> None:
     )
     parser.add_argument("--jobs", type=int, default=2)
     args = parser.parse_args()
+    whole = not (args.changed or args.chapter)
     sources = changed() if args.changed else chapter.sources(args.chapter)
-    ways = QUICK if args.changed else tuple(WAYS)
-    if not has_bf16(pick_device()):
+    bf16 = has_bf16(pick_device())
+    if not bf16:
         print(
             "  this processor has no bfloat16: nothing is said about that", flush=True
         )
+    runs: dict[str, tuple[Path | int, str]] = {}
+    for way in QUICK if args.changed else WAYS:
+        for part in range(PARTS if whole else 0):
+            runs[f"library {part + 1} of {PARTS}, {way}"] = part, way
+        runs |= {f"{source.stem}, {way}": (source, way) for source in sources}
+    found = answers("portable") if whole else {}
+    for name, answer in found.items():
+        report(name, answer)
     with ProcessPoolExecutor(args.jobs) as pool:
-        tasks = {}
-        for way in ways:
-            if not args.changed and not args.chapter:
-                tasks["library", way] = pool.submit(library_differs, way)
-            for source in sources:
-                tasks[source.stem, way] = pool.submit(differences, source, way)
-        broken = 0
-        for (name, way), task in tasks.items():
-            found = task.result()
-            broken += bool(found)
-            result = "DIFFERS" if found else "the same"
-            print("\n".join([f"  {name}, {way}: {result}", *found]), flush=True)
-    raise SystemExit(f"{broken} of {len(tasks)} runs differ" if broken else 0)
+        tasks = {
+            pool.submit(timed, *run): name
+            for name, run in runs.items()
+            if name not in found
+        }
+        for task in as_completed(tasks):
+            name, result = tasks[task], task.result
+            found[name] = kept("portable", name, result) if whole else result()
+            report(name, found[name])
+    if whole:
+        record(
+            "portable",
+            [row(way, runs, found) for way in WAYS],
+            bf16=bf16,
+            ways={way: {k: v for k, v in WAYS[way].items() if v} for way in WAYS},
+            metric="what checked cells of the smoke profile print, against the twins; "
+            "tests of the library; seconds: of all runs of a way, added up",
+        )
+    broken = sum(bool(answer["found"]) for answer in found.values())
+    raise SystemExit(f"{broken} of {len(found)} runs differ" if broken else 0)
+
+
+def report(name: str, answer: dict) -> None:
+    result = "DIFFERS" if answer["found"] else "the same"
+    print("\n".join([f"  {name}: {result}", *answer["found"]]), flush=True)
+
+
+def row(way: str, runs: dict[str, tuple[Path | int, str]], found: dict) -> dict:
+    """Sum up what one way of computing gave: chapters, tests and seconds."""
+    names = [name for name, (_, its) in runs.items() if its == way]
+    chapters = [name for name in names if isinstance(runs[name][0], Path)]
+    differing = [runs[name][0].stem for name in chapters if found[name]["found"]]
+    tests = Counter()
+    for name in names:
+        tests.update(found[name]["tests"])
+    return {
+        "way": way,
+        "chapters": len(chapters),
+        "chapters_differ": len(differing),
+        "differing": differing,
+        **{f"tests_{what}": tests[what] for what in ("passed", "failed", "skipped")},
+        "seconds": round(sum(found[name]["seconds"] for name in names), 1),
+    }
 
 
 if __name__ == "__main__":

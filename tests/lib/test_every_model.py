@@ -9,6 +9,7 @@ from torch import nn
 from torch.nn.modules.module import register_module_forward_pre_hook
 
 import aigc_lib as aigc
+from aigc_lib.codecs.molecules import Atoms
 from aigc_lib.data import Characters
 from aigc_lib.kinds import ENDINGS
 from aigc_lib.models import (
@@ -21,6 +22,7 @@ from aigc_lib.models import (
     LevelWriter,
     MaskedLM,
     Painter,
+    StringVAE,
     TextClassifier,
     WaveNet,
 )
@@ -298,6 +300,10 @@ def awake(model):
     return model
 
 
+def strings():
+    return StringVAE(Atoms.train(["CCO"]), 12, 3, 8)
+
+
 MANY = {  # a model, and how it makes n samples
     "vae": (lambda: built("vae"), lambda m, n: m.sample(n)),
     "vae_gan": (
@@ -318,6 +324,12 @@ MANY = {  # a model, and how it makes n samples
     "dcgan": (lambda: built("dcgan"), lambda m, n: m.sample(n)),
     "flow": (lambda: awake(built("flow")), lambda m, n: m.sample(n, steps=2)),
     "ddpm": (lambda: awake(built("ddpm")), lambda m, n: m.sample(n, steps=2)),
+    "mult_vae": (lambda: built("mult_vae"), lambda m, n: m.taken(n, length=5)),
+    "strings": (strings, lambda m, n: torch.tensor([*map(len, m.sample(n))])),
+    "strings_read": (
+        strings,
+        lambda m, n: m.encode([k * "C" for k in range(1, n + 1)]),
+    ),
     "ctgan": (lambda: built("ctgan"), lambda m, n: m.drawn_codes(n, None, {})),
     "tvae": (lambda: awake(built("tvae")), lambda m, n: m.drawn_codes(n, None, {})),
     "series_flow": (

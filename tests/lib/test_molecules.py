@@ -265,6 +265,20 @@ def test_the_vae_learns_a_few_strings_and_walks_between_them():
     assert model.sample(5, seed=1) == model.sample(5, seed=1)
 
 
+def test_many_strings_are_read_and_written_as_few(monkeypatch):
+    torch.manual_seed(0)
+    model = StringVAE(Atoms.train(SOME), 30, 4, 8)
+    for p in model.parameters():  # a fresh net writes the same from every z
+        torch.nn.init.normal_(p, std=0.5)
+    z, texts = torch.randn(7, 4), [*SOME, "CCCO"]
+    read, told = model.encode(texts), model.decode(z, temperature=0)
+    assert len(set(told)) > 1
+    monkeypatch.setattr("aigc_lib.models.base.PART", 3)
+    torch.testing.assert_close(model.encode(texts), read)
+    assert model.decode(z, temperature=0) == told
+    assert model.sample(7, seed=1) == model.sample(7, seed=1)
+
+
 def test_the_vae_names_bad_input():
     model = StringVAE(Atoms.train(["CCO"]), 4, 3, 8)
     for texts, words in (

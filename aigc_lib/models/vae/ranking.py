@@ -13,7 +13,7 @@ from torch.nn.functional import normalize
 from ... import runtime
 from ...arguments import at_least, finite, whole
 from ...data.ratings import NOTHING, rows_of
-from ..base import Update, noise_source
+from ..base import Update, in_parts, noise_source
 from ..ranking import Recommender, named
 from .bounds import kl_to_standard_normal, reparameterize
 from .vae import VAE, mean_and_log_var
@@ -151,12 +151,15 @@ class MultVAE(Recommender, VAE):
         if not 1 <= whole("length", length) <= len(self.items):
             raise ValueError(f"length={length}: give 1 to {len(self.items)} items")
         source = noise_source(seed)
-        z = self.prior(n, seed=source)
         with self.for_sampling("decoder") as decoder:
-            logits = decoder(z).float().cpu()
-        noise = torch.empty_like(logits).exponential_(generator=source)
-        # the largest of logits and Gumbel noise: Plackett and Luce's draws in order
-        return (logits - noise.log()).topk(length).indices
+
+            def drawn(z: Tensor) -> Tensor:
+                logits = decoder(z).float().cpu()
+                noise = torch.empty_like(logits).exponential_(generator=source)
+                # the largest of logits and Gumbel noise: Plackett and Luce's draws
+                return (logits - noise.log()).topk(length).indices
+
+            return in_parts(drawn, self.prior(n, seed=source))
 
     def sample(self, n: int, *, length: int = 10, seed: int | None = None):
         """Make up ``n`` users as a frame with the columns user and item.

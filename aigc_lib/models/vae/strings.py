@@ -17,7 +17,7 @@ from torch.optim import AdamW, Optimizer
 
 from ...arguments import at_least, finite
 from ...codecs.molecules import END, Atoms
-from ..base import GenerativeModel, Update, noise_source, standard_normal
+from ..base import GenerativeModel, Update, in_parts, noise_source, standard_normal
 from .bounds import kl_to_standard_normal, reparameterize
 
 READ = 32  # numbers that stand for a sign
@@ -115,8 +115,12 @@ class StringVAE(GenerativeModel):
             ValueError: as ``rows``.
         """
         with self.for_sampling("net") as net, torch.inference_mode():
-            rows = self.rows(texts).to(self.device)
-            return net.encode(rows, (rows != self.end).sum(1))[0]
+
+            def read(rows: Tensor) -> Tensor:
+                rows = rows.to(self.device)
+                return net.encode(rows, (rows != self.end).sum(1))[0]
+
+            return in_parts(read, self.rows(texts))
 
     def decode(
         self, z: Tensor, *, temperature: float = 1.0, seed: int | None = None
@@ -131,21 +135,25 @@ class StringVAE(GenerativeModel):
                 f"z has shape {tuple(z.shape)}: give (N, {self.latent_dim})"
             )
         finite("temperature", temperature, least=0)
-        source, z = noise_source(seed), z.to(self.device)
-        token = torch.full((len(z), 1), self.end, device=self.device)
-        state, written = None, []
+        source = noise_source(seed)
         with self.for_sampling("net") as net, torch.inference_mode():
-            for _ in range(self.length):
-                logits, state = net.decode(token, z, state)
-                logits = logits[:, -1].float().cpu()
-                if temperature:
-                    chances = (logits / temperature).softmax(1)
-                    token = torch.multinomial(chances, 1, generator=source)
-                else:
-                    token = logits.argmax(1, keepdim=True)
-                written.append(token)
-                token = token.to(self.device)
-        rows = torch.cat(written, 1)
+
+            def written(z: Tensor) -> Tensor:
+                token = torch.full((len(z), 1), self.end, device=self.device)
+                state, signs = None, []
+                for _ in range(self.length):
+                    logits, state = net.decode(token, z, state)
+                    logits = logits[:, -1].float().cpu()
+                    if temperature:
+                        chances = (logits / temperature).softmax(1)
+                        token = torch.multinomial(chances, 1, generator=source)
+                    else:
+                        token = logits.argmax(1, keepdim=True)
+                    signs.append(token)
+                    token = token.to(self.device)
+                return torch.cat(signs, 1)
+
+            rows = in_parts(written, z.to(self.device))
         return [self.tokenizer.decode(row).partition(END)[0] for row in rows]
 
     def sample(
