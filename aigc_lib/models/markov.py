@@ -15,7 +15,8 @@ from ..codecs.piece import METRES, Piece, read_key
 END = "end"
 # How many values there may be: lengths and the end, pitches and the rest, steps
 SIZES = {"steps": 129, "pitch": 62, "pickup": max(METRES.values())}
-TRUSTS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0)  # that ``tuned`` tries
+# that ``tuned`` tries
+TRUSTS = (0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0, 1e3, 3e3, 1e4)
 
 
 class Event(NamedTuple):
