@@ -58,6 +58,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "gan_remedies",
     "text_classification",
     "scenarios",
+    "scenarios_filtered",
     "forecast_scores",
     "opinion_alarm",
     "review_alarm",

@@ -25,7 +25,6 @@ from functools import cache
 
 import numpy as np
 import torch
-from scipy.signal import lfilter
 from scipy.stats import norm
 
 import aigc_lib as aigc
@@ -65,7 +64,7 @@ CLASSIC = {
 OURS, BASE, TRUTH = "scenarios of a flow", "GARCH-t (arch)", "the truth"
 TOGETHER = "the mean of these flows"
 BLOCK = 20  # days that a bootstrap keeps together
-DECAY, DRAWN = 0.94, 10_000  # weight of a day earlier; days drawn for a forecast
+DRAWN = 10_000  # days drawn for a forecast
 # What there is for each day, and what its mean over days is called.
 DAILY = {
     "scores": "score",
@@ -95,7 +94,8 @@ def normal(returns: np.ndarray, start: int) -> TailRisk:
 
 def recent(returns: np.ndarray, start: int) -> np.ndarray:
     """The deviation of each day from ``start`` on, as the squares before it say."""
-    return np.sqrt(lfilter([1 - DECAY], [1, -DECAY], returns**2)[start - 1 : -1])
+    before = returns[:start].std()
+    return tail_risk.ewma_volatility(returns, before=before)[start:]
 
 
 def bootstrapped(returns: np.ndarray, start: int) -> TailRisk:
@@ -116,12 +116,19 @@ def by_flow(name: str, seed: int) -> TailRisk:
     return tail_risk.by_flow(model, steps, start, level=LEVEL)
 
 
-def trained(name: str, seed: int, steps: int) -> SeriesFlow:
-    """Train a flow for ``steps`` steps on the years before the test."""
-    codec, values, _, _ = series(name)
+def trained(
+    name: str, seed: int, steps: int, scale: np.ndarray | None = None
+) -> SeriesFlow:
+    """Train a flow for ``steps`` steps on the years before the test.
+
+    ``scale`` (T,) divides the steps that it learns.
+    """
+    codec, _, known, start = series(name)
     aigc.start(seed=seed)
     model = SeriesFlow(codec=codec, **FLOW)
-    windows = codec.windows(values, PAST + 1)
+    if scale is not None:
+        known = known / known.new_tensor(scale)[:, None]
+    windows = known[:start].unfold(0, PAST + 1, 1)
     aigc.fit(model, windows, steps=steps, seed=seed, **TRAINING)
     return model
 

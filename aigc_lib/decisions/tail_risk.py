@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.signal import lfilter
 from scipy.stats import t as student
 
 from ..arguments import finite, unknown, whole
@@ -161,25 +162,63 @@ def t_tail(nu: float, level: float = 0.99) -> tuple[float, float]:
     return float(unit * q), float(unit * worst)
 
 
+def ewma_volatility(
+    returns: ArrayLike, *, decay: float = 0.94, before: float = 1.0
+) -> np.ndarray:
+    """The deviation (T,) of each day as the squares of the days before it say.
+
+    A day's square counts ``decay`` times as much a day later (RiskMetrics 1996).
+    ``before`` is the deviation ahead of the first day, in the units of ``returns``
+    (T,): 1 for standardised steps.
+
+    Raises:
+        ValueError: not (T,) finite with T >= 2, ``decay`` outside (0, 1), ``before``
+            not above 0.
+    """
+    r, _ = _checked(returns, 1)
+    decay = finite("decay", decay, above=0, below=1)
+    before = finite("before", before, above=0)
+    squares = np.append(before**2, r[:-1] ** 2)
+    squares[1:] *= 1 - decay
+    return np.sqrt(lfilter([1], [1, -decay], squares))
+
+
 def by_flow(
-    model: SeriesFlow, steps: Tensor, start: int, *, level: float = 0.99
+    model: SeriesFlow,
+    steps: Tensor,
+    start: int,
+    *,
+    level: float = 0.99,
+    scale: ArrayLike | None = None,
 ) -> TailRisk:
     """What a trained flow of one column and one step says, in the units of the series.
 
-    ``steps`` (T, 1) are standardised, as its codec gives them. The shortfall is the
+    ``steps`` (T, 1) are standardised, as its codec gives them. A flow that learned
+    steps divided by a ``scale`` (T,), each known the day before, needs it here too: its
+    past is divided by it, and what it says of a day multiplied. The shortfall is the
     mean of ``IN_TAIL`` quantiles spread evenly over the tail.
 
     Raises:
-        ValueError: another model, or ``start`` before its first whole past.
+        ValueError: another model, ``start`` before its first whole past, or a ``scale``
+            that is not (T,) above 0.
     """
     level = finite("level", level, above=0.5, below=1)
     start = whole("start", start, model.past)
     if start >= len(steps):
         raise ValueError(f"start={start}: there are only {len(steps)} days")
-    known = steps.unfold(0, model.past, 1)[start - model.past : -1]
+    unit = steps.new_ones(len(steps), 1)
+    if scale is not None:
+        unit = steps.new_tensor(finite_array("scale", scale)).reshape(-1, 1)
+        if len(unit) != len(steps) or (unit <= 0).any():
+            raise ValueError(
+                f"scale has {len(unit)} numbers, down to {unit.min():g}: give "
+                f"{len(steps)} above 0, one a day"
+            )
+    known = (steps / unit).unfold(0, model.past, 1)[start - model.past : -1]
     share = (np.arange(IN_TAIL) + 0.5) / IN_TAIL
     levels = (1 - level) * np.append(share, 1.0)
-    tail = model.codec.increments(model.quantiles(known, levels)[..., None])[..., 0]
+    said = model.quantiles(known, levels) * unit[start:]  # (days, levels)
+    tail = model.codec.increments(said[..., None])[..., 0]
     return TailRisk(tail[:, -1].numpy(), tail[:, :-1].mean(1).numpy())
 
 

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 pytest.importorskip("arch")
 
-from benchmarks import opinion_alarm, scenarios
+from benchmarks import opinion_alarm, scenarios, scenarios_filtered
 
 TAIL = scenarios.TailRisk
 
@@ -74,7 +74,9 @@ def test_a_bootstrapped_day_is_one_of_all_days_before():
         assert past.min() < found.shortfall[k] < found.var[k]
 
 
-@pytest.mark.parametrize("method", [scenarios.normal, scenarios.bootstrapped])
+@pytest.mark.parametrize(
+    "method", [scenarios.normal, scenarios.bootstrapped, scenarios_filtered.history]
+)
 def test_no_forecast_of_a_benchmark_knows_its_own_day(method):
     changed = RETURNS.copy()
     changed[690:] = -50.0
@@ -82,6 +84,30 @@ def test_no_forecast_of_a_benchmark_knows_its_own_day(method):
     np.testing.assert_array_equal(before.var[:11], after.var[:11])
     np.testing.assert_array_equal(before.shortfall[:11], after.shortfall[:11])
     assert (after.shortfall[11:] < before.shortfall[11:]).all()
+
+
+def test_a_filtered_history_is_as_wide_as_the_days_before():
+    found = scenarios_filtered.history(np.append(RETURNS, 20 * RETURNS), 600)
+    assert found.var[400:].mean() == pytest.approx(20 * found.var[:100].mean(), rel=0.2)
+
+
+def test_no_flow_of_filtered_steps_knows_its_own_day(monkeypatch):
+    monkeypatch.setattr(scenarios_filtered, "STEPS", 1)
+    values = 100 + RETURNS[:350, None].cumsum(0)
+
+    def line(values):
+        codec = scenarios.SeriesCodec.train(
+            values[:301], ["oil"], transform="difference", recent=scenarios.PAST + 1
+        )
+        made = (codec, values[:301], codec.encode(values), 300)
+        monkeypatch.setattr(scenarios, "series", lambda name: made)
+        return scenarios_filtered.by_flow("oil", 0).var
+
+    changed = values.copy()
+    changed[331:] -= 50  # the step of day 330
+    before, after = line(values), line(changed)
+    np.testing.assert_array_equal(before[:31], after[:31])
+    assert after[31] < 2 * before[31]
 
 
 def test_what_is_judged_by_hand():
@@ -109,6 +135,56 @@ def test_all_readers_meet_the_same_headlines():
     other = opinion_alarm.days_of([2 * pool for pool in numbered], counts, 3)
     np.testing.assert_allclose(2 * first, other)
     assert not np.allclose(first, opinion_alarm.days_of(numbered, counts, 4))
+
+
+def test_the_sum_of_a_day_counts_its_headlines():
+    pools = [np.array([1.0]), np.array([0.5]), np.array([-1.0])]
+    counts = np.array([[[1, 2, 1], [0, 0, 0], [3, 0, 1]]])
+    found = opinion_alarm.days_of(pools, counts, 0, summed=True)
+    np.testing.assert_allclose(found, [[1, 0, 2]])
+
+
+def test_the_evidence_of_a_headline_is_bayes_ratio():
+    """Of four signs, each with its chance under every sentiment."""
+    world = opinion_alarm.WORLD
+    signs = np.random.default_rng(0).dirichlet(np.ones(4), 3)  # (sentiments, signs)
+    quiet, after = np.array(world.shares), world.shares_after()
+    bad = quiet[0] * signs[0] / (quiet @ signs)
+    found = opinion_alarm.evidence(bad)
+    np.testing.assert_allclose(found, np.log(after @ signs / (quiet @ signs)))
+
+
+def test_no_wording_is_read_by_a_classifier_that_learned_it(monkeypatch):
+    train = opinion_alarm.aigc.data.load("finance_headlines", split="train")[:600]
+    met = {}
+
+    def trained(part, steps, seed):
+        return {facts["pattern"] for facts in part.facts}
+
+    def odds(known, part):
+        met.update({facts["pattern"]: known for facts in part.facts})
+        return np.zeros((len(part), 2))
+
+    monkeypatch.setattr(opinion_alarm, "trained", trained)
+    monkeypatch.setattr(opinion_alarm, "odds", odds)
+    opinion_alarm.unmet(train, 0)
+    every = {facts["pattern"] for facts in train.facts}
+    assert set(met) == every
+    for pattern, known in met.items():
+        assert pattern not in known
+        assert len(known) > 0.6 * len(every)
+
+
+def test_a_weighed_chance_is_that_of_a_quiet_day():
+    """Signs that say nothing leave the share of bad news on a quiet day."""
+    train = opinion_alarm.aigc.data.load("finance_headlines", split="train")[:900]
+    noise = np.random.default_rng(0).standard_normal((900, 1))
+    found = opinion_alarm.chance(train, noise, np.zeros((1, 1)))
+    assert found == pytest.approx(opinion_alarm.WORLD.shares[0], abs=0.01)
+    bad = (opinion_alarm.sentiments(train) == 0)[:, None].astype(float)
+    low, high = opinion_alarm.chance(train, bad, np.array([[0.0], [1.0]]))
+    assert low < 0.05
+    assert high > 0.95
 
 
 def test_the_words_of_the_monitor_are_those_that_were_measured():

@@ -107,6 +107,34 @@ def test_a_flow_states_the_tail_of_its_own_steps():
     assert len(found.var) == 79 - 20
 
 
+def test_a_flow_of_scaled_steps_is_scaled_back():
+    values = 100 * np.exp(np.random.default_rng(0).standard_normal(80).cumsum() / 50)
+    codec = SeriesCodec.train(values[:, None], ["oil"], recent=6)
+    model = SeriesFlow(past=5, horizon=1, width=8, codec=codec)
+    steps = codec.encode(values[:, None])
+    scale = tail_risk.ewma_volatility(steps[:, 0])
+    found = tail_risk.by_flow(model, steps, 20, scale=scale)
+    units = torch.tensor(scale, dtype=torch.float32)[:, None]
+    inner = model.volatility((steps / units).unfold(0, 5, 1)[15:-1])[:, 0, 0].double()
+    step = scale[20:] * inner.numpy() * np.sinh(norm.ppf(0.01))
+    var = codec.mean.item() + codec.std.item() * step
+    np.testing.assert_allclose(found.var, var, rtol=1e-4)
+    # a day, however bad, is unknown until it is over
+    steps[60] = -30
+    changed = tail_risk.ewma_volatility(steps[:, 0])
+    after = tail_risk.by_flow(model, steps, 20, scale=changed)
+    np.testing.assert_array_equal(after.var[:41], found.var[:41])
+    assert after.var[41] < 3 * found.var[41]
+
+
+def test_the_volatility_of_a_day_weighs_the_squares_before_it():
+    r = np.array([2.0, -1.0, 5.0])
+    found = tail_risk.ewma_volatility(r, decay=0.8, before=3.0)
+    second = 0.8 * 9 + 0.2 * 4
+    squares = [9, second, 0.8 * second + 0.2 * 1]
+    np.testing.assert_allclose(found, np.sqrt(squares))
+
+
 def test_bootstrapped_paths_keep_what_stood_together():
     pytest.importorskip("arch")
     r = np.arange(1_000.0)
@@ -142,6 +170,20 @@ R = np.random.default_rng(0).standard_normal(600)
             ),
             "only 9 days",
         ),
+        (
+            lambda: tail_risk.by_flow(
+                SeriesFlow(past=5, horizon=1), torch.zeros(9, 1), 7, scale=np.ones(8)
+            ),
+            "scale has 8 numbers",
+        ),
+        (
+            lambda: tail_risk.by_flow(
+                SeriesFlow(past=5, horizon=1), torch.zeros(9, 1), 7, scale=np.zeros(9)
+            ),
+            "down to 0: give 9 above 0",
+        ),
+        (lambda: tail_risk.ewma_volatility(R, decay=1), "decay=1"),
+        (lambda: tail_risk.ewma_volatility(R, before=0), "before=0"),
     ],
 )
 def test_what_cannot_be_forecast_is_refused(call, message):
