@@ -184,12 +184,16 @@ def test_a_picture_is_checked_and_downloaded(ann, made, tmp_path):
     tab.get_by_text("模型：小模型 flow").wait_for()
 
 
-def test_pictures_are_uploaded_and_learned(ann, tmp_path):
-    names = []
-    for i in range(24):
-        path = tmp_path / f"{i}.png"
+def coloured(folder):
+    """The paths of 24 pictures, each of another colour."""
+    names = [folder / f"{i}.png" for i in range(24)]
+    for i, path in enumerate(names):
         Image.new("RGB", (40, 40), (10 * i, 200 - 5 * i, 90)).save(path)
-        names.append(path)
+    return names
+
+
+def test_pictures_are_uploaded_and_learned(ann, tmp_path):
+    names = coloured(tmp_path)
     (tmp_path / "bad.png").write_bytes(b"no picture")
     tab = ann.open("/train")
     tab.get_by_label("或者压缩包").set_input_files([*names, tmp_path / "bad.png"])
@@ -203,6 +207,33 @@ def test_pictures_are_uploaded_and_learned(ann, tmp_path):
     judged = tab.get_by_role("heading", name="三、评判与公开")
     judged.wait_for(timeout=240_000)  # a training ends, and all that it drew is judged
     tab.get_by_text(re.compile(r"训练 2\d 张")).wait_for()
+
+
+def test_a_double_click_uploads_once(ann, tmp_path, site):
+    account = site[2].accounts.by_name("ann")
+    before = len(site[2].store.albums(account.id))
+    tab = ann.open("/train")
+    tab.get_by_label("或者压缩包").set_input_files(coloured(tmp_path))
+    tab.get_by_role("button", name="上传").dblclick()
+    tab.get_by_text("收下 24 张").wait_for()
+    tab.wait_for_load_state("networkidle")
+    assert len(site[2].store.albums(account.id)) == before + 1
+
+
+def test_a_job_that_could_not_be_cancelled_can_be_once_more(ann, site):
+    tab, platform = ann.open("/"), site[2]
+    with platform.studio._turns["edit"]:  # nothing is drawn meanwhile
+        tab.get_by_label("几张").fill("1")
+        tab.get_by_role("button", name="生成", exact=True).click()
+        cancel = tab.get_by_role("button", name="取消")
+        cancel.wait_for()
+        ann.context.route("**/cancel", lambda route: route.abort())
+        cancel.click()
+        tab.locator(".job .row").get_by_text("连不上服务").wait_for()
+        ann.context.unroute("**/cancel")
+        ann.complaints.clear()
+        cancel.click()
+        tab.get_by_text("生成：已取消").wait_for()
 
 
 def test_a_label_of_markup_is_shown_as_text(ann):

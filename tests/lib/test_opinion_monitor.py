@@ -1,9 +1,12 @@
 """The opinion monitor: nothing lost, nothing twice, whatever is sent to it."""
 
 import json
+import os
 import sqlite3
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -25,7 +28,7 @@ from aigc_lib.apps.opinion_monitor.monitor import FileFeed, Monitor
 from aigc_lib.apps.opinion_monitor.page import ALL, page, shown
 from aigc_lib.apps.opinion_monitor.reader import Reader, Reading
 from aigc_lib.apps.opinion_monitor.service import MOST_BYTES, MOST_ITEMS, service
-from aigc_lib.apps.opinion_monitor.store import Day, Store
+from aigc_lib.apps.opinion_monitor.store import Day, Flooded, Store
 from aigc_lib.apps.opinion_monitor.trend import BASELINE, alarms, trend, watched
 from aigc_lib.apps.opinion_monitor.words import Words
 from aigc_lib.data import load
@@ -245,6 +248,34 @@ def test_a_flood_is_turned_away_whole(url):
     assert client.post("/headlines", json=more).json()["new"] == 5
 
 
+@both
+def test_two_posts_at_once_count_each_other(url, monkeypatch):
+    """The second one waits for the commit of the first, whose headlines fill the store.
+
+    Of the same headlines in another order PostgreSQL would end one of them.
+    """
+    store = Store(url, most_unread=10)
+    count, entered, both_in = store._unread, threading.Event(), threading.Event()
+
+    def counted(connection):
+        found = count(connection)
+        if entered.is_set():
+            both_in.set()
+        entered.set()
+        both_in.wait(1.0)
+        return found
+
+    monkeypatch.setattr(store, "_unread", counted)
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(store.accept, [checked({"text": str(i)}) for i in range(8)])
+        assert entered.wait(30)
+        second = pool.submit(store.accept, [checked({"text": "x"}) for _ in range(5)])
+    assert first.result() == 8
+    with pytest.raises(Flooded):
+        second.result()
+    assert store.counts()["headlines"] == 8
+
+
 # ---- restarts ------------------------------------------------------------------------
 
 
@@ -298,6 +329,34 @@ def test_headlines_and_position_are_stored_together_or_not_at_all(
     assert store.counts()["headlines"] == 0
     monkeypatch.undo()
     assert monitor.take(FileFeed(path)) == 5
+
+
+def test_a_feed_that_fails_is_told_until_it_goes_on(tmp_path, monitor, client):
+    path = tmp_path / "stream.txt"
+    path.write_text(lines(3), encoding="utf-8")
+    feed = FileFeed(path)
+    feed.pause = 0.01
+    monitor.start(feed)
+    until(lambda: monitor.store.counts() == {"headlines": 3, "unread": 0})
+    assert not client.get("/health").json()["feed_failed"]
+    path.write_text(lines(1), encoding="utf-8")  # another file of the same name
+    until(lambda: client.get("/health").json()["feed_failed"])
+    assert "shorter than before" in shown(monitor, ALL)[-1]
+    path.write_text(lines(4), encoding="utf-8")
+    until(lambda: not client.get("/health").json()["feed_failed"])
+    until(lambda: shown(monitor, ALL)[-1] == "共收到 4 条，0 条等待读取。")
+    monitor.stop()
+
+
+def test_a_file_whose_name_is_no_unicode_is_followed(tmp_path, monitor):
+    path = Path(os.fsdecode(os.fsencode(tmp_path) + "/标题.txt".encode("gbk")))
+    try:
+        path.write_text(lines(3), encoding="utf-8")
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    assert monitor.take(FileFeed(path)) == 3
+    monitor.read_waiting()
+    assert texts(monitor.store) == sorted(lines(3).splitlines())
 
 
 def test_a_file_that_grows_is_followed(tmp_path, monitor):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -67,6 +68,7 @@ class Monitor:
         CUSUM.for_run_length(run_length)  # now, and not when the first day is shown
         self.store, self.run_length = store, run_length
         self.failed = ""  # why nobody reads
+        self.feed_failed = ""  # why nothing comes of the feed, which is tried again
         self._reader = reader
         self._told, self._since = "正在读取模型", time.monotonic()
         self._work, self._stop = threading.Event(), threading.Event()
@@ -201,11 +203,13 @@ class Monitor:
         while not self._stop.is_set():
             try:
                 some = self.take(feed)
+                self.feed_failed = ""
                 self._work.set()
             except Flooded:
                 some = 0  # the feed keeps what it has
-            except Exception:
+            except Exception as error:
                 log.exception("feed %s failed, trying again", feed.name)
+                self.feed_failed = f"{type(error).__name__}: {error}"[:300]
                 some = 0
             if not some:
                 self._stop.wait(feed.pause)
@@ -251,7 +255,9 @@ class FileFeed:
 
     def __init__(self, path: Path):
         self.path = path.resolve(strict=True)
-        self.name = f"file:{self.path}"[-200:]
+        # a name that is not UTF-8 is nothing that a database takes
+        told = os.fsencode(self.path).decode("utf-8", "backslashreplace")
+        self.name, self.source = f"file:{told}"[-200:], Path(told).name[:80]
 
     def after(self, position: int) -> Iterator[tuple[Headline | None, int]]:
         """Yield the whole lines behind byte ``position``.
@@ -279,7 +285,7 @@ class FileFeed:
             if not text:
                 return None
             item = json.loads(text) if text.startswith("{") else {"text": text}
-            return checked({"source": self.path.name[:80]} | item)
+            return checked({"source": self.source} | item)
         except (ValueError, RecursionError) as error:
-            log.warning("%s, before byte %d: %s", self.path.name, position, error)
+            log.warning("%s, before byte %d: %s", self.source, position, error)
             return None

@@ -55,6 +55,8 @@ def shown(monitor: Monitor, choice: str) -> tuple[Any, list, list, str]:
     told = f"共收到 {counts['headlines']:,} 条，{counts['unread']:,} 条等待读取。"
     if not monitor.ready:
         told = f"{monitor.told}。{told}"
+    if monitor.feed_failed:
+        told += f"标题流读不了，还在重试：{monitor.feed_failed}"
     return figure(monitor.trend(topic, DAYS)), rung, rows, told
 
 

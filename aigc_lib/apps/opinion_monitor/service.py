@@ -48,7 +48,8 @@ def service(monitor: Monitor, names: Collection[str] | None = None) -> Any:
       with ``topic``, ``sentiment`` (负面, 中性, 正面) and ``sure``, null if words told.
       503 while nobody knows the topics that it takes.
     - ``GET /health``: whether it is ``ready``, what is ``told`` until then, and whether
-      that ``failed``; how many headlines there are; the ``Pace`` of its responses.
+      that ``failed``; whether the feed did (``feed_failed``), which is tried again; how
+      many headlines there are; the ``Pace`` of its responses.
     """
     app = fastapi.FastAPI(title="opinion monitor", docs_url=None, redoc_url=None)
     app.add_exception_handler(NotReady, _not_ready)
@@ -94,6 +95,7 @@ def service(monitor: Monitor, names: Collection[str] | None = None) -> Any:
             "ready": monitor.ready,
             "told": monitor.told,
             "failed": bool(monitor.failed),
+            "feed_failed": bool(monitor.feed_failed),
             **monitor.store.counts(),
             **pace.told(),
         }

@@ -44,6 +44,7 @@ READ_BY = sql.Table(  # one row: who tells the sentiment
 )
 MOST_UNREAD = 20_000
 SENTIMENTS = ("负面", "中性", "正面")
+_LOCK = 20_261_130  # of PostgreSQL's advisory locks: one brings headlines at a time
 
 
 class Flooded(RuntimeError):
@@ -88,6 +89,7 @@ class Store:
         """
         rows = [headline._asdict() for headline in headlines]
         with self.engine.begin() as connection:
+            self._in_turn(connection)
             if self._unread(connection) + len(rows) > self.most_unread:
                 raise Flooded(f"more than {self.most_unread:,} headlines wait")
             new = 0
@@ -179,6 +181,17 @@ class Store:
                 "headlines": self._count(connection),
                 "unread": self._unread(connection),
             }
+
+    def _in_turn(self, connection: Any) -> None:
+        """Let others who bring headlines wait for the commit.
+
+        Two at once would not count each other; of the same headlines, in another order,
+        each would wait for the other for good.
+        """
+        if self.engine.dialect.name == "postgresql":
+            connection.execute(sql.select(sql.func.pg_advisory_xact_lock(_LOCK)))
+        else:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def _count(self, connection: Any) -> int:
         return connection.scalar(sql.select(sql.func.count()).select_from(HEADLINES))

@@ -48,16 +48,21 @@ function jobBox(id) {
 function endings(box, id, kind) {
   if (kind === "house" || box.querySelector("button")) return;
   const row = element("p", { class: "row" });
+  const said = element("span", { role: "status" });
   const act = (words, what) => {
     const button = element("button", { type: "button" }, words);
     button.addEventListener("click", async () => {
       button.disabled = true;
-      await ask(`/api/jobs/${id}/${what}`, { method: "POST" }).catch(() => {});
+      await ask(`/api/jobs/${id}/${what}`, { method: "POST" }).catch(error => {
+        button.disabled = false;
+        say(said, error.message, "wrong");
+      });
     });
     row.append(button);
   };
   if (kind === "train") act("停下，留住已学的", "stop");
   act("取消", "cancel");
+  row.append(said);
   box.append(row);
 }
 
@@ -249,7 +254,9 @@ document.addEventListener("submit", event => {
   for (const [name, handler] of Object.entries(handlers)) {
     if (name in form.dataset) {
       event.preventDefault();
-      handler(form);
+      if (form.busy) continue; // a second click while the first one is under way
+      form.busy = true;
+      handler(form).finally(() => { form.busy = false; });
     }
   }
 });
