@@ -16,7 +16,7 @@ from aigc_lib.metrics.intervals import bootstrap_interval
 from aigc_lib.models.edits import to_uint8
 from benchmarks.record import in_turns, record, seeds, summary
 
-STEPS, SEEDS, SAMPLES = 600, seeds(2), 500
+STEPS, SEEDS, SAMPLES = 400, seeds(2), 500
 
 
 def even() -> aigc.models.DCGAN:

@@ -382,9 +382,10 @@ def in_parts(
     """Apply ``function`` to parts of the inputs (see ``parts_of``), join the results.
 
     So many samples take the memory of few. Inputs are what slices cut; None stays None.
+    No rows are one part, so that ``function`` says what comes of none.
     """
     n, parts, k = len(next(x for x in inputs if x is not None)), [], 0
-    for rows in parts_of(n, size):
+    for rows in parts_of(n, size) or [0]:
         here = slice(k, k + rows)
         parts.append(function(*(None if x is None else x[here] for x in inputs)))
         k += rows

@@ -277,6 +277,7 @@ def test_many_strings_are_read_and_written_as_few(monkeypatch):
     torch.testing.assert_close(model.encode(texts), read)
     assert model.decode(z, temperature=0) == told
     assert model.sample(7, seed=1) == model.sample(7, seed=1)
+    assert model.decode(z[:0]) == []
 
 
 def test_the_vae_names_bad_input():
