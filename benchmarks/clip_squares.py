@@ -19,7 +19,7 @@ from torch import Tensor
 
 from aigc_lib.metrics.retrieval import mean_over
 from benchmarks.clip import STEPS, attacked, compared, part, trained
-from benchmarks.record import kept, record, seeds
+from benchmarks.record import in_turns, record, seeds
 
 SEEDS, TRIES = seeds(3), int(os.environ.get("TRIES", 500))
 SIZE = 4 / 255  # the greatest change of a pixel, of brightness in [0, 1]
@@ -71,8 +71,11 @@ def climbed(
     return best
 
 
-def measure(seed: int) -> dict:
-    """What each way makes of the pictures: margins of the foreign text, (N,)."""
+TRIED = {"noise": noise, "squares": square}
+
+
+def measure(group: str, seed: int) -> dict:
+    """What some of the ways make of the pictures: margins of the foreign text, (N,)."""
     began = time.process_time()
     model = trained(part()["both"], "CLIP", seed)
     x, texts = compared()
@@ -81,21 +84,21 @@ def measure(seed: int) -> dict:
     def margin(x: Tensor) -> Tensor:
         return (model.encode_images(x) * (foreign - own)).sum(1)
 
-    source = torch.Generator().manual_seed(seed)
-    slope = partial(attacked, model, x, foreign - own, 2 * SIZE)
-    changed = {
-        "as it is": x,
-        "noise": climbed(margin, x, noise, source),
-        "gradient, few": slope(steps=FEW),
-        "gradient, many": slope(steps=MANY),
-        "squares": climbed(margin, x, square, source),
-    }
-    reach = max((y - x).abs().max().item() for y in changed.values())
+    if group in TRIED:
+        source = torch.Generator().manual_seed(seed)
+        changed = {group: climbed(margin, x, TRIED[group], source)}
+    else:
+        slope = partial(attacked, model, x, foreign - own, 2 * SIZE)
+        changed = {
+            "as it is": x,
+            "gradient, few": slope(steps=FEW),
+            "gradient, many": slope(steps=MANY),
+        }
     margins = {way: margin(y).tolist() for way, y in changed.items()}
     print(seed, {way: sum(m > 0 for m in each) for way, each in margins.items()})
     return {
         "margins": margins,
-        "reach": reach / 2,
+        "reach": max((y - x).abs().max().item() for y in changed.values()) / 2,
         "seconds": time.process_time() - began,
     }
 
@@ -118,14 +121,19 @@ def rows_of(runs: list[dict[str, list[float]]]) -> list[dict]:
 
 
 def main() -> None:
-    runs = [kept("clip_squares", str(seed), partial(measure, seed)) for seed in SEEDS]
+    told = in_turns("clip_squares", ("gradients", *TRIED), SEEDS, measure)
+    runs = [
+        {way: own for one in parts for way, own in one["margins"].items()}
+        for parts in zip(*told.values(), strict=True)
+    ]
+    every = [one for parts in told.values() for one in parts]
     record(
         "clip_squares",
-        rows_of([run["margins"] for run in runs]),
+        rows_of(runs),
         tries=TRIES,
         size=SIZE,
-        reach=max(run["reach"] for run in runs),
-        pictures=len(runs[0]["margins"]["squares"]),
+        reach=max(one["reach"] for one in every),
+        pictures=len(runs[0]["squares"]),
         gradient_steps={"few": FEW, "many": MANY},
         data="openmoji, names and keywords in Chinese",
         split="pictures of different stems, held out from training",
@@ -133,7 +141,7 @@ def main() -> None:
         "raised: mean margin of cosines over the picture as it is; gain: of squares; "
         "95% interval of the bootstrap over pictures",
         steps=STEPS,
-        seconds=sum(run["seconds"] for run in runs) / len(runs),
+        seconds=sum(one["seconds"] for one in every) / len(runs),
         seeds=list(SEEDS),
     )
 
