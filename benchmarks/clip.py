@@ -224,21 +224,27 @@ def gain(new: list[dict], old: list[dict]) -> dict:
     return {"gain": found.mean, "from": found.low, "to": found.high}
 
 
+def compared(n: int = 100) -> tuple[Tensor, list[str]]:
+    """At most ``n`` held-out emoji of different stems: (N, 3, 32, 32), their texts."""
+    first = dict.fromkeys(stems()[part()["test"]].tolist())
+    where = [(stems()[part()["test"]] == stem).nonzero()[0, 0] for stem in first]
+    numbers = part()["test"][torch.stack(where)[:n]]
+    x = real()[numbers].float() / 127.5 - 1
+    return x, [text_of(k) for k in numbers.tolist()]
+
+
 def fooled(seed: int, other: int, size: float = 4 / 255, n: int = 100) -> dict:
     """How often a foreign text scores higher than the own one, after small changes.
 
     ``size`` is the greatest change of a pixel, of brightness in [0, 1]; a foreign text
     is that of the next of ``n`` emoji of different stems.
     """
-    first = dict.fromkeys(stems()[part()["test"]].tolist())
-    where = [(stems()[part()["test"]] == stem).nonzero()[0, 0] for stem in first]
-    numbers = part()["test"][torch.stack(where)[:n]]
-    x = real()[numbers].float() / 127.5 - 1
+    x, texts = compared(n)
     models = {
         "own": trained(part()["both"], "CLIP", seed),
         "other": trained(part()["both"], "CLIP", other),
     }
-    texts = [text_of(k) for k in numbers.tolist()]
+    foreign = models["own"].encode_texts(texts[1:] + texts[:1])
 
     def preferred(model: CLIP, x: Tensor) -> float:
         scores = model.score(texts, x)  # (texts, pictures)
@@ -246,7 +252,7 @@ def fooled(seed: int, other: int, size: float = 4 / 255, n: int = 100) -> dict:
 
     source = torch.Generator().manual_seed(seed)
     noise = 2 * size * torch.randn(x.shape, generator=source).sign()
-    changed = attacked(models["own"], x, texts[1:] + texts[:1], 2 * size)
+    changed = attacked(models["own"], x, foreign, 2 * size)
     return {
         "clean": preferred(models["own"], x),
         "noise": preferred(models["own"], (x + noise).clamp(-1, 1)),
@@ -258,13 +264,15 @@ def fooled(seed: int, other: int, size: float = 4 / 255, n: int = 100) -> dict:
 
 
 def attacked(
-    model: CLIP, x: Tensor, texts: list[str], size: float, steps: int = 10
+    model: CLIP, x: Tensor, wanted: Tensor, size: float, steps: int = 10
 ) -> Tensor:
-    """Change pictures in [-1, 1] by at most ``size`` towards ``texts``.
+    """Change pictures (N, 3, S, S) by at most ``size`` towards points (N, D).
+
+    Pictures are in [-1, 1].
 
     Source: projected gradient steps of the sign, Madry et al. 2018, section 2.1.
     """
-    wanted, changed = model.encode_texts(texts), x.clone()
+    changed = x.clone()
     with model.averaged():
         net = model.pictures.eval()
         for _ in range(steps):

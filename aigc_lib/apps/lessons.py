@@ -14,12 +14,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
-from ..arguments import finite, unknown
+from ..arguments import finite, unknown, whole
 from ..data.made import items
 from ..simulators.learners import CURRICULUM
 
 SIZE = 120  # of a picture, in pixels
 INK, FILL, PALE = "#333333", "#0072B2", "#D0D7DE"
+ANSWER = re.compile(r"-?\d{1,6}(/[1-9]\d{0,5})?")
 # Skills of which there are items, and their level
 LEVEL_OF = {"加减法": 1, "乘除法": 2, "一次方程": 3, "概率": 4, "条件概率": 5}
 IDEAS = {
@@ -251,6 +252,43 @@ def lesson(skill: str, lines: Sequence[str]) -> Lesson:
         f"答案：{keys}。",
     )
     return Lesson(skill, paragraphs, tuple(lines), picture(skill))
+
+
+def advice(article: Lesson, task: int, said: str) -> str:
+    """Tell somebody who ``said`` an answer to a task which step went wrong, what next.
+
+    Tasks are numbered from 1, as in the article. A step is named if a slip at it gives
+    this answer, and then another task where the same slip is possible comes next;
+    otherwise the whole way is shown, and the task is to be tried again.
+
+    Raises:
+        ValueError: no such task, or an answer that is no whole number or fraction.
+    """
+    questions = [items.question_of(line) for line in article.lines]
+    task = whole("task", task, 1)
+    if task >= len(questions):
+        raise ValueError(f"task={task}: the lesson has {len(questions) - 1}")
+    if not ANSWER.fullmatch(said):
+        raise ValueError(f"said={said!r}: give a whole number or a fraction, 3 or 3/8")
+    others = [*range(task + 1, len(questions)), *range(1, task)]
+    answer = items.solve(questions[task]).answer
+    if Fraction(said) == answer:
+        simple = "" if said == str(answer) else f"，约分以后是{answer}"
+        return f"第{task}题对了{simple}。" + "".join(f"做第{k}题。" for k in others[:1])
+    step = items.slips(questions[task]).get(Fraction(said))
+    if step is None:
+        way = items.explained(questions[task])
+        return f"第{task}题不对，看不出错在哪一步。从头看：{way}再做一遍第{task}题。"
+    kinds = {k: _kinds(*items.slips(questions[k]).values()) for k in others}
+    alike = [k for k in others if kinds[k] & _kinds(step)]
+    after = (alike or others or [task])[0]
+    return f"第{task}题不对，可能错在{step}。改好以后，做第{after}题。"
+
+
+def _kinds(*steps: str) -> set[str]:
+    """The steps without their numbers and colours, to be compared across items."""
+    bare = re.sub(f"[0-9/{''.join(items.COLOURS)}]", "", "；或者".join(steps))
+    return set(bare.split("；或者"))
 
 
 def spoken(text: str) -> str:

@@ -92,6 +92,10 @@ def test_figures_of_lines():
     assert row["good"] == 0.4
     assert row["good_by_solver"] == 0.6
     assert row["different"] == 3
+    assert row["new_2"] == 0.6  # read, of the level, and none of those known
+    assert row["right_2_of_new"] == pytest.approx(2 / 3)
+    old = items.figures({2: good[:1]}, known)
+    assert (old["new_2"], old["right_2_of_new"]) == (0, None)
 
 
 def test_the_rule_gets_its_care_too():

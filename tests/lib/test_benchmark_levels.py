@@ -5,7 +5,7 @@ import torch
 
 from aigc_lib.data.store import find
 from aigc_lib.models.transformer.levels import LevelWriter
-from benchmarks import levels
+from benchmarks import levels, platform_levels
 
 
 @pytest.mark.skipif(find("boxoban") is None, reason="boxoban is not here")
@@ -57,3 +57,43 @@ def test_gains_are_those_of_who_was_taught():
     for name in ("taught", levels.REAL):
         assert "gain" not in levels.row_of(name, parts)
     assert "gain" not in levels.row_of("longer", parts[:1])
+
+
+FLAT = ["--X", "--X"]
+PIPE = ["-<X", "->X"]
+
+
+def test_the_longest_run_that_stands_in_a_known_level():
+    known = [["a", "b", "c", "d"], ["x", "y"]]
+    assert platform_levels.longest_run(["z", "b", "c", "d", "x"], known) == 3
+    assert platform_levels.longest_run(["d", "x", "y"], known) == 2  # not across levels
+    assert platform_levels.longest_run(["q"], known) == 0
+
+
+def test_half_pipes_are_seen_from_both_sides():
+    assert platform_levels.pipes_are_whole([*FLAT, *PIPE, *FLAT])
+    assert not platform_levels.pipes_are_whole([*FLAT, PIPE[0], *FLAT])
+    assert not platform_levels.pipes_are_whole([*FLAT, PIPE[1], *FLAT])
+    assert platform_levels.pipes_are_whole([PIPE[1], *FLAT, PIPE[0]])  # cut by the edge
+
+
+def test_a_draft_ends_where_one_can_stand(monkeypatch):
+    monkeypatch.setattr(platform_levels, "levels", lambda split: [FLAT * 3])
+    hole = ["---"] * 2
+    found = platform_levels.verdict([*FLAT, *PIPE, *hole], limit=2)
+    assert found["exit"] is False
+    assert found["crossed"] is found["whole"] is found["new"] is True
+    assert found["all_three"] is True
+    assert platform_levels.verdict(FLAT * 2, limit=2)["new"] is False
+    assert platform_levels.verdict(hole, limit=2)["crossed"] is False
+    far = [*FLAT, *hole * 20, *FLAT]
+    assert platform_levels.verdict(far, limit=2)["crossed"] is False
+
+
+def test_chains_are_compared_with_one_column():
+    figures = dict.fromkeys(platform_levels.FIGURES, 0.5)
+    runs = [{"1": figures, "4": figures | {"new": 0.2}}] * 3
+    row = platform_levels.row_of("4", runs)
+    assert row["new_gain"] == pytest.approx(-0.3)
+    assert row["crossed_gain_interval"] == pytest.approx([0, 0])
+    assert "new_gain" not in platform_levels.row_of("1", runs)

@@ -284,3 +284,67 @@ def explained(question: str) -> str:
         return f"{text}={answer}。"
     order = "先算括号里的，" if "(" in text else "先算乘，再算加减，"
     return f"{order}{text}={answer}。"
+
+
+def slips(question: str) -> dict[Fraction, str]:
+    """Name the step that one slip misses, in Chinese, by the wrong answer it gives.
+
+    Slips are those of the kinds of items made here. Where two give the same answer,
+    both are named; what is right by luck is left out.
+
+    Raises:
+        Unsolvable: as ``solve``.
+    """
+    answer, level = solve(question)
+    if match := EQUATION.fullmatch(question):
+        a, b, c = (int(match[i]) for i in (1, 3, 4))
+        back, left, other = ("减去", c - b, c + b)
+        if match[2] == "-":
+            back, left, other = ("加上", c + b, c - b)
+        found = [
+            (Fraction(other, a), f"第一步，两边都要{back}{b}"),
+            (Fraction(left), f"第二步，得到{a}x={left}以后，两边还要除以{a}"),
+        ]
+    elif match := DRAWN.fullmatch(question):
+        bag, wanted = {match[2]: int(match[1]), match[4]: int(match[3])}, match[6]
+        found = _slips_of_balls(wanted, bag[wanted], sum(bag.values()), level)
+    else:
+        text = question.removesuffix("等于几？")
+        found = [(_computed(o).answer, step) for o, step in _misread(text, level)]
+    named: dict[Fraction, str] = {}
+    for wrong, step in found:
+        if wrong != answer and step not in named.get(wrong, ""):
+            named[wrong] = f"{named[wrong]}；或者{step}" if wrong in named else step
+    return named
+
+
+def _slips_of_balls(
+    wanted: str, own: int, total: int, level: int
+) -> list[tuple[Fraction, str]]:
+    first, other = Fraction(own, total), total - own
+    colour = f"第一步，要数的是{wanted}球，一共{own}个"
+    if level == 4:
+        whole = f"第二步，要除以全部的{total}个球，不是别的颜色的{other}个"
+        return [(Fraction(other, total), colour), (Fraction(own, other), whole)]
+    second = Fraction(own - 1, total - 1)
+    left = f"第二步，取走一个不放回，剩{total - 1}个球，{wanted}球{own - 1}个"
+    return [
+        (Fraction(other, total) * Fraction(other - 1, total - 1), colour),
+        (first * first, left),
+        (first * Fraction(own, total - 1), left),
+        (first * Fraction(own - 1, total), left),
+        (first, "第二步，只算了第一个球，第二个也要算"),
+        (first + second, "第三步，两个都要是，概率相乘，不是相加"),
+    ]
+
+
+def _misread(text: str, level: int) -> list[tuple[str, str]]:
+    """Write what was computed instead, and the step that was missed."""
+    if level == 1:
+        sign = "加" if "+" in text else "减"
+        return [(text.translate(str.maketrans("+-", "-+")), f"这一步是{sign}法")]
+    if "(" in text:
+        return [(re.sub("[()]", "", text), "第一步，先算括号里的")]
+    ordered = re.sub(r"(?<![×\d])(\d+[-+]\d+)(?=×)", r"(\1)", text)
+    late = re.sub(r"(?<=×)(\d+[-+]\d+)(?![\d×])", r"(\1)", text)
+    return [(other, "第一步，先算乘，再算加减") for other in (ordered, late)]
