@@ -17,6 +17,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from aigc_lib import console
 from aigc_lib.runtime import has_bf16, pick_device
 
 from . import chapter, sync
@@ -68,7 +69,11 @@ def library_differs(way: str) -> list[str]:
     settle_environment(**WAYS[way])
     command = [sys.executable, "-m", "pytest", "-rf", "-p", "no:cacheprovider"]
     done = subprocess.run(
-        [*command, "tests/lib"], cwd=chapter.ROOT, capture_output=True, text=True
+        [*command, "tests/lib"],
+        cwd=chapter.ROOT,
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     failed = [line for line in done.stdout.splitlines() if line.startswith("FAILED")]
     return [f"{way}: {line}" for line in failed or [done.stdout] if done.returncode]
@@ -115,6 +120,7 @@ def git(*arguments: str) -> str | None:
 
 
 def main() -> None:
+    console.forgive()
     parser = argparse.ArgumentParser(prog="python -m tools.portable")
     parser.add_argument("--chapter", default="", help="only these, without the library")
     parser.add_argument(
