@@ -150,10 +150,9 @@ def spread_out(rows: Tensor, n: int, *, seed: int = 0) -> Tensor:
     Raises:
         ValueError: ``n`` outside 1 .. N.
     """
-    n = whole("n", n)
-    if not 1 <= n <= len(rows):
+    if not 1 <= whole("n", n) <= len(rows):
         raise ValueError(f"n={n} of {len(rows)} rows: give 1 to {len(rows)}")
-    generator = torch.Generator().manual_seed(whole("seed", seed))
+    generator = torch.Generator().manual_seed(seed)
     chosen = [int(torch.randint(len(rows), (1,), generator=generator))]
     nearest = torch.full((len(rows),), torch.inf)
     for _ in range(n - 1):
