@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from . import console
+from .console import place
 
 EXAMPLES = {
     "": """
@@ -86,8 +87,9 @@ OF_TABLES = [
 def main(argv: list[str] | None = None) -> int:
     """Run one command and return its exit status.
 
-    0; 1: something is missing (doctor) or not passed (check, run); 2: bad input, or a
-    file that cannot be written; 130: interrupted; 141: nobody reads the output.
+    0; 1: something is missing (doctor) or not passed (check, run); 2: bad input, a
+    file that cannot be written, or no memory; 130: interrupted; 141: nobody reads the
+    output.
     """
     console.forgive()
     arguments = parser().parse_args(argv)
@@ -103,6 +105,13 @@ def main(argv: list[str] | None = None) -> int:
     # some need. Anything else is a bug: a traceback.
     except (ValueError, OSError, ArithmeticError, ModuleNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
+        return 2
+    except (MemoryError, RuntimeError) as error:  # torch's is a RuntimeError
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        told = str(error).partition("\n")[0]
+        ask = "ask for fewer samples, smaller batches or a smaller model"
+        print(f"error: there is not enough memory: {ask} ({told})", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stopped:  # fit says how to go on
         print(": ".join(["interrupted", *map(str, stopped.args)]), file=sys.stderr)
@@ -130,7 +139,7 @@ def parser() -> argparse.ArgumentParser:
         return p
 
     default = "(default: %(default)s)"
-    model_file = {"type": Path, "help": "file that fit wrote"}
+    model_file = {"type": place, "help": "file that fit wrote"}
     data_name = {
         "help": "name of a data set (see python -m aigc_lib data), or the path of your "
         "own files: a folder of pictures, WAV files, texts or tunes, a .txt or .jsonl, "
@@ -157,8 +166,8 @@ def parser() -> argparse.ArgumentParser:
     length = p.add_mutually_exclusive_group(required=True)
     length.add_argument("--steps", type=int, help="train for so many steps")
     length.add_argument("--seconds", type=_number, help="train for so many seconds")
-    p.add_argument("--out", type=Path, default="model.safetensors", help=default)
-    p.add_argument("--checkpoint", type=Path, help="file to resume from and save to")
+    p.add_argument("--out", type=place, default="model.safetensors", help=default)
+    p.add_argument("--checkpoint", type=place, help="file to resume from and save to")
     p.add_argument("--save-every", type=int, default=500, help=f"steps {default}")
     p.add_argument("--batch-size", type=int, help="(default: what suits the model)")
     p.add_argument(
@@ -185,7 +194,7 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--columns", type=int, default=8, help=default)
     p.add_argument("--seed", **seed)
     p.add_argument(
-        "--out", type=Path, help="(default: samples.png, .txt, .wav or .csv)"
+        "--out", type=place, help="(default: samples.png, .txt, .wav or .csv)"
     )
     p.add_argument("--prompt", help="text to go on from, to the end of its line")
     p.add_argument("--temperature", type=_number, help="of texts (default: 1.0)")
@@ -208,17 +217,17 @@ def parser() -> argparse.ArgumentParser:
     p.add_argument("--json", action="store_true", help="print one JSON object")
 
     p = command(run)
-    p.add_argument("config", type=Path, help="TOML file, a section for each module")
-    p.add_argument("--folder", type=Path, default="runs", help=f"of records {default}")
+    p.add_argument("config", type=place, help="TOML file, a section for each module")
+    p.add_argument("--folder", type=place, default="runs", help=f"of records {default}")
 
     p = command(export)
     p.add_argument("model", **model_file)
-    p.add_argument("out", type=Path, help="ONNX file to write")
+    p.add_argument("out", type=place, help="ONNX file to write")
     p.add_argument("--network", help="such as generator (default: what samples)")
 
     p = command(check)
     p.add_argument("exercise", help="such as 04.open_ring; 04. lists a chapter's")
-    p.add_argument("file", type=Path, help="Python file that defines that name")
+    p.add_argument("file", type=place, help="Python file that defines that name")
 
     command(data).add_argument(
         "names", nargs="*", metavar="NAME", help="data set to fetch; none: list all"
@@ -465,9 +474,14 @@ def _own(arguments: argparse.Namespace, modality: str) -> dict:
 
 def _pairs(flag: str, texts: list[str]) -> dict[str, str]:
     """Read ``["a=b", ...]``."""
-    pairs = dict(text.partition("=")[::2] for text in texts)
-    if bad := [name for name, value in pairs.items() if not (name and value)]:
-        raise ValueError(f"{flag} {bad[0]}: write NAME=VALUE")
+    pairs: dict[str, str] = {}
+    for text in texts:
+        name, _, value = text.partition("=")
+        if not (name and value):
+            raise ValueError(f"{flag} {name}: write NAME=VALUE")
+        if name in pairs:
+            raise ValueError(f"{flag} {name} is given twice: give it once")
+        pairs[name] = value
     return pairs
 
 

@@ -1,9 +1,11 @@
-"""What a command prints, in consoles of any encoding."""
+"""What commands share: what they print, in any console, and the paths they are told."""
 
 from __future__ import annotations
 
+import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 
 
 def forgive() -> None:
@@ -14,3 +16,11 @@ def forgive() -> None:
     for stream in (sys.stdout, sys.stderr):
         with suppress(AttributeError):  # there may be no stream, or one of a notebook
             stream.reconfigure(errors="backslashreplace")
+
+
+def place(text: str) -> Path:
+    """Return the path that somebody means; a shell leaves the ~ of --out=~/x as it is.
+
+    Without a home folder it stays so.
+    """
+    return Path(os.path.expanduser(text))

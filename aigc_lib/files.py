@@ -146,7 +146,10 @@ def _temporary(target: Path) -> Iterator[Path]:
     folder = target.with_name(name)
     _LIVE.add(name)
     try:
-        folder.mkdir()
+        try:
+            folder.mkdir()
+        except OSError as error:  # say it of the file that is meant
+            raise OSError(error.errno, error.strerror, str(target)) from None
         temporary = folder / target.name
         temporary.touch()
         yield temporary

@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from . import __version__
+from .arguments import whole
 
 PROFILES = ("smoke", "cpu", "gpu")
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")  # those that torch reads
@@ -59,14 +60,13 @@ def start(profile: str | None = None, *, seed: int = 0) -> Run:
         ValueError: unknown profile, wherever it came from; negative seed.
     """
     origin = "profile" if profile is not None else "AIGC_PROFILE"
-    profile = profile or os.environ.get("AIGC_PROFILE")
+    profile = profile or os.environ.get("AIGC_PROFILE") or None
     chosen = pick_device()
     if profile is None:
         profile = "gpu" if chosen.type == "cuda" else "cpu"
     if profile not in PROFILES:
         raise ValueError(f"{origin}={profile!r}: choose one of {', '.join(PROFILES)}")
-    if not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"seed={seed!r}: give a whole number >= 0")
+    seed = whole("seed", seed, 0)
     settle_threads()
     keep_memory()
     random.seed(seed)
@@ -173,7 +173,7 @@ def describe_versions() -> str:
 def quiet() -> bool:
     """Tell whether progress bars would only fill a log: AIGC_QUIET, CI, pytest."""
     return any(
-        os.environ.get(name, "").lower() not in ("", "0", "false")
+        os.environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
         for name in ("AIGC_QUIET", "CI", "PYTEST_CURRENT_TEST")
     )
 

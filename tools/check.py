@@ -19,6 +19,7 @@ import yaml
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
+from aigc_lib import console
 from aigc_lib.check.quiz import read as read_quiz
 
 from . import chapter, sync
@@ -540,6 +541,7 @@ def problems(source: Path, root: Path = chapter.ROOT) -> list[str]:
 
 
 def main() -> None:
+    console.forgive()
     parser = argparse.ArgumentParser(prog="python -m tools.check")
     parser.add_argument("--chapter", default="", help="only names that start so: 04")
     found = {s: problems(s) for s in chapter.sources(parser.parse_args().chapter)}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import yaml
 
+from aigc_lib import console
 from aigc_lib.check.quiz import QUESTIONS
 from aigc_lib.files import replacing
 
@@ -173,6 +174,7 @@ def enter(root: Path, part: str, file: str, number: str, title: str) -> str:
 
 
 def main() -> None:
+    console.forgive()
     parser = argparse.ArgumentParser(prog="python -m tools.new")
     parser.add_argument("name", help="two digits and a word: 13_retail")
     parser.add_argument("--part", default="", help="its folder; the outline knows it")

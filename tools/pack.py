@@ -25,6 +25,7 @@ from urllib.parse import unquote, urlsplit
 from packaging.tags import sys_tags
 from packaging.utils import canonicalize_name, parse_wheel_filename
 
+from aigc_lib import console
 from aigc_lib.data import CATALOG, obtain
 from aigc_lib.data.download import CorruptFile, DataUnavailable, is_intact
 from aigc_lib.files import replacing
@@ -93,7 +94,7 @@ def lock(torch: str, root: Path = chapter.ROOT) -> list[Archive]:
         command += ["--constraints", str(root / "requirements.txt")]
         command += ["--python", sys.executable, "--output-file", str(path)]
         command += ["--torch-backend", "cpu"] if torch == "cpu" else []
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if done.returncode:
             hint = "Is the package index reachable? Then run the same command again."
             if torch == "cpu":
@@ -180,7 +181,7 @@ def library_wheel(folder: Path, root: Path = chapter.ROOT) -> Path:
         for path in (root / "pyproject.toml", root / "README.md", root / "LICENSE"):
             shutil.copy(path, copy)
         command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", copy]
-        done = subprocess.run(command, capture_output=True, text=True)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace")
         if done.returncode:
             raise PackFailed(done.stdout + done.stderr)
         (made,) = Path(copy, "dist").glob("*.whl")
@@ -368,6 +369,7 @@ def guide(out: Path, facts: dict, cards: list, left_out: dict[str, str]) -> str:
 
 
 def main() -> None:
+    console.forgive()
     parser = argparse.ArgumentParser(prog="python -m tools.pack")
     parser.add_argument("--torch", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--book", type=Path, default=chapter.ROOT / "_build" / "html")

@@ -22,6 +22,7 @@ from pathlib import Path
 import jupytext
 import nbformat
 
+from aigc_lib import console
 from aigc_lib.runtime import has_bf16, pick_device
 from benchmarks.record import answers, kept, record
 
@@ -79,7 +80,11 @@ def library_differs(part: int, way: str) -> tuple[list[str], dict[str, int]]:
     command = [sys.executable, "-m", "pytest", "-rfE", "-p", "no:cacheprovider"]
     files = sorted((chapter.ROOT / "tests" / "lib").glob("test_*.py"))[part::PARTS]
     done = subprocess.run(
-        [*command, *map(str, files)], cwd=chapter.ROOT, capture_output=True, text=True
+        [*command, *map(str, files)],
+        cwd=chapter.ROOT,
+        capture_output=True,
+        text=True,
+        errors="replace",
     )
     lines = done.stdout.splitlines()
     failed = [line for line in lines if line.startswith(("FAILED", "ERROR"))]
@@ -147,6 +152,7 @@ def git(*arguments: str) -> str | None:
 
 
 def main() -> None:
+    console.forgive()
     parser = argparse.ArgumentParser(prog="python -m tools.portable")
     parser.add_argument("--chapter", default="", help="only these, without the library")
     parser.add_argument(

@@ -22,6 +22,7 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 from papermill.exceptions import PapermillExecutionError
 
+from aigc_lib import console
 from aigc_lib.files import replacing
 
 from . import chapter
@@ -229,6 +230,7 @@ def run(source: Path, target: Path, profile: str, if_code_changed: bool) -> None
 
 
 def main() -> None:
+    console.forgive()
     parser = argparse.ArgumentParser(prog="python -m tools.run")
     parser.add_argument("source", type=Path)
     parser.add_argument("target", type=Path)

@@ -21,6 +21,7 @@ import nbformat
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell
 
+from aigc_lib import console
 from aigc_lib.files import replacing
 
 from . import chapter, reader
@@ -239,6 +240,7 @@ def attempt(source: Path, force: bool) -> tuple[bool, str]:
 
 
 def main() -> None:
+    console.forgive()
     parser = argparse.ArgumentParser(prog="python -m tools.sync")
     parser.add_argument("--chapter", default="", help="only names that start so: 04")
     parser.add_argument("--force", action="store_true", help="even if nothing changed")

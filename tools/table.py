@@ -13,6 +13,8 @@ from pathlib import Path
 
 import nbformat
 
+from aigc_lib import console
+
 from . import chapter
 
 BUDGET = {"smoke": 15, "cpu": 90, "gpu": 600}  # seconds for one chapter
@@ -65,6 +67,7 @@ def printed(notebook: Path) -> dict[str, list[str]]:
 
 
 def main() -> None:
+    console.forgive()
     executed = [Path(name) for name in sys.argv[1:]]
     print(table(executed))
     if found := list(differences(executed)):

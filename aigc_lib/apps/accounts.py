@@ -15,6 +15,7 @@ import threading
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+from ..arguments import finite, whole
 from ..runtime import optional
 from .database import TABLES, first, insert, now, rows, sql
 
@@ -100,7 +101,8 @@ class Accounts:
         """Make an account and return its key, which nobody can see again.
 
         Raises:
-            ValueError: a name that is taken or no name, a role that is none.
+            ValueError: a name that is taken or no name, a role that is none, a quota
+                below 0 or beyond 31 bits.
         """
         if not re.fullmatch(r"[\w.-]{1,40}", name):
             raise ValueError(
@@ -109,6 +111,7 @@ class Accounts:
         if role not in ROLES:
             raise ValueError(f"role={role!r}: choose one of {', '.join(ROLES)}")
         secret = secrets.token_urlsafe(32)
+        quota = int(finite("quota", whole("quota", quota), least=0, below=2**31))
         values = {"name": name, "role": role, "quota": quota, "key_hash": _hash(secret)}
         store = insert(self.engine, ACCOUNTS).values(**values, created=now(self.engine))
         store = store.on_conflict_do_nothing().returning(ACCOUNTS.c.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import sys
 from collections.abc import Callable, Sequence
 
@@ -24,3 +25,10 @@ def as_command(main: Callable[[Sequence[str]], None]) -> None:
         if sql is None or not isinstance(error, sql.OperationalError):
             raise
         sys.exit(f"error: the database does not answer: {error.orig}")
+
+
+def port(text: str) -> int:
+    """Read the number of a port for argparse: 0 lets the system choose one."""
+    if not 0 <= (number := int(text)) < 2**16:
+        raise argparse.ArgumentTypeError(f"{text}: give 0 to 65535")
+    return number

@@ -26,8 +26,13 @@ POOL = {"pool_size": 10, "max_overflow": 30}  # connections of one process
 _LOCK = 20_261_129  # of PostgreSQL's advisory locks: one upgrade at a time
 
 
-def engine(url: str) -> Any:
-    """Return the SQLAlchemy engine of a database.
+def in_file(path: Path) -> Any:
+    """Return the URL of SQLite in a file; in text a ? or % would not be of its name."""
+    return sql.URL.create("sqlite", database=os.fspath(path))
+
+
+def engine(url: Any) -> Any:
+    """Return the SQLAlchemy engine of a database, by its URL in text or ``in_file``.
 
     SQLite writes ahead and syncs at each commit: what was committed outlives a power
     cut. Its writers wait for one another.

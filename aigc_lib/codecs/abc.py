@@ -352,6 +352,8 @@ class _Reader:
         if self.meter is None:
             raise ValueError(f"{match[0]}: how long is a bar? Give a meter in M:")
         bars = int(match["bars"][1:] or 1) * self.meter
+        if not bars:
+            raise ValueError(f"{match[0]}: a rest of no bars, leave it out")
         self.tune.events.append(Event(None, 4 * bars))
         self.accidentals, self.spelled, self.after_sound = {}, {}, False
 

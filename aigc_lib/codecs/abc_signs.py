@@ -48,7 +48,9 @@ def check_looks(field: str, words: list[str]) -> None:
 def check_instruction(text: str) -> None:
     """Refuse the instructions that change what notes mean."""
     name, *rest = text.split() or [""]
-    if name == "abc-include" or (name == "propagate-accidentals" and rest != ["pitch"]):
+    moved = "transpose" in text or (name == "MIDI" and rest[:1] == ["c"])  # c4's number
+    others = name == "propagate-accidentals" and rest != ["pitch"]
+    if moved or others or name == "abc-include":
         raise ValueError(f"{text}: not understood, and it may change the notes")
 
 

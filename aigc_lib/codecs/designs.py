@@ -226,7 +226,7 @@ class Space:
             ValueError: ``n`` < 1, or hardly any design keeps the rules.
         """
         pd = optional("pandas")
-        whole("n", n, 1)
+        n = whole("n", n, 1)
         rng = np.random.default_rng(whole("seed", seed, 0))
         parts, found, drawn = [], 0, 0
         while found < n:
@@ -263,7 +263,7 @@ def crossed(frame: DataFrame, near: np.ndarray, n: int, *, seed: int = 0) -> Dat
         raise ValueError(
             f"near has shape {near.shape}: give the neighbours of {len(frame)} rows"
         )
-    rng = np.random.default_rng(seed)
+    rng = np.random.default_rng(whole("seed", seed, 0))
     first = rng.integers(len(frame), size=n)
     second = near[first, rng.integers(near.shape[1], size=n)]
     share = rng.uniform(size=n)

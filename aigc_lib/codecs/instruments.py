@@ -12,7 +12,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..arguments import unknown
+from ..arguments import finite, unknown
 from .melody import STEPS
 from .piece import Piece
 from .scores import sounding_chords
@@ -55,10 +55,13 @@ def tone(pitch: int, seconds: float, instrument: str = "organ") -> Tensor:
     """Return one note (T,), of MIDI number ``pitch``: about 1 at most.
 
     Raises:
-        ValueError: no such instrument.
+        ValueError: no such instrument, a pitch that is no MIDI number, seconds that are
+            not above 0.
     """
     if instrument not in INSTRUMENTS:
         raise unknown("instrument", instrument, INSTRUMENTS)
+    pitch = finite("pitch", pitch, least=0, most=127)
+    seconds = finite("seconds", seconds, above=0)
     hertz, n = 440 * 2 ** ((pitch - 69) / 12), max(2, round(seconds * SAMPLE_RATE))
     if instrument == "strings":
         return faded(plucked(torch.tensor([[hertz]]), n / SAMPLE_RATE)[0])

@@ -42,7 +42,8 @@ class LevelCodec:
             raise unknown("order", order, ORDERS)
         self.size, self.boxes = whole("size", size, 3), whole("boxes", boxes, 1)
         self.order, self.classes = order, whole("classes", classes, 1)
-        self.pack, self.inner = whole("pack", pack, 1), size - 2
+        pack = self.pack = whole("pack", pack, 1)
+        self.inner = self.size - 2
         multiple_of(pack, inner=self.inner)
         self.base = len(TILES) if order == "rows" else 3
         self.packs = self.inner**2 // pack

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..arguments import at_least, finite
+from ..arguments import at_least, finite, whole
 from .sound import SAMPLE_RATE
 
 N_FFT, HOP, BANDS = 256, 64, 40  # 32 ms, 8 ms at 8 kHz; mel bands
@@ -103,7 +103,7 @@ def griffin_lim(
         raise ValueError("magnitude is negative somewhere: give exp() of logarithms")
     n_fft = 2 * (magnitude.shape[1] - 1)
     length = hop * (magnitude.shape[2] - 1)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(whole("seed", seed))
     angle = 2 * torch.pi * torch.rand(magnitude.shape, generator=generator)
     phase = torch.polar(torch.ones_like(angle), angle).to(magnitude.device)
     for _ in range(iterations):

@@ -155,7 +155,8 @@ class BytePairs:
                 one string instead of several, or a text with half a character.
         """
         check_several(texts)
-        if whole("vocab_size", vocab_size) < 257:
+        vocab_size = whole("vocab_size", vocab_size)
+        if vocab_size < 257:
             raise ValueError(
                 f"vocab_size={vocab_size}: 256 bytes and the end of a text are tokens "
                 "already, so give at least 257"

@@ -157,7 +157,8 @@ def masked(
     hidden = torch.zeros(mel.shape, dtype=torch.bool)
     for axis, most in ((1, bands), (2, frames)):
         length = mel.shape[axis]
-        if not 0 <= whole("bands" if axis == 1 else "frames", most) <= length:
+        most = whole("bands" if axis == 1 else "frames", most)
+        if not 0 <= most <= length:
             raise ValueError(f"a run of {most}: give 0 to {length}")
         run = torch.randint(most + 1, (len(mel), 1), generator=generator)
         start = torch.rand(len(mel), 1, generator=generator) * (length + 1 - run)

@@ -11,7 +11,7 @@ from importlib import import_module
 
 from torch import Tensor
 
-from ..arguments import unknown
+from ..arguments import unknown, yes_or_no
 from .answers import Answers
 from .answers import collect as collect_answers
 from .catalog import CATALOG, Card, lookup
@@ -117,8 +117,8 @@ def load(
     """
     options = {"image_size": image_size, "channels": channels, "seconds": seconds}
     options |= {"target": target, "kinds": kinds, "constraints": constraints}
-    options["ratings"] = ratings or None
-    options["series"] = series or None
+    for option, value in {"ratings": ratings, "series": series}.items():
+        options[option] = (value is not None and yes_or_no(option, value)) or None
     if is_own(name):
         if standin is not None:
             raise ValueError(

@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor
 
-from ..arguments import finite
+from ..arguments import finite, whole
 
 
 class Samples:
@@ -95,5 +95,6 @@ def held_out(samples: Any, share: float, seed: int = 0) -> tuple[Part, Part]:
     count = round(share * n)
     if not 0 < count < n:
         raise ValueError(f"share={share} of {n} samples: one part would be empty")
-    order = torch.randperm(n, generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(whole("seed", seed))
+    order = torch.randperm(n, generator=generator)
     return Part(samples, order[count:]), Part(samples, order[:count])

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import adaptive_avg_pool2d
 
-from ..arguments import at_least
+from ..arguments import at_least, whole
 from .catalog import lookup
 from .dataset import load
 from .readers.surfaces import rows_of
@@ -72,5 +72,5 @@ def folds(place: np.ndarray, n: int, *, seed: int = 0) -> list[np.ndarray]:
     names = np.unique(place)
     if not 2 <= n <= len(names):
         raise ValueError(f"n={n} groups of {len(names)} places: give 2 to {len(names)}")
-    order = np.random.default_rng(seed).permutation(names)
+    order = np.random.default_rng(whole("seed", seed, 0)).permutation(names)
     return [np.isin(place, part) for part in np.array_split(order, n)]

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from ..arguments import unknown
+from ..arguments import unknown, whole
 from .catalog import Card
 from .download import CorruptFile
 
@@ -77,8 +77,8 @@ class Texts:
         Raises:
             ValueError: a mask, whose booleans would pass for the numbers 0 and 1.
         """
-        if isinstance(chosen, int):
-            return self.texts[chosen]
+        if hasattr(chosen, "__index__") and not getattr(chosen, "ndim", 0):
+            return self.texts[whole("chosen", chosen)]  # NumPy's and torch's, too
         numbers = range(len(self))[chosen] if isinstance(chosen, slice) else chosen
         numbers = torch.as_tensor(list(numbers))
         if numbers.dtype == torch.bool:

@@ -155,8 +155,11 @@ def choose(
     By the mean of the tardiness, or by its quantile ``tail``.
 
     Raises:
-        ValueError: no plans, a shop without due times, and as ``executed``.
+        ValueError: no plans, a shop without due times, ``tail`` outside [0, 1], and as
+            ``executed``.
     """
+    if tail is not None:
+        tail = finite("tail", tail, least=0, most=1)
     if not plans or shop.due is None:
         raise ValueError(
             f"{len(plans)} plans, due={shop.due}: give plans and due times"

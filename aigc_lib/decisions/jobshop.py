@@ -107,8 +107,13 @@ RULES = ("mwkr", "spt", "edd", "slack")
 
 
 def tardiness(ends: ArrayLike, due: ArrayLike) -> np.ndarray:
-    """Return how late the jobs are on average: ends (..., J) -> (...); early is 0."""
-    return np.maximum(np.asarray(ends) - np.asarray(due), 0).mean(-1)
+    """Return how late the jobs are on average: ends (..., J) -> (...); early is 0.
+
+    Raises:
+        ValueError: times that are not finite.
+    """
+    ends, due = finite_array("ends", ends), finite_array("due", due)
+    return np.maximum(ends - due, 0).mean(-1)
 
 
 def dispatch(

@@ -313,10 +313,12 @@ def choose(
     direction in which it costs less on average.
 
     Raises:
-        ValueError: as ``executed``; no plans.
+        ValueError: as ``executed``; no plans, ``tail`` outside [0, 1].
     """
     if not plans:
         raise ValueError("plans is empty: give those of candidates()")
+    if tail is not None:
+        tail = finite("tail", tail, least=0, most=1)
     best = None
     for share, plan in plans.items():
         routes = tuple(

@@ -75,9 +75,9 @@ class Run(NamedTuple):
         """Return what each item cost, (N,).
 
         Raises:
-            ValueError: prices that are not above 0.
+            ValueError: prices that are not above 0, ``days`` < 1.
         """
-        lost = self.demand - self.filled
+        days, lost = whole("days", days, 1), self.demand - self.filled
         return (
             _price("holding", holding) * self.stock * days
             + _price("fixed", fixed) * self.orders
@@ -102,8 +102,8 @@ def run_policy(
     the first S.
 
     Raises:
-        ValueError: demand below 0 or NaN, S below s, shapes that do not fit, no review
-            at all, ``lead`` < 1.
+        ValueError: demand below 0 or NaN, S below s or infinite, shapes
+            that do not fit, no review at all, ``lead`` < 1.
     """
     d = _demand("demand", demand, 2)
     s, big = np.asarray(reorder, float), np.asarray(upto, float)
@@ -116,6 +116,8 @@ def run_policy(
         raise ValueError("reorder is NaN on all days of an item: give one review")
     if (big < s)[reviewed].any() or np.isnan(big[reviewed]).any():
         raise ValueError("upto lies below reorder or is NaN: S must be at least s")
+    if np.isinf(big[reviewed]).any():
+        raise ValueError("upto is infinite: nobody can order so much")
     lead = whole("lead", lead, 1)
     n, days = d.shape
     first = reviewed.argmax(1)

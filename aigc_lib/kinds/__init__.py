@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from ..arguments import unknown
+from ..arguments import unknown, whole
 from ..data import Dataset, Ratings, Series, Table, Texts
 from ..files import replacing
 from ..models import MODELS, GenerativeModel, Trainable
@@ -121,8 +121,9 @@ def evaluate(
 
     Raises:
         ValueError: a model that was not trained on such data, or that no command
-            measures.
+            measures; ``n`` < 1.
     """
+    n = whole("n", n, 1)
     kind, made = data.card.kind, getattr(model, "draws", model.modality)
     if made != kind:
         raise ValueError(

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from ..arguments import at_least
+from ..arguments import whole
 
 
 def expected_calibration_error(
@@ -22,8 +22,8 @@ def expected_calibration_error(
         ValueError: shapes or classes that do not fit, rows that are no probabilities,
             or ``bins`` < 1.
     """
-    _check(probabilities, y)
-    at_least(1, bins=bins)
+    probabilities, y = _checked(probabilities, y)
+    bins = whole("bins", bins, 1)
     sums = probabilities.double().sum(1)
     if not ((sums - 1).abs().max() < 1e-2 and probabilities.min() >= 0):
         raise ValueError(
@@ -48,7 +48,7 @@ def fitted_temperature(logits: Tensor, y: Tensor) -> float:
     Raises:
         ValueError: shapes or classes that do not fit, or logits that are not finite.
     """
-    _check(logits, y)
+    logits, y = _checked(logits, y)
     if not logits.isfinite().all():
         raise ValueError("logits hold NaN or infinity: see whether the model diverged")
     z = logits.double()
@@ -77,6 +77,7 @@ def rejection_threshold(inside: Tensor, outside: Tensor) -> float:
     Raises:
         ValueError: one of the two is empty, or a score is not finite.
     """
+    inside, outside = torch.as_tensor(inside), torch.as_tensor(outside)
     for name, scores in {"inside": inside, "outside": outside}.items():
         if scores.dim() != 1 or not len(scores) or not scores.isfinite().all():
             raise ValueError(
@@ -91,7 +92,8 @@ def rejection_threshold(inside: Tensor, outside: Tensor) -> float:
     return lines[(rejected - lost).argmax()].item()
 
 
-def _check(scores: Tensor, y: Tensor) -> None:
+def _checked(scores: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
+    scores, y = torch.as_tensor(scores), torch.as_tensor(y)
     if scores.dim() != 2 or y.shape != scores.shape[:1] or not len(y):
         raise ValueError(
             f"{tuple(scores.shape)} scores for y {tuple(y.shape)}: give (N, K) and "
@@ -103,3 +105,4 @@ def _check(scores: Tensor, y: Tensor) -> None:
             f"y is {y.dtype} from {y.min()} to {y.max()}: give the numbers of classes, "
             f"0 to {classes - 1}"
         )
+    return scores, y.long()

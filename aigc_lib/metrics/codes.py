@@ -19,6 +19,7 @@ def matched_accuracy(codes: Tensor, labels: Tensor) -> tuple[float, Tensor]:
     Raises:
         ValueError: not two (N,) tensors of whole numbers >= 0.
     """
+    codes, labels = torch.as_tensor(codes), torch.as_tensor(labels)
     for name, value in {"codes": codes, "labels": labels}.items():
         if value.dim() != 1 or not len(value) or value.is_floating_point():
             raise ValueError(

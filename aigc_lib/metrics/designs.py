@@ -80,7 +80,8 @@ class DesignJudge:
     ):
         for frame in (train, held_out):
             space.check(frame)
-        if not 1 <= whole("k", k) < len(held_out):
+        k = whole("k", k)
+        if not 1 <= k < len(held_out):
             raise ValueError(
                 f"k={k} with {len(held_out)} held-out designs: give 1 <= k < that"
             )
@@ -134,7 +135,8 @@ class DesignJudge:
         Raises:
             ValueError: ``k`` < 1, or not below the number of training designs.
         """
-        if not 1 <= whole("k", k) < len(self.train):
+        k = whole("k", k)
+        if not 1 <= k < len(self.train):
             raise ValueError(
                 f"k={k} with {len(self.train)} designs: give 1 <= k < that"
             )

@@ -65,16 +65,13 @@ def kernel_distance(
     available = min(len(real), len(fake))
     if subset_size is None:
         subset_size = min(available // max(subsets, 1), 1000)
-    if (
-        subsets < 2
-        or whole("subset_size", subset_size) < 2
-        or subsets * subset_size > available
-    ):
+    subset_size = whole("subset_size", subset_size)
+    if subsets < 2 or subset_size < 2 or subsets * subset_size > available:
         raise ValueError(
             f"subsets={subsets} of subset_size={subset_size} from {available} rows: "
             "give at least 2 sets of at least 2 rows each, or more samples"
         )
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(whole("seed", seed))
 
     def draw(rows: Tensor) -> Tensor:  # (N, D) -> (subsets, subset_size, D)
         order = torch.randperm(len(rows), generator=generator)
@@ -129,7 +126,8 @@ def precision_recall(real: ArrayLike, fake: ArrayLike, k: int = 5) -> dict[str, 
         ValueError: k below 1 or not below N and M; otherwise as ``frechet_distance``.
     """
     real, fake = checked_pair(real, fake)
-    if not 1 <= whole("k", k) < min(len(real), len(fake)):
+    k = whole("k", k)
+    if not 1 <= k < min(len(real), len(fake)):
         raise ValueError(
             f"k={k} with {len(real)} real and {len(fake)} generated rows: "
             "give 1 <= k < the smaller number, or more samples"

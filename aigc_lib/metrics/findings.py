@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arguments import finite, unknown
+from ..arguments import finite, unknown, whole
 
 SIDES, ZONES, LOOKS = (
     ("右肺", "左肺"),
@@ -120,7 +120,7 @@ def report(findings: Sequence[Finding], *, seed: int = 0) -> list[Statement]:
     Raises:
         ValueError: a finding outside the vocabulary.
     """
-    random, said = Random(seed), []
+    random, said = Random(whole("seed", seed, 0)), []
     for side in SIDES:
         own = [i for i, f in enumerate(findings) if f.checked().side == side]
         for i in own:

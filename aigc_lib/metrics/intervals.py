@@ -30,7 +30,8 @@ def bootstrap_interval(
 ) -> tuple[float, float]:
     """Percentile bootstrap interval of ``statistic`` over the rows (N, ...).
 
-    For means, shares, medians and the like. **Not for a Fréchet distance**: drawing
+    For means, shares, medians and the like; 0 and 1 or True and False reach the
+    statistic as float64. **Not for a Fréchet distance**: drawing
     with replacement repeats rows, the repetition looks like missing variety, and the
     distance grows by its own bias once more; the interval can lie above the figure
     that it belongs to. Use ``jackknife_interval`` there.
@@ -43,7 +44,7 @@ def bootstrap_interval(
     """
     rows = _checked(rows, level)
     at_least(2, resamples=resamples)
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(whole("seed", seed))
     n = len(rows)
     values = [
         _value(statistic, rows[torch.randint(n, (n,), generator=generator)])
@@ -76,9 +77,11 @@ def jackknife_interval(
             2 .. N; NaN or infinity in the rows or from ``statistic``.
     """
     rows = _checked(rows, level)
-    if not 2 <= whole("groups", groups) <= len(rows):
+    groups = whole("groups", groups)
+    if not 2 <= groups <= len(rows):
         raise ValueError(f"groups={groups} with {len(rows)} rows: give 2 to N groups")
-    order = torch.randperm(len(rows), generator=torch.Generator().manual_seed(seed))
+    generator = torch.Generator().manual_seed(whole("seed", seed))
+    order = torch.randperm(len(rows), generator=generator)
     left_out = torch.arange(len(rows)) % groups
     values = torch.tensor(
         [_value(statistic, rows[order[left_out != g]]) for g in range(groups)],
@@ -133,7 +136,7 @@ def paired_gain(
         shapes = " and ".join(str(tuple(part.shape)) for part in pairs)
         raise ValueError(f"new and old have shapes {shapes}: give one number a unit")
     at_least(2, resamples=resamples)
-    n, generator = len(pairs[0]), torch.Generator().manual_seed(seed)
+    n, generator = len(pairs[0]), torch.Generator().manual_seed(whole("seed", seed))
     means = torch.empty(2, resamples, dtype=torch.float64)
     for i in range(resamples):
         rows = torch.randint(n, (n,), generator=generator)
@@ -203,7 +206,7 @@ def _checked(rows: ArrayLike, level: float) -> Tensor:
             "come from, or drop those rows"
         )
     finite("level", level, above=0, below=1)
-    return rows
+    return rows if rows.is_floating_point() else rows.double()
 
 
 def _value(statistic: Statistic, rows: Tensor) -> float:

@@ -10,7 +10,7 @@ from torch.nn.functional import cross_entropy
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from ..arguments import at_least
+from ..arguments import at_least, whole
 
 
 def small_classifier(classes: int = 10) -> nn.Sequential:
@@ -50,6 +50,7 @@ def taught(
         )
     if y.dim() != 2 or len(y) != len(x) or y.shape[1] < 2:
         raise ValueError(f"y has shape {tuple(y.shape)}: give ({len(x)}, K), one-hot")
+    seed = whole("seed", seed)
     source = torch.Generator().manual_seed(seed)
     with torch.random.fork_rng([]):
         torch.manual_seed(seed)

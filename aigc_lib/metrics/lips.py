@@ -22,7 +22,7 @@ def delay(said: Tensor, wanted: Tensor, frame: float, most: int = 25) -> Tensor:
     Raises:
         ValueError: shapes that differ, ``most`` below 1, too few frames for it.
     """
-    whole("most", most, 1)
+    most = whole("most", most, 1)
     if said.shape != wanted.shape or said.shape[1] < 4 * most:
         raise ValueError(
             f"said {tuple(said.shape)}, wanted {tuple(wanted.shape)}: give the same "

@@ -6,7 +6,7 @@ Chemistry is RDKit's (the extra ``chemistry``).
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from itertools import islice
 from types import ModuleType
@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from ..arguments import finite
+from ..arguments import finite, whole
 from ..codecs.tokenizers import check_several
 from ..runtime import optional
+from .series import finite_array
 
 PROPERTIES = ("weight", "log_p", "drug_likeness", "rings")
 
@@ -40,8 +41,11 @@ def parsed(smiles: str) -> Any | None:
     """Return RDKit's molecule, or None where the string is none or has no atom.
 
     Raises:
+        ValueError: no string, such as NaN where a table has none.
         ModuleNotFoundError: rdkit is missing; the message has the command.
     """
+    if not isinstance(smiles, str):
+        raise ValueError(f"smiles={smiles!r}: give a string, 'C' is methane")
     molecule = _rdkit().MolFromSmiles(smiles)
     return molecule if molecule is not None and molecule.GetNumAtoms() else None
 
@@ -97,7 +101,7 @@ def judge(texts: Sequence[str], known: Iterable[str]) -> dict[str, float]:
     Raises:
         ValueError: no strings, or one string instead of several.
     """
-    check_several(texts)
+    check_several(texts), check_several(known)
     if not len(texts):
         raise ValueError("texts is empty: give at least one string")
     valid = [one for one in map(canonical, texts) if one]
@@ -129,23 +133,42 @@ def properties(smiles: Iterable[str]) -> np.ndarray:
             chem.qed(m),
             more.CalcNumRings(m),
         )
-        for m in map(molecule, smiles)
+        for m in _several(smiles)
     ]
     return np.array(rows, dtype=float).reshape(-1, len(PROPERTIES))
+
+
+def _several(smiles: Iterable[str]) -> Iterator[Any]:
+    """Read molecules one by one; one string would pass for many of one atom."""
+    check_several(smiles)
+    return map(molecule, smiles)
 
 
 def property_distance(made: np.ndarray, real: np.ndarray) -> dict[str, float]:
     """Return how far each property of ``made`` (N, 4) is from that of ``real`` (M, 4).
 
     Wasserstein distance over the standard deviation of the real ones: 0 is equal, 1
-    means shifted by one standard deviation.
+    means shifted by one standard deviation. Where the real ones are all alike, it is
+    infinite unless the made ones are the same.
+
+    Raises:
+        ValueError: other shapes, no rows, or values that are not finite.
     """
     from scipy.stats import wasserstein_distance
 
-    return {
-        name: wasserstein_distance(made[:, k], real[:, k]) / real[:, k].std()
-        for k, name in enumerate(PROPERTIES)
-    }
+    made, real = finite_array("made", made), finite_array("real", real)
+    for name, x in (("made", made), ("real", real)):
+        if x.ndim != 2 or x.shape[1] != len(PROPERTIES) or not len(x):
+            raise ValueError(
+                f"{name} has shape {x.shape}: give (N, {len(PROPERTIES)}), as "
+                "properties(smiles) does"
+            )
+
+    def apart(a: np.ndarray, b: np.ndarray) -> float:
+        distance, spread = wasserstein_distance(a, b), b.std()
+        return float(distance / spread) if spread else (np.inf if distance else 0.0)
+
+    return {name: apart(made[:, k], real[:, k]) for k, name in enumerate(PROPERTIES)}
 
 
 def fingerprints(smiles: Iterable[str], *, bits: int = 1024) -> np.ndarray:
@@ -158,7 +181,7 @@ def fingerprints(smiles: Iterable[str], *, bits: int = 1024) -> np.ndarray:
         ValueError: a string that is no molecule.
     """
     make = _rdkit().parts[0].GetMorganGenerator(radius=2, fpSize=bits)
-    rows = [make.GetFingerprintAsNumPy(m) for m in map(molecule, smiles)]
+    rows = [make.GetFingerprintAsNumPy(m) for m in _several(smiles)]
     return np.array(rows, dtype=np.float32).reshape(-1, bits)
 
 
@@ -177,7 +200,8 @@ def diversity(prints: np.ndarray) -> float:
     n = len(prints)
     if n < 2:
         raise ValueError(f"prints has {n} rows: give at least 2")
-    return float(1 - (likeness(prints, prints).sum() - n) / (n * (n - 1)))
+    pairs = likeness(prints, prints)
+    return float(1 - (pairs.sum() - np.trace(pairs)) / (n * (n - 1)))
 
 
 def scaffold(smiles: str) -> str:
@@ -204,12 +228,13 @@ def scaffold_split(
         ValueError: ``share`` outside (0, 1), a string that is no molecule, or a part
             that would be empty.
     """
-    finite("share", share, above=0, below=1)
+    check_several(smiles)
+    share = finite("share", share, above=0, below=1)
     groups = defaultdict(list)
     for i, one in enumerate(smiles):
         groups[scaffold(one)].append(i)
     names = sorted(name for name in groups if name)
-    np.random.default_rng(seed).shuffle(names)
+    np.random.default_rng(whole("seed", seed, 0)).shuffle(names)
     test: list[int] = []
     for name in names:
         if len(test) + len(groups[name]) <= share * len(smiles):
@@ -231,8 +256,9 @@ def delaney(smiles: Iterable[str]) -> np.ndarray:
     """
     _, crippen, descriptors, _, more = _rdkit().parts
     found = []
-    for m in map(molecule, smiles):
-        aromatic = sum(a.GetIsAromatic() for a in m.GetAtoms()) / m.GetNumHeavyAtoms()
+    for m in _several(smiles):
+        heavy = max(1, m.GetNumHeavyAtoms())  # hydrogen has none
+        aromatic = sum(a.GetIsAromatic() for a in m.GetAtoms()) / heavy
         found.append(
             0.16
             - 0.63 * crippen.MolLogP(m)
@@ -255,7 +281,7 @@ def drawn(
     Raises:
         ValueError: a string that is no molecule.
     """
-    molecules = [*map(molecule, smiles)]
+    molecules = [*_several(smiles)]
     legends = [*islice((*legends, *[""] * len(molecules)), len(molecules))]
     draw = _rdkit().parts[3]
     return draw.MolsToGridImage(

@@ -46,7 +46,8 @@ def similar(query: Tensor, gallery: Tensor, k: int) -> tuple[Tensor, Tensor]:
             f"query has shape {tuple(query.shape)}, gallery {tuple(gallery.shape)}: "
             "give (Q, D) and (N, D)"
         )
-    if whole("k", k, 1) > len(gallery):
+    k = whole("k", k, 1)
+    if k > len(gallery):
         raise ValueError(f"k={k}: the gallery holds {len(gallery)} pictures")
     cosine = normalize(query.float(), dim=1) @ normalize(gallery.float(), dim=1).T
     found = (1 - cosine).clamp_min(0).topk(k, largest=False)

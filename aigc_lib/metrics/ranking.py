@@ -18,16 +18,20 @@ def best(scores: Tensor, k: int, seen: Tensor | None = None) -> Tensor:
     ``seen`` (U, n) marks with True what must not be recommended.
 
     Raises:
-        ValueError: NaN among the scores, marks of another shape, or more items than
-            there are.
+        ValueError: scores of another shape, NaN among them, marks of another shape, or
+            more items than there are.
     """
+    scores, k = torch.as_tensor(scores), whole("k", k)
+    if scores.dim() != 2:
+        raise ValueError(f"scores has shape {tuple(scores.shape)}: give (U, n)")
     n = scores.shape[1]
     if scores.isnan().any():
         row = int(scores.isnan().any(1).nonzero()[0])
         raise ValueError(f"scores holds NaN in row {row}: the model has diverged")
-    if not 1 <= whole("k", k) <= n:
+    if not 1 <= k <= n:
         raise ValueError(f"k={k}: there are {n} items, give a number from 1 to {n}")
     if seen is not None:
+        seen = torch.as_tensor(seen)
         if seen.shape != scores.shape or seen.dtype != torch.bool:
             raise ValueError(
                 f"seen is {tuple(seen.shape)} {seen.dtype}: give bool of the shape of "
@@ -39,8 +43,19 @@ def best(scores: Tensor, k: int, seen: Tensor | None = None) -> Tensor:
 
 
 def hits(ranked: Tensor, relevant: Tensor) -> Tensor:
-    """Which recommendations were right: (U, k), relevant (U, n) bool -> (U, k) bool."""
-    return relevant.bool().gather(1, ranked.clamp_min(0)) & (ranked >= 0)
+    """Which recommendations were right: (U, k), relevant (U, n) bool -> (U, k) bool.
+
+    Raises:
+        ValueError: shapes that do not fit, or a number that is no item.
+    """
+    relevant = torch.as_tensor(relevant).bool()
+    if relevant.dim() != 2 or len(relevant) != len(ranked):
+        raise ValueError(
+            f"relevant has shape {tuple(relevant.shape)}: give a row for each of "
+            f"{len(ranked)} users, (U, n)"
+        )
+    ranked = _lists("ranked", ranked, relevant.shape[1])
+    return relevant.gather(1, ranked.clamp_min(0)) & (ranked >= 0)
 
 
 def ndcg(hit: Tensor, relevant: Tensor) -> Tensor:
@@ -55,7 +70,7 @@ def ndcg(hit: Tensor, relevant: Tensor) -> Tensor:
     Raises:
         ValueError: a user without anything relevant, or with more hits than that.
     """
-    relevant = _counted(hit, relevant)
+    hit, relevant = _counted(hit, relevant)
     worth = 1 / torch.arange(2, hit.shape[1] + 2, dtype=torch.float64).log2()
     ideal = worth.cumsum(0)[relevant.clamp_max(hit.shape[1]) - 1]
     return (hit.double() @ worth) / ideal
@@ -71,7 +86,7 @@ def recall(hit: Tensor, relevant: Tensor) -> Tensor:
     Raises:
         ValueError: a user without anything relevant, or with more hits than that.
     """
-    relevant = _counted(hit, relevant)
+    hit, relevant = _counted(hit, relevant)
     return hit.sum(1).double() / relevant.clamp_max(hit.shape[1])
 
 
@@ -82,10 +97,8 @@ def coverage(ranked: Tensor, items: int) -> float:
         ValueError: a number that is no item.
     """
     items = whole("items", items, 1)
-    shown = ranked[ranked >= 0].unique()
-    if len(shown) and shown.max() >= items:
-        raise ValueError(f"ranked has item {shown.max()}: items={items} are known")
-    return len(shown) / items
+    ranked = _lists("ranked", ranked, items)
+    return len(ranked[ranked >= 0].unique()) / items
 
 
 def novelty(ranked: Tensor, popularity: Tensor, users: int) -> float:
@@ -97,10 +110,11 @@ def novelty(ranked: Tensor, popularity: Tensor, users: int) -> float:
     Source: Zhou et al. 2010; Vargas and Castells 2011.
 
     Raises:
-        ValueError: counts below 0 or above ``users``, or NaN.
+        ValueError: counts below 0 or above ``users``, NaN, or a number that is no item.
     """
-    popularity = _popularity(popularity)
-    if popularity.max() > whole("users", users, 1):
+    popularity, users = _popularity(popularity), whole("users", users, 1)
+    ranked = _lists("ranked", ranked, len(popularity))
+    if popularity.max() > users:
         raise ValueError(
             f"popularity goes to {popularity.max():g}: users={users} cannot have taken "
             "that"
@@ -119,15 +133,22 @@ def popularity_lift(ranked: Tensor, history: Tensor, popularity: Tensor) -> floa
     Source: average recommendation popularity, Abdollahpouri et al. 2019.
 
     Raises:
-        ValueError: nobody to compare, counts below 0, or NaN.
+        ValueError: nobody to compare, counts below 0, histories of what nobody took,
+            NaN, or a number that is no item.
     """
     popularity = _popularity(popularity)
+    ranked = _lists("ranked", ranked, len(popularity))
+    history = _lists("history", history, len(popularity))
+    if len(ranked) != len(history):
+        raise ValueError(f"history has {len(history)} users, ranked {len(ranked)}")
     both = (ranked >= 0).any(1) & (history >= 0).any(1)
     if not both.any():
         raise ValueError("history: no user has both a history and recommendations")
     after, before = (
         _mean_popularity(lists[both], popularity) for lists in (ranked, history)
     )
+    if not before:
+        raise ValueError("history: nobody took any of its items, by their popularity")
     return after / before - 1
 
 
@@ -137,7 +158,22 @@ def _mean_popularity(lists: Tensor, popularity: Tensor) -> float:
     return float((worth.sum(1) / there.sum(1)).mean())
 
 
-def _counted(hit: Tensor, relevant: Tensor) -> Tensor:
+def _lists(name: str, lists: Tensor, items: int) -> Tensor:
+    """Return lists (U, k) of numbers below ``items``, or refuse what is none."""
+    lists = torch.as_tensor(lists)
+    if lists.dim() != 2 or lists.is_floating_point() or lists.dtype == torch.bool:
+        raise ValueError(
+            f"{name} is {tuple(lists.shape)} {lists.dtype}: give (U, k) whole numbers"
+        )
+    if lists.numel() and lists.max() >= items:
+        raise ValueError(f"{name} has item {lists.max()}: items={items} are known")
+    return lists.long()
+
+
+def _counted(hit: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
+    hit, relevant = torch.as_tensor(hit), torch.as_tensor(relevant)
+    if hit.dim() != 2:
+        raise ValueError(f"hit has shape {tuple(hit.shape)}: give (U, k)")
     if relevant.shape != hit.shape[:1] or relevant.is_floating_point():
         raise ValueError(
             f"relevant is {tuple(relevant.shape)} {relevant.dtype}: give one whole "
@@ -148,13 +184,13 @@ def _counted(hit: Tensor, relevant: Tensor) -> Tensor:
             f"relevant: {bad} users have none, or more hits than that: leave out users "
             "of whom nothing is known"
         )
-    return relevant
+    return hit, relevant
 
 
 def _popularity(counts: Tensor) -> Tensor:
-    counts = counts.double()
-    if not (counts >= 0).all():  # NaN is not either
+    counts = torch.as_tensor(counts).double()
+    if not len(counts) or not (counts >= 0).all():  # NaN is not either
         raise ValueError(
-            "popularity holds NaN or a number below 0: give counts of users"
+            "popularity holds NaN, a number below 0, or nothing: give counts of users"
         )
     return counts

@@ -99,6 +99,12 @@ def _check(real: DataFrame, made: DataFrame) -> None:
     for name, frame in (("real", real), ("made", made)):
         if not len(frame):
             raise ValueError(f"{name} has no rows: give at least one")
+        for column, cells in frame.select_dtypes("number").items():
+            if np.isinf(cells.to_numpy(np.float64, na_value=np.nan)).any():
+                raise ValueError(
+                    f"{name} holds infinity in {column!r}: correct it, or write NaN "
+                    "for missing"
+                )
     if absent := set(real.columns) ^ set(made.columns):
         raise ValueError(
             f"real and made differ in the columns {sorted(absent)[:5]}: give frames of "
@@ -215,14 +221,16 @@ def utility(
 
     For a target of classes: ``accuracy``, the mean of four ``learners``, and ``auc``,
     the area under the curve of gradient-boosted trees (of more than two classes: the
-    mean of each against the rest). For a number: ``r2`` of gradient-boosted trees, and
-    of a linear regression, ``r2_linear``. Rows without a target are left out. What the
-    same learners get from real rows is the figure to compare with.
+    mean of each against the rest); a class of one row is not learned. For a number:
+    ``r2`` of gradient-boosted trees, and of a linear regression, ``r2_linear``. Rows
+    without a target are left out. What the same learners get from real rows is the
+    figure to compare with.
 
     Source: Esteban et al. 2017, section 4 (train on synthetic, test on real).
 
     Raises:
-        ValueError: no such column, no rows, or fewer than two classes to learn.
+        ValueError: no such column, no rows, fewer than two classes to learn, or so few
+            rows that some would be missing among those that tell when to halt.
     """
     _check(test, train)
     if target not in train.columns:
@@ -235,11 +243,19 @@ def utility(
     if y_test.dtype != object and len(np.unique(y_test)) > FEW:
         return _regression(x, y, x_test, y_test, seed)
     y, y_test = y.astype(str), y_test.astype(str)
-    if len(np.unique(y)) < 2 or len(np.unique(y_test)) < 2:
+    names, counts = np.unique(y, return_counts=True)
+    if len(names) < 2 or len(np.unique(y_test)) < 2:
         raise ValueError(
             f"target={target!r} has one class only: give rows of two or more"
         )
-    return _classification(x, y, x_test, y_test, seed)
+    # a tenth of the rows tells the perceptron when to halt: one of each class at least
+    often, classes = np.isin(y, names[counts > 1]), (counts > 1).sum()
+    if classes < 2 or often.sum() <= 10 * (classes - 1):
+        raise ValueError(
+            f"target={target!r}: {often.sum()} rows of {classes} classes that come "
+            f"twice or more, give over {10 * max(classes - 1, 1)} rows, or join some"
+        )
+    return _classification(x[often], y[often], x_test, y_test, seed)
 
 
 def _classification(x, y, x_test, y_test, seed: int) -> dict[str, float]:
@@ -255,11 +271,14 @@ def _classification(x, y, x_test, y_test, seed: int) -> dict[str, float]:
         ]
     boosting = HistGradientBoostingClassifier(random_state=seed).fit(x, y)
     p, classes = boosting.predict_proba(x_test), boosting.classes_
-    if len(classes) == 2:
-        auc = [roc_auc_score(y_test == classes[1], p[:, 1])]
-    else:
-        present = [k for k, name in enumerate(classes) if (y_test == name).sum() > 0]
-        auc = [roc_auc_score(y_test == classes[k], p[:, k]) for k in present]
+    asked = range(1, 2) if len(classes) == 2 else range(len(classes))
+    asked = [k for k in asked if 0 < (y_test == classes[k]).sum() < len(y_test)]
+    if not asked:
+        raise ValueError(
+            f"the classes {list(classes)[:5]} that were learned from are not those to "
+            f"be told, {sorted(set(y_test))[:5]}: give rows of the same"
+        )
+    auc = [roc_auc_score(y_test == classes[k], p[:, k]) for k in asked]
     return {"accuracy": float(np.mean(hits)), "auc": float(np.mean(auc))}
 
 

@@ -59,8 +59,10 @@ def nats_by_pairs(
     half (Jelinek & Mercer 1980; MacKay & Peto 1995).
 
     Raises:
-        ValueError: no ``test``, or ``size`` or ``trust`` not above 0.
+        ValueError: no ``test``, ``size`` or ``trust`` not above 0, or one string
+            instead of several.
     """
+    _check_several(train), _check_several(test)
     at_least(1, size=size)
     finite("trust", trust, above=0)
     if not test:

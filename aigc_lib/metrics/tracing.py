@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
-from ..arguments import at_least, finite
+from ..arguments import at_least, finite, whole
 from .intervals import Gain
 
 
@@ -86,7 +86,8 @@ def _drawn(
     names, owner = np.unique(np.asarray(learner), return_inverse=True)
     if len(names) < 2:
         raise ValueError(f"learner has {len(names)} name: an interval needs two")
-    rng, found = np.random.default_rng(seed), np.empty((resamples, len(chances)))
+    rng = np.random.default_rng(whole("seed", seed, 0))
+    found = np.empty((resamples, len(chances)))
     draws = [
         np.bincount(rng.integers(len(names), size=len(names)), minlength=len(names))
         for _ in range(resamples)

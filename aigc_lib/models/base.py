@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
-import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
@@ -22,7 +21,7 @@ from torch.optim import Optimizer
 
 from ..arguments import at_least, multiple_of, whole
 from ..files import replacing
-from .configuration import configuration, rebuilt
+from .configuration import configuration, converted, rebuilt
 from .registry import class_named
 
 FORMAT = 2  # of the files that ``save`` writes
@@ -37,10 +36,11 @@ Seed = int | torch.Generator | None
 class _Configured(type):
     """Notes the arguments of a constructor before anybody of the family changes them.
 
-    Numbers of NumPy and torch become Python's.
+    Numbers are checked and become Python's, see ``configuration.converted``.
 
     Raises:
-        ValueError: another default dtype than float32, which networks and losses need.
+        ValueError: another default dtype than float32, which networks and losses need;
+            a number or a choice of yes or no that is none.
     """
 
     @property
@@ -55,17 +55,11 @@ class _Configured(type):
                 f"torch's default dtype is {dtype}, models here are float32: call "
                 "torch.set_default_dtype(torch.float32)"
             )
-        args = tuple(map(_number, args))
-        options = {name: _number(value) for name, value in options.items()}
+        args, options = converted(cls, args, options)
         model = cls.__new__(cls)
         model.config = configuration(cls, args, options)
         model.__init__(*args, **options)
         return model
-
-
-def _number(value: Any) -> Any:
-    scalar = isinstance(value, np.generic | Tensor) and not value.ndim
-    return value.item() if scalar else value
 
 
 class Trainable(nn.Module, metaclass=_Configured):
@@ -78,18 +72,20 @@ class Trainable(nn.Module, metaclass=_Configured):
     ``modality`` says what it makes or reads: "images" (with defaults for (N, 1, 28, 28)
     in [-1, 1]), "points", "text", "sounds", "tables", "ratings", "series", "answers",
     "music" or "levels"; the last two are no kind of a command. ``sample_shape`` is the
-    shape of one sample where it is fixed: ``fit`` refuses others. ``sampled`` names
-    the networks that are used after training: ``fit`` keeps an exponential moving
-    average of their weights. ``tolerates_bf16`` is False for a model whose results need
-    more than the 8 significant bits of bfloat16. The batches of a ``conditional`` model
-    are pairs (samples, labels), labels (B,) int64. ``least_batch`` is the smallest
-    batch that it can learn from. ``recipe`` holds arguments of ``fit`` that suit the
-    model better than its defaults: ``batch_size``, ``ema``, ``cooldown``,
-    ``max_grad_norm``.
+    shape of one sample where it is fixed: ``fit`` refuses others. ``sample_codes`` is
+    how many numbers samples are made of, in all or by column, where they are whole:
+    tokens, items, cells. ``sampled`` names the networks that are used after training:
+    ``fit`` keeps an exponential moving average of their weights. ``tolerates_bf16`` is
+    False for a model whose results need more than the 8 significant bits of bfloat16.
+    The batches of a ``conditional`` model are pairs (samples, labels), labels (B,)
+    int64. ``least_batch`` is the smallest batch that it can learn from. ``recipe``
+    holds arguments of ``fit`` that suit the model better than its defaults:
+    ``batch_size``, ``ema``, ``cooldown``, ``max_grad_norm``.
     """
 
     modality = "images"
     sample_shape: tuple[int, ...] | None = None
+    sample_codes: int | tuple[int, ...] | None = None
     sampled: tuple[str, ...] = ()
     tolerates_bf16 = True
     conditional = False
@@ -252,11 +248,14 @@ def load_model(
 
     Raises:
         FileNotFoundError: no file at ``path``.
+        PermissionError: it may not be read.
         ValueError: the file is no safetensors file (a pickle, say), is of an older
             format, names no known model, or its weights do not fit its configuration.
     """
     if not Path(path).is_file():
-        raise FileNotFoundError(f"path={str(path)!r}: no such file")
+        there = "no plain file" if Path(path).exists() else "no such file"
+        raise FileNotFoundError(f"path={str(path)!r}: {there}")
+    Path(path).open("rb").close()  # safetensors takes what is closed for what is absent
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
@@ -393,7 +392,7 @@ def in_parts(
 
 
 def checked_pictures(x: Tensor, shape: tuple[int, ...], device: torch.device) -> Tensor:
-    """Return pictures (N, *shape) as floats in [-1, 1] on the device.
+    """Return pictures (N, *shape) as float32 in [-1, 1] on the device.
 
     ``x``: uint8, or floating point in [-1, 1], wherever it is.
 
@@ -411,7 +410,7 @@ def checked_pictures(x: Tensor, shape: tuple[int, ...], device: torch.device) ->
             f"x is {x.dtype} from {x.min():.4g} to {x.max():.4g}: give uint8, or "
             "floating point in [-1, 1]"
         )
-    return x.to(device)
+    return x.to(device).float()
 
 
 def standard_normal(n: int, *shape: int, seed: Seed) -> Tensor:
@@ -434,7 +433,7 @@ def noise_source(seed: Seed) -> torch.Generator | None:
     """
     if seed is None or isinstance(seed, torch.Generator):
         return seed
-    return torch.Generator().manual_seed(seed)
+    return torch.Generator().manual_seed(whole("seed", seed))
 
 
 def codes_for(

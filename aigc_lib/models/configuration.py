@@ -9,6 +9,53 @@ from typing import Any
 import numpy as np
 from torch import Tensor, nn
 
+from ..arguments import finite, whole, yes_or_no
+
+CHECKS = {"int": whole, "float": finite, "bool": yes_or_no}  # by annotation
+
+
+def converted(
+    cls: type, args: tuple[Any, ...], options: dict[str, Any]
+) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """Return a constructor's arguments, numbers as what its annotations say.
+
+    Numbers of NumPy and torch become Python's; 64.0 is a whole number. Arguments that
+    do not fit the constructor are left to it.
+
+    Raises:
+        ValueError: a word or NaN for a number, 2.5 for a whole one, "false" for False.
+    """
+    checks = {name: CHECKS.get(hint) for name, hint in _hints(cls).items()}
+
+    def checked(name: str, value: Any) -> Any:
+        if value is not None and (check := checks.get(name)):
+            return check(name, value)
+        scalar = isinstance(value, np.generic | Tensor) and not value.ndim
+        return value.item() if scalar else value
+
+    names = [*inspect.signature(cls).parameters]
+    names += [""] * len(args)  # too many: the constructor will say so
+    args = tuple(map(checked, names, args))
+    return args, {name: checked(name, value) for name, value in options.items()}
+
+
+def _hints(cls: type) -> dict[str, str]:
+    """The annotations of a constructor, and of those that it hands its options on to.
+
+    "int | None" counts as "int".
+    """
+    found: dict[str, str] = {}
+    for kind in cls.__mro__:
+        if "__init__" not in vars(kind):
+            continue
+        parameters = inspect.signature(kind.__init__).parameters.values()
+        for each in parameters:
+            hint = getattr(each.annotation, "__name__", str(each.annotation))
+            found.setdefault(each.name, hint.removesuffix(" | None"))
+        if not any(each.kind is each.VAR_KEYWORD for each in parameters):
+            break
+    return found
+
 
 def configuration(
     cls: type, args: tuple[Any, ...], options: dict[str, Any]

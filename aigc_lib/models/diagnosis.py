@@ -166,9 +166,16 @@ def rasch(table: np.ndarray, *, rounds: int = 100) -> tuple[np.ndarray, np.ndarr
     nothing was. Difficulties add up to 0.
 
     Raises:
-        ValueError: a pupil or an item without an answer.
+        ValueError: no table, one with other than 0, 1 and NaN, or a pupil or an item
+            without an answer.
     """
+    table = np.asarray(table, float)
     there = ~np.isnan(table)
+    if table.ndim != 2 or not np.isin(table[there], (0, 1)).all():
+        raise ValueError(
+            f"table has shape {table.shape}: give (U, I) of 0, 1, and NaN "
+            "where nothing was asked"
+        )
     if not (there.any(0).all() and there.any(1).all()):
         raise ValueError("table has a row or a column without an answer: leave it out")
     ability, hard = np.zeros(len(table)), np.zeros(table.shape[1])

@@ -4,11 +4,12 @@ A flow leads from noise to a picture, and backwards from a picture to its noise.
 picture that nobody drew, a photograph, has a place among the noise too, from where one
 can go elsewhere. Pictures are (N, C, S, S) in [-1, 1]; the models are those that have
 ``follow``: ``FlowMatching``, ``LatentFlow``, ``TextFlow``. Where they take ``labels``,
-None means "no label". Nothing here changes its arguments.
+None means "no label"; uint8 is taken as well. Nothing here changes its arguments.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -16,7 +17,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import at_least, finite
-from .base import noise_source
+from .base import checked_pictures, noise_source
 from .diffusion.flow import FlowMatching
 
 CHUNK = 16  # pictures that always go through a network together
@@ -50,9 +51,10 @@ def noise_of(
     """Follow the flow back from pictures to the noise that leads to them.
 
     Raises:
-        ValueError: labels that the model does not know; ``steps`` < 1.
+        ValueError: what ``checked_pictures`` refuses, labels that the model does not
+            know; ``steps`` < 1.
     """
-    z = model.coded(x)
+    z = model.coded(_floats(model, x))
     return model.follow(z, 1.0, 0.0, labels=told(model, labels, len(x)), steps=steps)
 
 
@@ -111,12 +113,13 @@ def vary(
     again (SDEdit, Meng et al. 2022): 0.2 stays near, 0.9 keeps little, 1 nothing.
 
     Raises:
-        ValueError: not one picture, ``strength`` outside (0, 1], ``n`` < 1.
+        ValueError: not one picture, or one as in ``noise_of``, ``strength`` outside
+            (0, 1], ``n`` or ``steps`` < 1.
     """
     _one("x", x)
     strength = finite("strength", strength, above=0, most=1)
-    at_least(1, n=n)
-    z = model.coded(x).expand(n, *model.sample_shape)
+    at_least(1, n=n, steps=steps)
+    z = model.coded(_floats(model, x)).expand(n, *model.sample_shape)
     noise, t = model.noise(n, noise_source(seed)), 1 - strength
     options = {"labels": told(model, labels, n), "guidance": guidance}
     few = max(2, round(strength * steps))
@@ -145,6 +148,7 @@ def walk(
     """
     _one("a", a), _one("b", b)
     at_least(2, n=n)
+    a, b = _floats(model, a), _floats(model, b)
     ends = [
         noise_of(model, x, y, steps=steps) for x, y in zip((a, b), labels, strict=True)
     ]
@@ -165,7 +169,7 @@ def between(a: Tensor, b: Tensor, share: float) -> Tensor:
     u, v = a.flatten().double(), b.flatten().double()
     cosine = (u @ v / (u.norm() * v.norm())).clamp(-1, 1)
     angle = cosine.arccos()
-    if angle < 1e-4:  # parallel: a straight line is the same
+    if not 1e-4 < angle < math.pi - 1e-4:  # parallel, or 0: a straight line will do
         return torch.lerp(a, b, share)
     first, second = ((1 - share) * angle).sin(), (share * angle).sin()
     return ((first * a + second * b) / angle.sin()).to(a.dtype)
@@ -188,12 +192,16 @@ def change_class(
     stays. No noise is drawn.
 
     Raises:
-        ValueError: ``strength`` outside (0, 1], labels that the model does not know.
+        ValueError: ``strength`` outside (0, 1], labels that the model does not know,
+            pictures as in ``noise_of``, ``steps`` < 1.
     """
     strength = finite("strength", strength, above=0, most=1)
+    at_least(1, steps=steps)
     t, few = 1 - strength, max(2, round(strength * steps))
     n = len(x)
-    back = model.follow(model.coded(x), 1.0, t, labels=told(model, old, n), steps=few)
+    back = model.follow(
+        model.coded(_floats(model, x)), 1.0, t, labels=told(model, old, n), steps=few
+    )
     options = {"labels": told(model, new, n), "guidance": guidance, "steps": few}
     return model.pictured(model.follow(back, t, 1.0, **options))
 
@@ -286,6 +294,11 @@ def _chunk(model, noise, told, start, guidance, steps) -> Tensor:
     labels = None if told is None else told[start : start + n][fill]
     options = {"labels": labels, "guidance": guidance, "steps": steps}
     return model.pictured(model.follow(noise[fill], 0.0, 1.0, **options))[:n]
+
+
+def _floats(model: FlowMatching, x: Tensor) -> Tensor:
+    """Return pictures, uint8 or in [-1, 1], as the model takes them."""
+    return checked_pictures(x, tuple(model.picture_shape), model.device)
 
 
 def _one(name: str, x: Tensor) -> None:

@@ -23,7 +23,7 @@ from torch.optim import Adam, Optimizer
 from ..arguments import at_least, finite, multiple_of, unknown, whole
 from ..metrics.feature_net import pretrained
 from ..metrics.series import finite_array
-from .base import Trainable, Update, in_parts
+from .base import Trainable, Update, checked_pictures, in_parts
 from .diffusion import FlowMatching
 from .vae import VAE
 
@@ -197,7 +197,7 @@ class PatchMemory:
         found = in_parts(self.describe, x).movedim(1, 3).flatten(0, 2)
         spread = found.std(0)
         self.scale = spread.clamp_min(0.1 * spread.mean())  # or a dead unit would shout
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(whole("seed", seed))
         some = torch.randperm(len(found), generator=generator)[:DRAWN]
         some = found[some] / self.scale
         size = min(whole("size", size, 1), len(some))
@@ -294,9 +294,14 @@ class DefectMarker(Trainable):
 
 @torch.no_grad()
 def rebuilt_by_vae(vae: VAE, x: Tensor) -> Tensor:
-    """Return what the decoder makes of the mean code of x (N, C, S, S) in [-1, 1]."""
+    """Return what the decoder makes of the mean code of x (N, C, S, S) in [-1, 1].
+
+    Raises:
+        ValueError: what ``checked_pictures`` refuses.
+    """
+    x = checked_pictures(x, tuple(vae.sample_shape), vae.device)
     with vae.averaged():
-        return in_parts(lambda part: vae.decode(vae.encode(part)[0]), x.to(vae.device))
+        return in_parts(lambda part: vae.decode(vae.encode(part)[0]), x)
 
 
 def rebuilt_by_flow(
@@ -311,10 +316,12 @@ def rebuilt_by_flow(
     Source: AnoDDPM (Wyatt et al. 2022), with a flow.
 
     Raises:
-        ValueError: ``start`` outside [0, 1), ``draws`` < 1.
+        ValueError: ``start`` outside [0, 1), ``draws`` < 1, and what
+            ``checked_pictures`` refuses.
     """
-    finite("start", start, least=0, below=1)
-    generator = torch.Generator().manual_seed(seed)
+    start = finite("start", start, least=0, below=1)
+    x = checked_pictures(x, tuple(flow.sample_shape), torch.device("cpu"))
+    generator = torch.Generator().manual_seed(whole("seed", seed))
     total = torch.zeros_like(x)
     for _ in range(whole("draws", draws, 1)):
         noise = torch.randn(x.shape, generator=generator)

@@ -49,9 +49,8 @@ class MarkovTiles:
 
     def sample(self, n: int, shape: tuple[int, int], *, seed: int = 0) -> np.ndarray:
         """Write ``n`` grids of ``shape`` (H, W): (n, H, W) int64."""
-        whole("n", n, 1)
-        rng = np.random.default_rng(seed)
-        grids = np.full((n, *shape), OUTSIDE)
+        rng = np.random.default_rng(whole("seed", seed, 0))
+        grids = np.full((whole("n", n, 1), *shape), OUTSIDE)
         for grid in grids:
             for y, x in np.ndindex(*shape):
                 near = self._near(grid, y, x)

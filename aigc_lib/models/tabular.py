@@ -29,6 +29,11 @@ class Tabular:
     modality = "tables"
     codec: TableCodec
 
+    @property
+    def sample_codes(self) -> tuple[int, ...]:
+        """How many codes each column has."""
+        return tuple(self.codec.sizes)
+
     def samples(self, codes: Tensor) -> Tensor:
         """Return what ``fit`` takes for the codes (N, C) of a table."""
         return codes

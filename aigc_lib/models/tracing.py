@@ -136,6 +136,11 @@ class KnowledgeTracer(Trainable):
         ]
         return {"net": AdamW(groups, self.learning_rate, betas=(0.9, 0.99))}
 
+    @property
+    def sample_codes(self) -> int:
+        """How many items there are; -1 is none."""
+        return len(self.items)
+
     def training_step(self, batch: tuple[Tensor, ...], update: Update) -> None:
         """Say each answer of the rows (B, T) from those before it."""
         item, right, past = batch

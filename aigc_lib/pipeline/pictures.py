@@ -20,7 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .. import models, runtime
+from .. import console, models, runtime
 from ..arguments import finite, unknown
 from ..codecs.tokenizers import UNKNOWN, Characters
 from ..data import load
@@ -246,11 +246,14 @@ def _digest(path: Path) -> str:
 
 def main(words: Sequence[str]) -> None:
     """Train the models that are named and not there yet."""
+    console.forgive()
     p = argparse.ArgumentParser(
         prog="python -m aigc_lib.pipeline.pictures", description=__doc__
     )
     p.add_argument("names", nargs="*", choices=[[], *RECIPES], default=[*RECIPES])
-    p.add_argument("--folder", type=Path, default=folder(), help="(%(default)s)")
+    p.add_argument(
+        "--folder", type=console.place, default=folder(), help="(%(default)s)"
+    )
     p.add_argument("--share", type=float, default=1.0, help="of the steps, to try out")
     arguments = p.parse_args(words)
     runtime.settle_threads()

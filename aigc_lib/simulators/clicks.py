@@ -146,7 +146,8 @@ class Shoppers:
         self, each: int, days: int, seed: int, sharpness: float, kind: int
     ) -> Log:
         users, items = self.utility.shape
-        if whole("each", each, 1) > items:
+        each = whole("each", each, 1)
+        if each > items:
             raise ValueError(f"each={each}: there are {items} items")
         rng = self._rng(kind, seed)
         # the largest of utility and Gumbel noise: draws without putting back, in order

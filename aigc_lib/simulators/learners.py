@@ -117,7 +117,12 @@ class Learners:
         )
 
     def gains(self, items: int = 4) -> np.ndarray:
-        """How much each course would add to the exam of each learner, (U, courses)."""
+        """How much each course would add to the exam of each learner, (U, courses).
+
+        Raises:
+            ValueError: ``items`` < 1.
+        """
+        items = whole("items", items, 1)
         left = (1 - self.pace[:, None] * self.rate * self.ready()).clip(0) ** items
         better = (1 - GUESS - SLIP) * (1 - self.mastery) * (1 - left)
         return np.repeat(better / len(self.skills), len(MAKERS), 1)
@@ -153,8 +158,9 @@ class Learners:
         """Let everybody take ``rounds`` courses of their own choice, none twice.
 
         Raises:
-            ValueError: more rounds than courses are left.
+            ValueError: more rounds than courses are left; ``items`` < 1.
         """
+        items = whole("items", items, 1)
         for _ in range(whole("rounds", rounds, 1)):
             odds = self.wanted()
             wish = np.log(odds / (1 - odds)) + self._rng.gumbel(size=odds.shape)
@@ -168,7 +174,12 @@ class Learners:
             self._practise(wish.argmax(1), np.ones(len(wish), bool), items)
 
     def assign(self, rounds: int = 12, *, items: int = 4) -> None:
-        """Give everybody ``rounds`` courses by lot, whoever likes them or not."""
+        """Give everybody ``rounds`` courses by lot, whoever likes them or not.
+
+        Raises:
+            ValueError: ``rounds`` or ``items`` < 1.
+        """
+        items = whole("items", items, 1)
         for _ in range(whole("rounds", rounds, 1)):
             course = self._rng.integers(len(self.courses), size=len(self.names))
             self._practise(course, np.ones(len(course), bool), items)

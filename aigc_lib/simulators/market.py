@@ -107,7 +107,7 @@ class Market:
                 negative seed.
         """
         s = np.asarray(volatility, float)
-        if s.ndim != 1 or not (s > 0).all():
+        if s.ndim != 1 or not ((s > 0) & (s < np.inf)).all():
             raise ValueError(f"volatility has shape {s.shape}: give (N,) above 0")
         generator = np.random.default_rng(whole("seed", seed, 0))
         made = np.empty((len(s), whole("days", days, 1)))
@@ -123,11 +123,13 @@ class Market:
         Exact: a mixture of normals, one for each number of jumps.
 
         Raises:
-            ValueError: a volatility that is not above 0.
+            ValueError: a volatility that is not above 0, or a return that is NaN.
         """
         x, s = np.broadcast_arrays(
             np.asarray(returns, float), np.asarray(volatility, float)
         )
+        if np.isnan(x).any():
+            raise ValueError("returns holds NaN: drop those days")
         return sum(p * norm.cdf(x, m, d) for p, m, d in self._parts(s))
 
     def value_at_risk(self, volatility: ArrayLike, level: float = 0.99) -> np.ndarray:
@@ -185,8 +187,10 @@ class Market:
 
     def _parts(self, s: np.ndarray) -> list[tuple[float, np.ndarray, np.ndarray]]:
         """Chance, mean and deviation of a return with 0, 1, 2 ... jumps."""
-        if not (s > 0).all():
-            raise ValueError(f"volatility down to {s.min()}: give numbers above 0")
+        if not ((s > 0) & (s < np.inf)).all():
+            raise ValueError(
+                f"volatility from {s.min()} to {s.max()}: give finite numbers above 0"
+            )
         most = int(poisson.ppf(1 - 1e-13, self.jump_rate)) if self.jump_rate else 0
         chances = poisson.pmf(np.arange(most + 1), self.jump_rate)
         return [

@@ -214,7 +214,7 @@ class Sokoban(Room):
         Raises:
             ValueError: ``limit`` below 1.
         """
-        whole("limit", limit, 1)
+        limit = whole("limit", limit, 1)
         start = (self.boxes, lowest(self.reach(self.player, self.boxes)))
         bounds = {self.boxes: self.bound(self.boxes)}
         if bounds[self.boxes] >= FAR:

@@ -51,10 +51,9 @@ def speeches(
     Raises:
         ValueError: ``n`` below 1, less than 0.3 seconds, negative ``noise``.
     """
-    whole("n", n, 1)
-    finite("seconds", seconds, least=0.3)
-    finite("noise", noise, least=0)
-    rng = np.random.default_rng(seed)
+    n, seconds = whole("n", n, 1), finite("seconds", seconds, least=0.3)
+    noise = finite("noise", noise, least=0)
+    rng = np.random.default_rng(whole("seed", seed, 0))
     samples = round(seconds * SAMPLE_RATE)
     letters, voices, shapes, words = list(FORMANTS), [], [], []
     for _ in range(n):

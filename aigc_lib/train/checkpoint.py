@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import pickle
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..files import replacing
@@ -22,11 +24,20 @@ KINDS = {  # how files begin that are sometimes named by mistake
 
 def is_plain(value: Any) -> bool:
     """Tell whether ``read`` would accept ``value``: no pickled classes."""
-    if isinstance(value, dict):
+    if type(value) in (dict, OrderedDict):
         return all(map(is_plain, [*value.keys(), *value.values()]))
-    if isinstance(value, list | tuple):
+    if type(value) in (list, tuple):
         return all(map(is_plain, value))
     return value is None or type(value) in (torch.Tensor, bool, int, float, str)
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` with Python's numbers in the place of NumPy's."""
+    if type(value) is dict:
+        return {plain(key): plain(item) for key, item in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(map(plain, value))
+    return value.item() if isinstance(value, np.generic) else value
 
 
 def write(path: str | os.PathLike, state: dict[str, Any]) -> None:

@@ -108,6 +108,9 @@ def fit(
     steps = None if steps is None else whole("steps", steps, 1)
     seconds = None if seconds is None else finite("seconds", seconds, above=0)
     seed, save_every = whole("seed", seed, 0), whole("save_every", save_every, 1)
+    watch_at = _steps("watch_at", watch_at)
+    if validate_at is not None:
+        validate_at = _steps("validate_at", validate_at)
     chosen = _recipe(
         model,
         batch_size=batch_size,
@@ -165,7 +168,7 @@ def fit(
     def look() -> None:
         if watch and step in watch_at and step not in history.watched:
             with clock.stopped():
-                result = watch(model)
+                result = checkpoints.plain(watch(model))
             model.train()
             if checkpoint and not checkpoints.is_plain(result):
                 raise ValueError(
@@ -267,6 +270,22 @@ def _recipe(model: Trainable, **asked: Any) -> dict[str, Any]:
             "max_grad_norm", found["max_grad_norm"], above=0
         )
     return found
+
+
+def _steps(name: str, value: Collection[int]) -> Collection[int]:
+    """Return the steps of a collection, or of anything that gives them once.
+
+    Raises:
+        ValueError: no collection, or one of something else than steps.
+    """
+    try:
+        if isinstance(value, range):  # maybe a long one
+            return value
+        return {whole(name, step, 0) for step in value}
+    except TypeError:
+        raise ValueError(
+            f"{name}={value!r}: give several steps, such as [100, 1000]"
+        ) from None
 
 
 def _validation_steps(steps: int | None) -> Collection[int]:

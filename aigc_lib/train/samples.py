@@ -43,13 +43,15 @@ def as_samples(data: Any, model: Trainable) -> Indexed:
     one.
 
     Raises:
-        ValueError: none of these; values that are not finite; samples or labels that
-            are not what the model is made for.
+        ValueError: none of these; values that are not finite; samples, codes or labels
+            that are not what the model is made for.
     """
     parts = _parts(data, model)
     indexed = parts is None
     if indexed:
         parts = _first_parts(data)
+    elif model.sample_codes is not None:
+        parts[0] = _whole(parts[0])
     card = getattr(data, "card", None)  # what the data are, else what the model takes
     images = (card.kind if card else model.modality) == "images"
     images = images and parts[0].dim() == 4
@@ -57,6 +59,8 @@ def as_samples(data: Any, model: Trainable) -> Indexed:
     _check_shape(parts[0], model)
     if not images or indexed:
         _check_floats(parts[0], model)
+    if model.sample_codes is not None:
+        _check_codes(parts[0], model)
     for i, part in enumerate(parts):
         _check_values(part, pixels=images and i == 0, scaled=not indexed)
     if model.conditional:
@@ -134,6 +138,34 @@ def _check_floats(x: Tensor, model: Trainable) -> None:
             f"data holds {x.dtype}, {type(model).__name__} learns from floating point: "
             "give x.float(); x / 127.5 - 1 for pixels of uint8, x / 32768 for sounds "
             "of int16"
+        )
+
+
+def _whole(x: Tensor) -> Tensor:
+    """Return whole numbers of any length as int64, which indices must be."""
+    return x if x.is_floating_point() or x.dtype == torch.bool else x.long()
+
+
+def _check_codes(x: Tensor, model: Trainable) -> None:
+    """Refuse what is no code of a model of tokens, items or cells.
+
+    On a GPU an index too large would end the whole process.
+    """
+    name = type(model).__name__
+    if x.is_floating_point() or x.dtype == torch.bool:
+        raise ValueError(
+            f"data holds {x.dtype}, {name} learns from whole numbers: give tokens, "
+            "items or cells as its codec or tokenizer numbers them"
+        )
+    if not x.numel():
+        return
+    most, columns = torch.as_tensor(model.sample_codes), x.reshape(-1, x.shape[-1])
+    least = torch.zeros_like(most) if most.ndim else -most  # ~t is t, passed over
+    low, high = columns.amin(0).cpu(), columns.amax(0).cpu()
+    if (low < least).any() or (high >= most).any():
+        raise ValueError(
+            f"data holds numbers from {low.min()} to {high.max()}, {name} knows 0 to "
+            f"{most.max() - 1}: make the model with more, or give what it is made for"
         )
 
 
@@ -249,6 +281,8 @@ class Batches:
         if not isinstance(batch, Tensor):
             return tuple(map(self.brought, batch))
         dtype = torch.float32 if batch.is_floating_point() else None
+        if batch.dtype in (torch.int32, torch.int16):  # as NumPy's on Windows
+            dtype = torch.int64
         return batch.to(self.device, dtype)
 
 

@@ -607,3 +607,19 @@ def test_a_server_that_is_told_to_stop_closes_first(word, program, tmp_path):
         time.sleep(0.02)
     program.kill(number, word)
     assert log.read_text() == "up\nclosed\n"  # and nothing went wrong
+
+
+@pytest.mark.parametrize("name", ["what?", "100%20", "a b#c", "汉字;x"])
+def test_a_folder_may_have_any_name(name, tmp_path):
+    made = engine(database.in_file(tmp_path / name / "project.sqlite"))
+    upgrade(made)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name / "project.sqlite").stat().st_size
+
+
+@pytest.mark.parametrize("quota", [-1, 2**31, 2.5, float("nan"), "7"])
+def test_a_quota_is_a_number_that_a_row_can_hold(quota, tmp_path):
+    made = engine(database.in_file(tmp_path / "project.sqlite"))
+    upgrade(made)
+    with pytest.raises(ValueError, match=r"^quota="):
+        Accounts(made).add("somebody", quota=quota)

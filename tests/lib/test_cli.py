@@ -593,3 +593,34 @@ def test_a_device_without_room(tmp_path, capsys, monkeypatch):
     assert Path("/dev/full").is_char_device()
     (kept,) = tmp_path.iterdir()
     assert aigc.models.load(kept)
+
+
+def test_a_path_with_a_tilde_is_at_home(ring, tmp_path, monkeypatch):
+    # no shell expands the one of --out=~/x
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    assert run("sample", ring, "--n", 4, "--out=~/points.png") == 0
+    assert (tmp_path / "home" / "points.png").is_file()
+    assert not (tmp_path / "~").exists()
+
+
+def test_evaluate_needs_at_least_one_sample(ring, capsys):
+    for n in (0, -5):
+        assert run("evaluate", ring, "ring8", "--n", n) == 2
+        assert f"n={n}: give at least 1" in capsys.readouterr().err
+
+
+def test_so_many_samples_cannot_be_counted(ring, capsys):
+    assert run("sample", ring, "--n", 10**20) == 2
+    assert "below 2**63" in capsys.readouterr().err
+
+
+def test_two_conditions_on_one_column_are_refused(ring, capsys):
+    twice = ["--where", "a=1", "--where", "a=2"]
+    assert run("sample", ring, *twice) == 2
+    assert "--where a is given twice" in capsys.readouterr().err
+
+
+def test_what_no_memory_holds(ring, capsys):
+    assert run("sample", ring, "--n", 10**15) == 2
+    assert "error: there is not enough memory: ask for fewer" in capsys.readouterr().err

@@ -411,3 +411,17 @@ def test_the_notes_of_music21(tune):
         if "Harmony" not in sound.classes and not sound.duration.isGrace
     ]
     assert said("", tune) == [(p, Fraction(q)) for p, q in theirs]
+
+
+@pytest.mark.parametrize(
+    "line", ["%%MIDI transpose -12", "%%transpose 2", "I:transpose 2", "%%MIDI c 62"]
+)
+def test_instructions_that_move_the_notes_are_refused(line):
+    with pytest.raises(ValueError, match="it may change the notes"):
+        list(read_abc(f"X:1\nK:C\n{line}\nC"))
+    assert pitches("%%MIDI program 2\nC") == [60]
+
+
+def test_a_rest_of_no_bars_is_refused():
+    with pytest.raises(ValueError, match="Z0: a rest of no bars"):
+        list(read_abc(HEADER + "C Z0 D"))

@@ -5,7 +5,9 @@ import lzma
 import zipfile
 from dataclasses import replace
 
+import numpy as np
 import pytest
+import torch
 
 import aigc_lib as aigc
 from aigc_lib.data import CATALOG, CorruptFile
@@ -207,3 +209,10 @@ def test_the_poems_agree_with_their_card():
     data = aigc.data.load("chinese_poetry", split="test")
     assert {c for text in data for c in text}.isdisjoint("□（）[]《》{}")
     assert len(data.where(author="李白")) > 20
+
+
+def test_numbers_of_numpy_and_torch_name_a_text_too():
+    data = aigc.data.load("product_copy")
+    for number in (np.int64(3), torch.tensor(3), np.array([3])[0]):
+        assert data[number] == data[3]
+    assert data[np.array([3, 4])].texts == data[3:5].texts

@@ -269,3 +269,36 @@ def test_only_flows_can_edit():
     assert edits.can_edit(pixel_flow())
     assert edits.can_edit(latent_flow())
     assert not edits.can_edit(DCGAN())
+
+
+def test_uint8_stands_for_the_same_pictures(flow):
+    model, label = flow
+    x = pictures(model, 1)
+    u = edits.to_uint8(x)
+    one = edits.vary(model, u, 0.5, 2, label, seed=0, steps=4)
+    assert torch.allclose(
+        one, edits.vary(model, x, 0.5, 2, label, seed=0, steps=4), atol=1e-5
+    )
+    ends = edits.walk(model, u, x.double(), 3, steps=2)
+    assert torch.allclose(ends[0], x[0], atol=1e-5)
+
+
+@pytest.mark.parametrize("wrong", [float("nan"), 255.0])
+def test_no_edit_takes_what_is_no_picture(wrong):
+    model = pixel_flow()
+    x = pictures(model, 1)
+    x[0, 0, 0, 0] = wrong
+    for edit in (
+        lambda: edits.noise_of(model, x, steps=2),
+        lambda: edits.vary(model, x, 0.5, steps=2),
+        lambda: edits.walk(model, x, x, 3, steps=2),
+        lambda: edits.change_class(model, x, 0, 1, steps=2),
+    ):
+        with pytest.raises(ValueError, match=r"give uint8, or floating point"):
+            edit()
+
+
+def test_between_nothing_and_something_lies_a_straight_line():
+    a, b = torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2)
+    assert torch.equal(edits.between(a, b, 0.5), b / 2)
+    assert torch.equal(edits.between(-b, b, 0.5), a)

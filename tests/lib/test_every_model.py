@@ -3,6 +3,7 @@
 import inspect
 import sys
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -363,3 +364,81 @@ def test_parts_are_joined_in_order():
     together = model.drawn(z)
     alone = torch.cat([model.drawn(z[k : k + 500]) for k in range(0, 2_500, 500)])
     torch.testing.assert_close(together, alone)
+
+
+@pytest.mark.parametrize("value", ["false", "no", 2, float("nan")])
+@every_model
+def test_no_choice_of_yes_or_no_takes_a_word(name, value):
+    options = options_of(name)
+    for option, hint in accepted(MODELS[name]).items():
+        if hint is bool:
+            with pytest.raises(ValueError, match=f"{option}=.*True or False"):
+                MODELS[name](**options | {option: value})
+
+
+def test_numbers_of_other_libraries_are_numbers():
+    # np.ceil gives floats, a mean of flags is no flag
+    odd = {"hidden": np.ceil(7.5), "spectral_norm": np.True_, "r1": np.float32(0.5)}
+    model = MODELS["mlp_gan"](**odd)
+    assert model.config["hidden"] == 8
+    assert type(model.config["hidden"]) is int
+    assert model.config["spectral_norm"] is True
+    assert model.config["r1"] == 0.5
+    with pytest.raises(ValueError, match=r"hidden=10{30}: .*below 2\*\*63"):
+        MODELS["mlp_gan"](hidden=10**30)
+
+
+@pytest.mark.parametrize("seed", [1.5, float("nan"), "1", True, 10**30])
+@pytest.mark.parametrize("name", ["dcgan", "vae", "ddpm", "flow", "gpt", "wavenet"])
+def test_seeds_are_whole_numbers(name, seed):
+    with pytest.raises(ValueError, match=r"^seed="):
+        built(name).sample(1, seed=seed)
+
+
+def test_seeds_may_be_of_numpy_or_torch():
+    model = built("mlp_gan")
+    wanted = model.sample(3, seed=5)
+    for seed in (np.int64(5), np.uint8(5), torch.tensor(5), 5.0):
+        assert torch.equal(model.sample(3, seed=seed), wanted)
+
+
+@pytest.mark.parametrize("guidance", [float("nan"), float("inf"), "2"])
+@pytest.mark.parametrize("name", ["ddpm", "flow"])
+def test_guidance_is_a_number(name, guidance):
+    with pytest.raises(ValueError, match=r"^guidance="):
+        built(name).sample(2, seed=0, labels=1, steps=2, guidance=guidance)
+
+
+# ---- whole numbers that mean something -----------------------------------------------
+
+
+def parts_of(data):
+    parts = getattr(data, "parts", data)
+    return parts if isinstance(parts, tuple | list) else (parts,)
+
+
+OF_CODES = [name for name in MODELS if built(name).sample_codes is not None]
+
+
+def test_models_of_whole_numbers_say_how_many():
+    read = {name for name in MODELS if MODELS[name].modality in ("text", "ratings")}
+    assert read | {"knowledge_tracer"} <= {*OF_CODES}
+
+
+@pytest.mark.parametrize("name", OF_CODES)
+def test_codes_that_a_model_does_not_know_are_refused(name):
+    model = built(name)
+    x, *others = parts_of(data_for(model))
+    for wrong in (x + 10_000, x - 10_000, x.float(), x > 0):
+        with pytest.raises(ValueError, match=r"data holds .*(knows 0 to|learns from)"):
+            aigc.fit(model, (wrong, *others), steps=1, batch_size=8)
+
+
+@pytest.mark.parametrize("dtype", [torch.int32, torch.int16])
+@pytest.mark.parametrize("name", OF_CODES)
+def test_codes_may_be_shorter_numbers(name, dtype):
+    # NumPy's whole numbers have 32 bits on Windows
+    model = built(name)
+    x, *others = parts_of(data_for(model))
+    short = (x.to(dtype), *others) if others else x.to(dtype).numpy()
+    aigc.fit(model, short, steps=1, batch_size=8)

@@ -320,3 +320,19 @@ def test_what_could_not_be_written_is_refused(tmp_path, path, reason):
     with pytest.raises(ValueError, match=f"^--out .*{reason}"):
         check_writable(tmp_path / path, "--out")
     assert names(tmp_path) == {"plain", "circle"}
+
+
+def test_a_folder_without_rights_is_told_by_the_file_that_is_meant(
+    tmp_path, monkeypatch
+):
+    real = Path.mkdir
+
+    def closed(self, *args, **options):  # root may write everywhere
+        if self.name.startswith(".aigc-"):
+            raise PermissionError(errno.EACCES, "Permission denied", str(self))
+        real(self, *args, **options)
+
+    monkeypatch.setattr(Path, "mkdir", closed)
+    with pytest.raises(PermissionError) as caught:
+        write(tmp_path / "model")
+    assert caught.value.filename == str(tmp_path / "model")

@@ -6,9 +6,12 @@ import signal
 import subprocess
 import sys
 import traceback
+from collections import Counter as Counts
+from collections import namedtuple
 from types import SimpleNamespace
 from typing import ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -552,3 +555,39 @@ def test_labels_that_the_model_does_not_know(classes, label):
     y[7] = label
     with pytest.raises(ValueError, match=rf"data\.y goes .*{label}.* classes 0 to 2"):
         aigc.fit(model, labelled_points(y), steps=1, batch_size=10)
+
+
+@pytest.mark.parametrize("wrong", [5, 2.0, "12", [2.5], [-1], None])
+def test_steps_to_look_at_are_several(wrong):
+    with pytest.raises(ValueError, match=r"^watch_at="):
+        train(tiny_dcgan(), watch=len, watch_at=wrong)
+    if wrong is not None:
+        with pytest.raises(ValueError, match=r"^validate_at="):
+            train(tiny_dcgan(), validate=IMAGES, validate_at=wrong)
+
+
+def test_steps_may_be_given_once_or_by_numpy():
+    def looked(steps):
+        return list(train(tiny_dcgan(), watch=lambda m: 1, watch_at=steps).watched)
+
+    once = (step for step in (3, 7))  # asked for a step, it would be used up
+    assert looked(once) == looked(np.array([3, 7])) == looked(range(3, 8, 4)) == [3, 7]
+
+
+def test_numbers_of_numpy_that_were_watched_can_be_read_again(tmp_path):
+    def look(model):
+        return {"mean": np.float64(0.5), "counts": [np.int64(3)], "fine": np.True_}
+
+    kept = {"checkpoint": tmp_path / "c", "cooldown": 0, "watch": look, "watch_at": [1]}
+    train(tiny_dcgan(), steps=5, **kept)
+    found = train(tiny_dcgan(), steps=6, **kept).watched[1]
+    assert found == {"mean": 0.5, "counts": [3], "fine": True}
+    assert type(found["mean"]) is float
+
+
+def test_a_checkpoint_refuses_what_it_could_not_read_again(tmp_path):
+    Pair = namedtuple("Pair", "a b")
+    told = {"checkpoint": tmp_path / "c", "watch_at": [1]}
+    for result in (Pair(1, 2), Counts("ab"), np.ones(2)):
+        with pytest.raises(ValueError, match="a checkpoint keeps"):
+            train(tiny_dcgan(), watch=lambda m, r=result: r, **told)

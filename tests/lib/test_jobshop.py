@@ -247,3 +247,14 @@ def test_other_bad_input():
         JobShop(shop.machines, shop.durations, [1, -1])
     with pytest.raises(ValueError, match="objective='cost'"):
         jp.solve(shop, objective="cost")
+
+
+@pytest.mark.parametrize("tail", [float("nan"), -0.1, 1.5, "0.9"])
+def test_a_tail_is_a_share(tail):
+    with pytest.raises(ValueError, match=r"^tail="):
+        jp.choose(None, {}, [], tail=tail)
+
+
+def test_times_that_are_not_known_have_no_tardiness():
+    with pytest.raises(ValueError, match="ends holds NaN"):
+        js.tardiness([1.0, float("nan")], [1, 2])

@@ -309,3 +309,15 @@ def test_a_tracer_learns_from_made_learners():
     aigc.fit(model, train.answers(), steps=60)
     data = test.answers()
     assert auc(data.right, model.probabilities(data)) > 0.62
+
+
+@pytest.mark.parametrize("items", [0, -1, 2.5, float("nan"), "4"])
+def test_items_are_counted_in_whole_numbers(items):
+    world = Learners(5)
+    for act in (
+        lambda: world.gains(items),
+        lambda: world.choose(1, items=items),
+        lambda: world.assign(1, items=items),
+    ):
+        with pytest.raises(ValueError, match=r"^items="):
+            act()

@@ -143,3 +143,22 @@ def test_numbers_of_numpy_and_torch_count():
     given = proportion_interval(np.int64(3), torch.tensor(10), level=np.float32(0.9))
     assert given == pytest.approx(expected, abs=1e-7)
     assert [type(end) for end in given] == [float, float]
+
+
+def test_shares_may_be_counted_in_whole_numbers_or_flags():
+    flags = cloud(30, 1, 0)[:, 0] > 0
+    wanted = bootstrap_interval(flags.double(), torch.mean)
+    for rows in (flags, flags.int(), flags.tolist(), flags.numpy()):
+        assert bootstrap_interval(rows, torch.mean) == wanted
+
+
+def test_seeds_and_counts_may_be_of_numpy():
+    rows = cloud(30, 1, 0)
+    assert bootstrap_interval(rows, mean, seed=np.int64(3)) == bootstrap_interval(
+        rows, mean, seed=3
+    )
+    assert jackknife_interval(rows, mean, groups=7.0) == jackknife_interval(
+        rows, mean, groups=7
+    )
+    with pytest.raises(ValueError, match=r"seed=0\.5"):
+        bootstrap_interval(rows, mean, seed=0.5)

@@ -140,3 +140,31 @@ def test_popularity_lift_by_hand():
 def test_bad_input_is_named(call, message):
     with pytest.raises(ValueError, match=message):
         call()
+
+
+def test_lists_and_arrays_are_taken_as_well():
+    scores = [[0.1, 0.9, 0.5], [0.7, 0.2, 0.3]]
+    ranked = ranking.best(np.array(scores), 2.0)
+    assert ranked.tolist() == [[1, 2], [0, 2]]
+    hit = ranking.hits(ranked.numpy(), [[0, 1, 0], [0, 0, 1]])
+    assert hit.tolist() == [[True, False], [False, True]]
+    assert ranking.recall(hit.numpy(), [1, 1]).tolist() == [1, 1]
+    assert ranking.coverage(ranked.tolist(), 3) == 1
+    assert ranking.novelty(ranked.numpy(), [1, 1, 1], 2) == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: ranking.hits(torch.tensor([[3]]), torch.ones(1, 3)), "has item 3"),
+        (lambda: ranking.hits(torch.tensor([[0]]), torch.ones(2, 3)), "1 users"),
+        (lambda: ranking.novelty(torch.tensor([[2]]), [1, 1], 5), "has item 2"),
+        (lambda: ranking.novelty(torch.tensor([[0.0]]), [1, 1], 5), "whole numbers"),
+        (lambda: ranking.best(torch.ones(3), 1), r"scores has shape \(3,\)"),
+        (lambda: ranking.popularity_lift([[0]], [[1]], [1, 0]), "nobody took any"),
+        (lambda: ranking.popularity_lift([[0]], [[0], [0]], [1, 0]), "2 users"),
+    ],
+)
+def test_numbers_that_are_no_items_are_named(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -155,3 +155,31 @@ def test_few_rows_are_enough_and_one_is_not():
     found = tables.privacy(train, held_out, made, rows=50)
     assert 0 <= found["membership"] <= 1
     assert "give at least 2" in refused(tables.privacy, train, held_out, made, rows=1)
+
+
+def test_a_class_of_one_row_is_not_learned():
+    test = people(400)
+    train = test.copy()
+    train.loc[train.index[0], "town"] = "nowhere else"
+    found = tables.utility(train, test, "town")
+    assert 0.4 < found["auc"] <= 1
+
+
+def test_too_few_rows_of_each_class_are_named():
+    some = people(400)
+    few = pd.concat([some[some["town"] == town][:2] for town in some["town"].unique()])
+    with pytest.raises(ValueError, match=r"target='town': \d+ rows of \d classes"):
+        tables.utility(few, some, "town")
+
+
+@pytest.mark.parametrize("infinite", [np.inf, -np.inf])
+def test_infinity_is_no_value_of_a_table(infinite):
+    good, bad = people(50), people(50)
+    bad.loc[bad.index[3], "spent"] = infinite
+    for call in (
+        lambda: tables.distances(good, bad),
+        lambda: tables.privacy(bad, good, good),
+        lambda: tables.utility(bad, good, "buys"),
+    ):
+        with pytest.raises(ValueError, match="holds infinity in 'spent'"):
+            call()

@@ -298,3 +298,39 @@ def test_the_vae_is_saved_and_loaded(tmp_path):
     model.save(tmp_path / "vae.safetensors")
     again = aigc.models.load(tmp_path / "vae.safetensors")
     assert again.sample(3, seed=0) == model.sample(3, seed=0)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda: chemistry.properties("CCO"),
+        lambda: chemistry.fingerprints("CCO"),
+        lambda: chemistry.delaney("CCO"),
+        lambda: chemistry.scaffold_split("CCO"),
+        lambda: chemistry.judge(["CCO"], "CCO"),
+    ],
+)
+def test_one_string_is_no_list_of_molecules(call):
+    with pytest.raises(ValueError, match="give a list of texts"):
+        call()
+
+
+def test_what_a_table_lacks_is_no_molecule():
+    for missing in (float("nan"), None):
+        with pytest.raises(ValueError, match=r"smiles=.*give a string"):
+            chemistry.properties(["CCO", missing])
+
+
+def test_properties_that_are_all_alike_have_no_spread():
+    real = chemistry.properties(["CCO", "CCO"])
+    assert set(chemistry.property_distance(real, real).values()) == {0}
+    apart = chemistry.property_distance(chemistry.properties(["CCN", "C"]), real)
+    assert apart["weight"] == np.inf
+    assert apart["rings"] == 0
+    for wrong in (real * np.nan, real[:, :3], real[:0]):
+        with pytest.raises(ValueError, match=r"^made "):
+            chemistry.property_distance(wrong, real)
+
+
+def test_rows_without_a_group_are_not_more_than_different():
+    assert chemistry.diversity(np.zeros((3, 8))) == 1

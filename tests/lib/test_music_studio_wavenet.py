@@ -201,3 +201,16 @@ def test_what_is_learned_is_what_the_player_takes(tmp_path):
     path = tmp_path / command.INSTRUMENT
     learn.trained_wavenet(seconds=0.5).save(path)
     assert Player(path).sound(PIECE)
+
+
+def test_training_leaves_the_readers_generator_alone(monkeypatch):
+    monkeypatch.setattr(learn, "fit", lambda *_, **__: None)
+    monkeypatch.setattr(learn, "strings", lambda **_: (torch.zeros(1, 9), None))
+    monkeypatch.setattr(learn, "learnable", lambda *_, **__: torch.zeros(1, 9))
+    for train in (learn.trained_wavenet, learn.trained_composer):
+        torch.manual_seed(123)
+        before = torch.get_rng_state()
+        first, again = (train(seconds=1, say=lambda told: None) for _ in range(2))
+        assert torch.equal(torch.get_rng_state(), before)
+        for one, other in zip(first.parameters(), again.parameters(), strict=True):
+            assert torch.equal(one, other)

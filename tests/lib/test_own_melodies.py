@@ -145,6 +145,12 @@ def test_a_note_ends_where_the_next_begins():
     assert notes_of(text) == [Note(60, 4), Note(67, 4), Note(None, 2), Note(62, 2)]
 
 
+def test_a_note_that_nobody_ends_lasts_to_the_end():
+    sounding = played((0, 4, 60)) + played((4, 8, 67))[:1] + played((8, 12, 62))
+    text = midi.upper_voice(file_of(sounding))
+    assert notes_of(text) == [Note(60, 4), Note(67, 8)]
+
+
 def test_hands_are_not_exact():
     text = midi.upper_voice(file_of(played((0.05, 3.8, 60), (4.1, 7.7, 62))))
     assert notes_of(text) == [Note(60, 4), Note(62, 4)]
@@ -160,7 +166,9 @@ def test_hands_are_not_exact():
         (file_of(played((0, 4, 60), (4.33, 5, 62))), "no melody in sixteenths"),
         (file_of(played((0, 4, 20))), "no melody in sixteenths"),
         (file_of(played((0, 4, 60), (200_000, 200_004, 60))), "longer than"),
-        (file_of(played((0, 4, 60)), ticks=0x8001), "no whole MIDI file"),
+        (file_of(played((0, 4, 60)), ticks=0x8001), "frames of a film"),
+        (file_of(played((0, 4, 60)), ticks=0xE71E), "frames of a film"),  # 25 a second
+        (file_of(played((0, 4, 60))).replace(b"\6\0\1", b"\6\0\2", 1), "kind 2"),
     ],
 )
 def test_what_is_no_melody(raw, reason):

@@ -180,3 +180,10 @@ def test_what_a_model_makes_up_can_be_read_again(tmp_path, capsys):
     again = load(made)
     assert set(again.items) <= set(load(more).items)
     assert len(again) + len(load(made, "test")) <= 50
+
+
+@pytest.mark.parametrize("option", ["ratings", "series"])
+def test_a_word_is_no_yes(option, tmp_path):
+    (tmp_path / "t.csv").write_text("user,item\na,b\n", encoding="utf-8")
+    with pytest.raises(ValueError, match=f"{option}='false': give True or False"):
+        aigc.data.load(tmp_path / "t.csv", **{option: "false"})

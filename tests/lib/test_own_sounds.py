@@ -190,7 +190,7 @@ def test_the_folder_says_what_it_left_out(birds, monkeypatch):
         aigc.data.load(birds)
 
 
-@pytest.mark.parametrize("seconds", [0, -1, 61, math.nan, math.inf])
+@pytest.mark.parametrize("seconds", [0, -1, 61, math.nan, math.inf, "3"])
 def test_lengths_out_of_range(birds, seconds):
     with pytest.raises(ValueError, match=f"seconds={seconds}: give 0.01 to 60"):
         aigc.data.load(birds, seconds=seconds)

@@ -152,3 +152,18 @@ def test_the_tables_of_the_catalogue(name):
     if name == "adult":
         assert set(parts[1].frame["income"]) == {"<=50K", ">50K"}
         assert parts[0].frame["workclass"].isna().sum() == 1_836
+
+
+@pytest.mark.parametrize(
+    ("header", "names"),
+    [
+        ('年龄,"性别\n（男女）",收入', ["年龄", "性别 （男女）", "收入"]),  # Alt+Enter
+        ('年龄,"a;b;c;d",收入', ["年龄", "a;b;c;d", "收入"]),
+        ('年龄,"a ""x;y;z;w"" b",收入', ["年龄", 'a "x;y;z;w" b', "收入"]),
+    ],
+)
+def test_names_in_quotes_may_hold_line_breaks_and_marks(header, names, tmp_path):
+    path = written(tmp_path / "t.csv", f"{header}\n{ROWS}\n")
+    train, test = (aigc.data.load(path, split=s) for s in ("train", "test"))
+    assert list(train.frame.columns) == names
+    assert len(train) + len(test) == 300

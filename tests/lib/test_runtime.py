@@ -29,10 +29,19 @@ def test_unknown_profile_says_where_it_came_from(monkeypatch, origin):
     assert ("AIGC_PROFILE" in str(e.value)) == (origin == "environment")
 
 
-@pytest.mark.parametrize("seed", [-1, 1.5, "a"])
+@pytest.mark.parametrize("seed", [-1, 1.5, "a", True, 2**64])
 def test_bad_seed(seed):
     with pytest.raises(ValueError, match="seed="):
         aigc.start("smoke", seed=seed)
+
+
+def test_a_seed_of_numpy_is_one():
+    assert aigc.start("smoke", seed=np.int64(3)).seed == 3
+
+
+def test_a_variable_without_a_value_is_as_good_as_none(monkeypatch):
+    monkeypatch.setenv("AIGC_PROFILE", "")
+    assert aigc.start().profile in ("cpu", "gpu")
 
 
 def test_pick_takes_the_value_of_the_profile():
@@ -120,8 +129,9 @@ def test_quiet_where_bars_only_fill_a_log(monkeypatch, value):
     for name in ("AIGC_QUIET", "CI", "PYTEST_CURRENT_TEST"):
         monkeypatch.delenv(name, raising=False)
     assert not runtime.quiet()
-    monkeypatch.setenv("CI", "false")
-    assert not runtime.quiet()
+    for off in ("false", "0", "no", "OFF", ""):
+        monkeypatch.setenv("CI", off)
+        assert not runtime.quiet()
     monkeypatch.setenv("AIGC_QUIET", value)
     assert runtime.quiet()
 

@@ -1,9 +1,11 @@
 """``save`` and ``load``: the same model comes back, and nothing else is let in."""
 
+import errno
 import json
 import pkgutil
 import struct
 from importlib import import_module
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,9 +104,18 @@ def test_a_trained_model_samples_the_same(tmp_path):
 
 
 def test_no_file(tmp_path):
-    for path in (tmp_path, tmp_path / "none"):
-        with pytest.raises(FileNotFoundError, match="no such file"):
+    for path, told in ((tmp_path, "no plain file"), (tmp_path / "none", "no such")):
+        with pytest.raises(FileNotFoundError, match=told):
             aigc.models.load(path)
+
+
+def test_a_file_that_may_not_be_read_is_there(saved, monkeypatch):
+    def closed(self, mode="r"):  # root may read everything
+        raise PermissionError(errno.EACCES, "Permission denied", str(self))
+
+    monkeypatch.setattr(Path, "open", closed)
+    with pytest.raises(PermissionError):
+        aigc.models.load(saved)
 
 
 def test_a_pickle_is_refused_and_not_run(saved, tmp_path):

@@ -128,7 +128,7 @@ def test_what_a_market_cannot_answer_is_refused():
         Market().simulate(0)
     with pytest.raises(ValueError, match="seed=-1"):
         Market().simulate(1, -1)
-    with pytest.raises(ValueError, match=r"volatility down to 0\.0"):
+    with pytest.raises(ValueError, match=r"volatility from 0\.0"):
         Market().value_at_risk([1.0, 0.0])
     with pytest.raises(ValueError, match=r"level=0\.01"):
         Market().value_at_risk([1.0], 0.01)
@@ -327,3 +327,14 @@ def test_opinions_that_cannot_be_are_refused(options, message):
         OpinionStream(**options)
     with pytest.raises(ValueError, match="only 3 days"):
         OpinionStream().counts(1, 3, 3)
+
+
+def test_returns_and_volatilities_are_numbers():
+    market = Market()
+    with pytest.raises(ValueError, match="returns holds NaN"):
+        market.probability([0.1, math.nan], 1.0)
+    for wrong in (math.inf, math.nan, 0.0):
+        with pytest.raises(ValueError, match="volatility from"):
+            market.value_at_risk([1.0, wrong])
+    with pytest.raises(ValueError, match="volatility"):
+        market.follow([1.0, math.inf], 3)

@@ -10,11 +10,13 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+from ...console import place
 from ...data import cache_dir
 from ...runtime import settle_threads
 from ..accounts import QUOTA, ROLES
 from ..backup import backup, restore
-from ..command import as_command
+from ..command import as_command, port
+from ..database import in_file
 from ..web import serve
 from .feedback import written
 from .load import load
@@ -34,20 +36,20 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--folder",
-        type=Path,
+        type=place,
         default=cache_dir() / "image_platform",
         help="of the database, the pictures and checkpoints (default: %(default)s)",
     )
     p.add_argument("--url", help="of the database (default: SQLite in the folder)")
     p.add_argument("--blobs", help="of the pictures (default: file:// in the folder)")
     p.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
-    p.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+    p.add_argument("--port", type=port, default=8000, help="(default: %(default)s)")
     commands = p.add_subparsers(dest="command")
     one = commands.add_parser("serve", help="serve, and work (the default)")
     one.add_argument("--accept-only", action="store_true", help="workers do the work")
     # what was given before the word "serve" stays where nothing is given after it
     one.add_argument("--host", default=argparse.SUPPRESS)
-    one.add_argument("--port", type=int, default=argparse.SUPPRESS)
+    one.add_argument("--port", type=port, default=argparse.SUPPRESS)
     commands.add_parser("worker", help="only work, beside a server")
     one = commands.add_parser("account", help="add, renew or close an account")
     one.add_argument("what", choices=("add", "renew", "close"))
@@ -55,7 +57,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--role", choices=ROLES, default="user")
     one.add_argument("--quota", type=int, default=QUOTA, help="pictures a day")
     one = commands.add_parser("model", help="publish a model from a file")
-    one.add_argument("file", type=Path)
+    one.add_argument("file", type=place)
     one.add_argument("--title", required=True)
     one.add_argument("--classes", default="", help="names, with commas between")
     for name, told in (
@@ -64,7 +66,7 @@ def parser() -> argparse.ArgumentParser:
         ("feedback", "write what people said of pictures, as data"),
     ):
         one = commands.add_parser(name, help=told)
-        one.add_argument("file", type=Path)
+        one.add_argument("file", type=place)
     one = commands.add_parser("load", help="a load test of a server on this machine")
     one.add_argument("key", help="of an account with enough quota")
     one.add_argument("--clients", type=int, default=16)
@@ -84,7 +86,7 @@ def main(words: Sequence[str]) -> None:
     settle_threads()
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    url = arguments.url or f"sqlite:///{folder / 'platform.sqlite'}"
+    url = arguments.url or in_file(folder / "platform.sqlite")
     blobs = arguments.blobs or (folder / "blobs").as_uri()
     platform = Platform(url, blobs, folder)
     command = arguments.command or "serve"

@@ -35,7 +35,7 @@ class Platform:
         ValueError: a URL that names no database or no store.
     """
 
-    def __init__(self, url: str, blobs: str, folder: Path):
+    def __init__(self, url: Any, blobs: str, folder: Path):
         self.store = Store(url, blobs)
         self.accounts = Accounts(self.store.engine)
         self.studio = Studio(self.store)

@@ -97,7 +97,7 @@ class Store:
         ValueError: a URL that names no database or no store.
     """
 
-    def __init__(self, url: str, blobs: str):
+    def __init__(self, url: Any, blobs: str):
         self.engine, self.blobs = engine(url), Blobs(blobs, most=2**30)
         upgrade(self.engine, Path(__file__).parent / "versions")
 

@@ -10,7 +10,7 @@ import hashlib
 import math
 import shutil
 import tempfile
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -129,21 +129,26 @@ def held_out(x: Tensor) -> Tensor:
     return torch.tensor(for_test(digests, least=NEEDED))
 
 
+def _seeded(make: Callable[[], Any]) -> Any:
+    """Make a model of the same weights each time; no other draw is changed by it."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        return make()
+
+
 def learned(
     x: Tensor, y: Tensor, classes: list[str], steps: int, work: Path, tell: Teller
 ) -> Any:
     """Train a flow over the codes of an autoencoder on pictures (N, 3, S, S) uint8."""
     first = max(2, round(SHARE * steps))
-    torch.manual_seed(0)
-    autoencoder = _autoencoder(x.shape[-1], x.shape[1])
+    autoencoder = _seeded(lambda: _autoencoder(x.shape[-1], x.shape[1]))
     batch = min(32, len(x))
     floats = x.float() / 127.5 - 1
     both = torch.cat([floats, floats.flip(-1)])
     stop = staged(autoencoder, both, first, work / "codes", tell, 0.0, SHARE, batch)
     if stop:  # a flow of a few steps, so that there is something to keep
         steps = first + 20
-    torch.manual_seed(0)
-    model = _flow(autoencoder, classes)
+    model = _seeded(lambda: _flow(autoencoder, classes))
     codes = model.prepare(both)
     data = (codes, y.repeat(2)) if model.classes else codes
     after = max(2, steps - first)
@@ -252,13 +257,10 @@ def house(store: Store, task: Task) -> dict[str, Any]:
     """Learn a small model on the spot, so that a first start has something to draw."""
     data = load("fashion_mnist", standin="digits")
     names = list(data.classes if data.is_standin else CLOTHES)
-    torch.manual_seed(0)
     kind, steps = task.request["kind"], task.request["steps"]
     shape = {"image_size": data.x.shape[-1], "channels": data.x.shape[1]}
-    if kind == "flow":
-        model = models.FlowMatching(**shape, classes=len(names))
-    else:
-        model = models.ConditionalGAN(**shape, classes=len(names))
+    family = models.FlowMatching if kind == "flow" else models.ConditionalGAN
+    model = _seeded(lambda: family(**shape, classes=len(names)))
     every = max(1, steps // LOOKS)
     count = iter(range(0, steps + 1, every))
 

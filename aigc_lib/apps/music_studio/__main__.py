@@ -12,13 +12,14 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from ...console import place
 from ...data import cache_dir
 from ...files import replacing
 from ...runtime import settle_threads
 from .. import database
 from ..accounts import QUOTA, Accounts
 from ..backup import backup, restore
-from ..command import as_command
+from ..command import as_command, port
 from ..jobs import Jobs
 from . import store as tables
 from .player import Player
@@ -41,19 +42,19 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--folder",
-        type=Path,
+        type=place,
         default=cache_dir() / "music_studio",
         help="of the database and of the model (default: %(default)s)",
     )
     p.add_argument("--url", help="of the database (default: SQLite in the folder)")
     p.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
-    p.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+    p.add_argument("--port", type=port, default=8000, help="(default: %(default)s)")
     commands = p.add_subparsers(dest="command")
     one = commands.add_parser("serve", help="serve, and compose (the default)")
     one.add_argument("--accept-only", action="store_true", help="workers compose")
     # what was given before the word "serve" stays where nothing is given after it
     one.add_argument("--host", default=argparse.SUPPRESS)
-    one.add_argument("--port", type=int, default=argparse.SUPPRESS)
+    one.add_argument("--port", type=port, default=argparse.SUPPRESS)
     commands.add_parser("worker", help="only compose, beside a server")
     one = commands.add_parser("account", help="add, renew, close or list accounts")
     one.add_argument("what", choices=("add", "renew", "close", "list"))
@@ -70,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
         ("feedback", "write what people thought of pieces, as data"),
     ):
         one = commands.add_parser(name, help=told)
-        one.add_argument("file", type=Path)
+        one.add_argument("file", type=place)
     one = commands.add_parser("load", help="a load test of a server on this machine")
     one.add_argument("key", help="of an account with enough quota")
     one.add_argument("--clients", type=int, default=16)
@@ -95,7 +96,7 @@ def main(words: Sequence[str]) -> None:
     settle_threads()
     arguments.folder = arguments.folder.resolve()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    url = arguments.url or f"sqlite:///{arguments.folder / 'studio.sqlite'}"
+    url = arguments.url or database.in_file(arguments.folder / "studio.sqlite")
     made = database.engine(url)
     database.upgrade(made, tables.VERSIONS)
     globals()[f"_{command}"](Store(made), arguments)

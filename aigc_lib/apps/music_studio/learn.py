@@ -68,8 +68,9 @@ def trained_composer(
     *, seconds: float, genres: Sequence[str] = GENRES, seed: int = 0, say: Say = print
 ) -> Composer:
     """Return a composer that has learned for so many seconds, the same net for all."""
-    torch.manual_seed(seed)
-    model = Composer(context=LENGTH - 1)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = Composer(context=LENGTH - 1)
     runs = learnable(model.code, genres=genres, say=say)
     say(f"training a composer on {len(runs):,} runs for {seconds:.0f} s")
     fit(model, runs, seconds=seconds, batch_size=12, seed=seed)
@@ -96,8 +97,10 @@ def ready_composer(
 
 def trained_wavenet(*, seconds: float, seed: int = 0, say: Say = print) -> WaveNet:
     """Return a WaveNet that has learned a string's pitches for so many seconds."""
-    torch.manual_seed(seed)
-    model, sounds = wavenet_instrument(), strings(seed=seed)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        model = wavenet_instrument()
+    sounds = strings(seed=seed)
     say(f"training a WaveNet on {len(sounds[0]):,} sounds for {seconds:.0f} s")
     fit(model, sounds, seconds=seconds, batch_size=4, seed=seed)
     return model.eval()

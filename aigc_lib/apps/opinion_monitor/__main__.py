@@ -8,14 +8,15 @@ from __future__ import annotations
 import argparse
 import ipaddress
 from collections.abc import Collection, Sequence
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from ...console import place
 from ...data import cache_dir
 from ...runtime import optional, settle_threads
 from ..backup import backup, restore
-from ..command import as_command
+from ..command import as_command, port
+from ..database import in_file
 from ..web import serve
 from .made import MadeFeed
 from .monitor import FileFeed, Monitor
@@ -41,7 +42,7 @@ def parser() -> argparse.ArgumentParser:
         description="Read headlines, show trends, ring alarms.",
     )
     p.add_argument("--host", default="127.0.0.1", help="(default: %(default)s)")
-    p.add_argument("--port", type=int, default=8000, help="(default: %(default)s)")
+    p.add_argument("--port", type=port, default=8000, help="(default: %(default)s)")
     p.add_argument(
         "--name",
         action="append",
@@ -52,7 +53,7 @@ def parser() -> argparse.ArgumentParser:
     )
     p.add_argument(
         "--folder",
-        type=Path,
+        type=place,
         default=cache_dir() / "opinion_monitor",
         help="of the classifiers and of the database (default: %(default)s)",
     )
@@ -81,7 +82,7 @@ def parser() -> argparse.ArgumentParser:
         ("restore", "fill an empty database from such a file"),
     ):
         one = commands.add_parser(name, help=told)
-        one.add_argument("file", type=Path)
+        one.add_argument("file", type=place)
     return p
 
 
@@ -130,7 +131,7 @@ def words_of(told: str | None) -> Words | None:
     """
     if told == "none":
         return None
-    return Words.at(Path(told)) if told else Words()
+    return Words.at(place(told)) if told else Words()
 
 
 def main(words: Sequence[str]) -> None:
@@ -138,7 +139,7 @@ def main(words: Sequence[str]) -> None:
     arguments = parser().parse_args(words)
     settle_threads()
     arguments.folder.mkdir(parents=True, exist_ok=True)
-    url = arguments.url or f"sqlite:///{arguments.folder / 'headlines.sqlite'}"
+    url = arguments.url or in_file(arguments.folder / "headlines.sqlite")
     if arguments.command:
         do = {"backup": backup, "restore": restore}[arguments.command]
         tables = TABLES.sorted_tables
@@ -149,7 +150,7 @@ def main(words: Sequence[str]) -> None:
     if arguments.feed in ("made", "none"):
         feed = MadeFeed() if arguments.feed == "made" else None
     else:
-        feed = FileFeed(Path(arguments.feed))
+        feed = FileFeed(place(arguments.feed))
     listed = words_of(arguments.words)
     store = Store(url)
     monitor = Monitor(store, run_length=arguments.run_length)

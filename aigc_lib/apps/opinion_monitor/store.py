@@ -68,7 +68,7 @@ class Store:
         ValueError: a URL that names no file of SQLite and no PostgreSQL.
     """
 
-    def __init__(self, url: str, *, most_unread: int = MOST_UNREAD):
+    def __init__(self, url: Any, *, most_unread: int = MOST_UNREAD):
         self.engine = engine(url)
         self.most_unread = most_unread
         TABLES.create_all(self.engine)

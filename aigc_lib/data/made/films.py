@@ -64,7 +64,8 @@ def moving_shapes(
             ``things``, ``rough`` outside [0, 1], a negative seed.
     """
     random, frames, size, rough = _checked(n, frames, size, rough, seed)
-    if not 1 <= whole("things", things) <= len(COLOURS):
+    things = whole("things", things)
+    if not 1 <= things <= len(COLOURS):
         raise ValueError(f"things={things}: give 1 to {len(COLOURS)}, a colour each")
     kinds = random.integers(len(SHAPES), size=(n, things))
     channels = random.permuted(np.tile(np.arange(3), (n, 1)), axis=1)[:, :things]

@@ -68,7 +68,7 @@ def made(n: int, *, seed: int = 0, levels: Collection[int] = LEVELS) -> list[str
     Raises:
         ValueError: an unknown level, or fewer different items than were asked for.
     """
-    n, random, order = whole("n", n, 1), Random(seed), list(levels)
+    n, random, order = whole("n", n, 1), Random(whole("seed", seed, 0)), list(levels)
     for level in order:
         if level not in LEVELS:
             raise ValueError(f"levels holds {level!r}: give some of {LEVELS}")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ...arguments import whole
 from ...simulators.sokoban import Room, bits, shifted
 from ..catalog import Card
 from ..text import Record
@@ -21,7 +22,8 @@ def backwards(n: int, seed: int) -> list[str]:
     A walk carves the floor; the boxes start on their goals, and a player who only
     pulls moves them away, as Boxoban's levels were made (Racanière et al. 2017).
     """
-    rng, found = np.random.default_rng(seed), []
+    n, found = whole("n", n, 1), []
+    rng = np.random.default_rng(whole("seed", seed, 0))
     while len(found) < n:
         if level := _level(rng):
             found.append(level)
@@ -75,8 +77,8 @@ def platforms(n: int, seed: int, columns: int = 120) -> list[str]:
 
     A pit is narrower than a jump, and no step is higher: all can be crossed.
     """
-    rng, found = np.random.default_rng(seed), []
-    for _ in range(n):
+    rng, found = np.random.default_rng(whole("seed", seed, 0)), []
+    for _ in range(whole("n", n, 1)):
         grid = np.full((14, columns), "-")
         height, x = 2, 0
         while x < columns:

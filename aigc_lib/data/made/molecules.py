@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from random import Random
 
+from ...arguments import whole
 from ..catalog import Card
 from ..text import Record
 
@@ -53,7 +54,7 @@ def _grown(random: Random, size: int, bond: int | None) -> tuple[str, int]:
 @cache
 def random_molecules(n: int, seed: int = 0) -> tuple[str, ...]:
     """Draw ``n`` different SMILES strings of 8 to 20 atoms, at most 54 characters."""
-    random, found = Random(seed), {}
+    n, random, found = whole("n", n, 1), Random(whole("seed", seed, 0)), {}
     while len(found) < n:
         text = random_molecule(random, random.randint(8, 20))
         if len(text) <= LONGEST:

@@ -62,7 +62,8 @@ def people(n: int, seed: int) -> list[dict[str, str]]:
     Raises:
         ValueError: ``n`` not in 1 .. ``POSSIBLE``, or a negative seed.
     """
-    if whole("n", n, 1) > POSSIBLE:
+    n = whole("n", n, 1)
+    if n > POSSIBLE:
         raise ValueError(f"n={n}: there are {POSSIBLE} people, ask for at most so many")
     found = []
     for number in Random(whole("seed", seed, 0)).sample(range(POSSIBLE), n):

@@ -147,7 +147,8 @@ def describe(things: Sequence[Thing], wording: int = 0) -> str:
         ValueError: not one thing, nor two on opposite sides; an unknown wording.
     """
     _checked(things)
-    if not 0 <= whole("wording", wording) < WORDINGS:
+    wording = whole("wording", wording)
+    if not 0 <= wording < WORDINGS:
         raise ValueError(f"wording={wording}: give 0 to {WORDINGS - 1}")
     frame, plain = divmod(wording, 2)
     named = [_named(thing, plain) for thing in things]

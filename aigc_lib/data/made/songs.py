@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from random import Random
 
+from ...arguments import whole
 from ...codecs.piece import CLASSES, MODES, NAMES, Piece, Sign, Sound, chord_classes
 
 PROGRESSIONS = {  # degrees of the scale, from 0, and qualities, one a bar
@@ -37,7 +38,7 @@ BAR, LENGTH = 16, 256  # steps
 
 def song(seed: int) -> Piece:
     """Return the song of a seed: 16 bars of 4/4, a verse and a chorus."""
-    random = Random(seed)
+    random = Random(whole("seed", seed, 0))
     tonic = random.choice(NAMES)
     mode = "major" if random.random() < 0.65 else "minor"
     scale = [(CLASSES[tonic] + step) % 12 for step in MODES[mode]]

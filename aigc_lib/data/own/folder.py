@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -15,6 +16,7 @@ from ...arguments import unknown
 from ..catalog import Card
 
 MOST_FILES = 100_000
+MOST_HEADER = 100_000  # characters of a table that its header is looked for in
 SPLITS = {"train": "train", "training": "train", "test": "test", "testing": "test"}
 SPLITS |= dict.fromkeys(("val", "valid", "validation", "dev"), "validation")
 NAMED = 3  # files that a message names
@@ -260,9 +262,13 @@ def content(path: Path, most: int) -> bytes:
 
 
 def delimiter(text: str) -> str:
-    """Return what divides the cells of a table, by its first line: tab, ";" or ","."""
-    first = text.partition("\n")[0]
-    return next((mark for mark in "\t;," if mark in first), ",")
+    """Return what divides the cells of a table: the most frequent mark of its header.
+
+    A tab, ";" or ","; those between quotes, as a line break there, are part of a name.
+    """
+    header = re.sub(r'"[^"]*"', "", text.lstrip("\n")[:MOST_HEADER]).partition("\n")[0]
+    mark = max("\t;,", key=header.count)
+    return mark if mark in header else ","
 
 
 def cannot_open(error: OSError) -> LeftOut:

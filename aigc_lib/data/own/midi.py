@@ -71,6 +71,10 @@ def _sounds(raw: bytes) -> list[Sound]:
         end += 8 + int.from_bytes(raw[end + 4 : end + 8], "big")
     if end > len(raw):
         raise LeftOut("no whole MIDI file (cut short)", "不是完整的 MIDI 文件")
+    if raw[:4] == b"MThd" and raw[9:10] == b"\2":
+        raise LeftOut("a MIDI file of kind 2, of tunes side by side", "MIDI 类型 2")
+    if raw[:4] == b"MThd" and raw[12:13] >= b"\x80":  # music21 would count in its own
+        raise LeftOut("counts time in frames of a film, not in beats", "时间不按拍子计")
     file = MidiFile()
     try:
         file.readstr(raw)
@@ -94,6 +98,9 @@ def _sounds(raw: bytes) -> list[Sound]:
             begun.pop(key, None)
             if event.type == NOTE_ON and event.velocity:
                 begun[key] = now
+        for (_, pitch), start in begun.items():  # what nobody ended lasts to the end
+            if now > start:
+                found.append(Sound(start / ticks, now / ticks, pitch))
     return found
 
 

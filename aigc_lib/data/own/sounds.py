@@ -33,9 +33,10 @@ def read(files: Files, split: str, *, seconds: float | None = None) -> Dataset:
     Raises:
         ValueError: ``seconds`` out of range, or no two sounds.
     """
-    if seconds is not None and not 0.01 <= seconds <= MOST_SECONDS:
+    asked = SECONDS if seconds is None else seconds
+    if isinstance(asked, str) or not 0.01 <= asked <= MOST_SECONDS:
         raise ValueError(f"seconds={seconds}: give 0.01 to {MOST_SECONDS:.0f}")
-    most = round((seconds or SECONDS) * SAMPLE_RATE)
+    most = round(asked * SAMPLE_RATE)
     if 4 * most * len(files.found) > MOST_MEMORY:
         raise ValueError(
             f"seconds={most / SAMPLE_RATE}: {len(files.found):,} sounds of this length "

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ...arguments import unknown
 from ...runtime import optional
 from ..table import Table, target_of
-from .folder import BY_FOLDER, SPLITS, Files, Found, LeftOut, divided
+from .folder import BY_FOLDER, SPLITS, Files, Found, LeftOut, delimiter, divided
 from .texts import decoded
 
 if TYPE_CHECKING:
@@ -136,9 +136,10 @@ def _parquet(raw: bytes) -> DataFrame:
 
 def _csv(text: str, tabs: bool) -> DataFrame:
     pd = optional("pandas")
-    first, _, rest = text.lstrip("\n").partition("\n")
-    mark = "\t" if tabs else max(",;\t", key=first.count)
-    names = [name.strip() for name in next(csv.reader([first], delimiter=mark), [])]
+    mark = "\t" if tabs else delimiter(text)
+    lines = io.StringIO(text.lstrip("\n"), newline="")
+    names = [" ".join(name.split()) for name in _header(lines, mark)]
+    rest = lines.read()
     if len({*names} - {""}) < len([name for name in names if name]):
         twice = next(name for name in names if names.count(name) > 1)
         raise LeftOut(f"two columns named {twice!r}", "两列同名")
@@ -160,8 +161,17 @@ def _csv(text: str, tabs: bool) -> DataFrame:
     except pd.errors.ParserWarning:
         raise LeftOut("no table: more cells than names", "单元格比列名多") from None
     except (ValueError, pd.errors.ParserError) as error:
-        raise LeftOut(f"no table ({error})", "不是表格") from None
+        reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
+        raise LeftOut(f"no table (below the header: {reason})", "不是表格") from None
     return frame.rename(columns=lambda name: "" if name.startswith("\0") else name)
+
+
+def _header(lines: io.StringIO, mark: str) -> list[str]:
+    """Read the names of the columns, which may have line breaks, and no further."""
+    try:
+        return next(csv.reader(lines, delimiter=mark), [])
+    except csv.Error as error:
+        raise LeftOut(f"no table ({error})", "不是表格") from None
 
 
 def _distinct(names: list[str]) -> list[str]:

@@ -206,9 +206,9 @@ class DDPM(Denoiser):
         Whatever else is random comes from ``source``, which has drawn x.
         """
         total = self.schedule.timesteps
-        if not 1 <= whole("steps", steps) <= total:
+        steps, eta = whole("steps", steps), finite("eta", eta, least=0, most=1)
+        if not 1 <= steps <= total:
             raise ValueError(f"steps={steps}: give 1 to {total}")
-        finite("eta", eta, least=0, most=1)
         labels = self.labels_for(labels, len(x), source)
         stops = torch.linspace(total - 1, -1, steps + 1).round().long().tolist()
 

@@ -202,8 +202,10 @@ class Denoiser(GenerativeModel):
         conditional model, w = 0 the unconditional one, above 1 exaggerates the class.
 
         Raises:
-            ValueError: guidance other than 1 for a model without classes.
+            ValueError: guidance that is not finite, or other than 1 for a model
+                without classes.
         """
+        guidance = finite("guidance", guidance)
         if guidance != 1 and labels is None:
             raise ValueError(f"guidance={guidance}: only a model with classes has any")
         bf16 = self.tolerates_bf16 and runtime.has_bf16(self.device)

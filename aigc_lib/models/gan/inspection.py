@@ -71,9 +71,8 @@ def search(
             ``steps`` < 1, ``weight`` outside [0, 1], a rate of 0 or less.
     """
     checked(gan, x)
-    whole("steps", steps, 1)
-    finite("weight", weight, least=0, most=1)
-    finite("learning_rate", learning_rate, above=0)
+    steps, weight = whole("steps", steps, 1), finite("weight", weight, least=0, most=1)
+    learning_rate = finite("learning_rate", learning_rate, above=0)
     if z is None:
         z = standard_normal(len(x), gan.latent_dim, seed=seed)
     x, z = x.to(gan.device), z.to(gan.device).detach().clone().requires_grad_()

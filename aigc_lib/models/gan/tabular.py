@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, softmax
 
-from ...arguments import at_least, finite
+from ...arguments import at_least, finite, whole
 from ...codecs.tables import TableCodec
 from ...data.samples import Samples
 from ..base import Batch, Seed, Update, parts_of
@@ -89,7 +89,7 @@ class CTGAN(Tabular, GAN):
         For each column as many rows as there are; the category is drawn by the
         logarithm of its count, the row evenly among those that have it.
         """
-        source = torch.Generator().manual_seed(seed)
+        source = torch.Generator().manual_seed(whole("seed", seed))
         rows, columns, shares = [], [], []
         for i, k in enumerate(self.told):
             counts = codes[:, k].bincount(minlength=self.codec.sizes[k])

@@ -81,7 +81,7 @@ class _Reader(Trainable):
             mask, *frame = map(number, ("[MASK]", "[CLS]", "[SEP]"))
             spared = [token for token in frame if token is not None]
             return Bert(self.bert, mask, spared)
-        return Encoder(256 if self.tokenizer is None else len(self.tokenizer), **sizes)
+        return Encoder(self.sample_codes, **sizes)
 
     def _tokenizer(self) -> Tokenizer:
         if self.tokenizer is None:
@@ -102,6 +102,11 @@ class _Reader(Trainable):
             {"params": [p for p in learned if p.dim() < 2], "weight_decay": 0.0},
         ]
         return {"net": AdamW(groups, self.learning_rate, fused=True)}
+
+    @property
+    def sample_codes(self) -> int:
+        """How many tokens there are; -1 is none."""
+        return 256 if self.tokenizer is None else len(self.tokenizer)
 
     def encode(self, texts: Texts | Iterable[str]) -> Encoded:
         """Return texts as ``fit`` takes them, with their classes where they have any.

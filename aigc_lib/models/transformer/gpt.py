@@ -14,7 +14,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.optim import AdamW, Optimizer
 
 from ...arguments import finite, whole
-from ...codecs.tokenizers import Tokenizer, tokenizer_from
+from ...codecs.tokenizers import Tokenizer, check_several, tokenizer_from
 from ...nets.attention import KVCache, Transformer
 from ...nets.direct import without_onednn
 from ...optim import Muon
@@ -105,6 +105,11 @@ class GPT(GenerativeModel):
 
     # ---- training --------------------------------------------------------------------
 
+    @property
+    def sample_codes(self) -> int:
+        """How many tokens there are; ``~t`` stands for t, not to be learned."""
+        return self.vocab_size
+
     def optimizers(self) -> dict[str, Optimizer]:
         """AdamW, or Muon for the matrices of the blocks and AdamW for all else.
 
@@ -169,7 +174,8 @@ class GPT(GenerativeModel):
 
         ``length`` is the context unless given; ``sampling`` as in ``Sampling``.
         """
-        if whole("n", n) < 1:
+        n = whole("n", n)
+        if n < 1:
             raise ValueError(f"n={n}: ask for at least one sample")
         start, source = self._start().expand(n, -1), noise_source(seed)
         length = self.context if length is None else length
@@ -273,7 +279,11 @@ class GPT(GenerativeModel):
         All are answered together, but under a constraint, which counts from where the
         prompts end: then those of one length. ``constraint_for(rows)`` makes the
         constraint of these rows; ``sampling`` as in ``Sampling``.
+
+        Raises:
+            ValueError: one string instead of several, and what ``generate`` refuses.
         """
+        check_several(prompts)
         code = self._tokenizer()
         groups: dict[int, list[int]] = defaultdict(list)
         tokens = [code.encode(prompt) for prompt in prompts]
@@ -350,7 +360,8 @@ class Writer:
                 f"prompt has tokens from {prompt.min()} to {prompt.max()}: give "
                 f"numbers from 0 to {known - 1}, see `readable` for negative ones"
             )
-        if whole("n", n) < 1:
+        n = whole("n", n)
+        if n < 1:
             raise ValueError(f"n={n}: write at least one token")
         rows, self.longest = prompt.shape
         lengths = prompt.new_full((rows,), self.longest) if lengths is None else lengths

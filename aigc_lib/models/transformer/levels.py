@@ -99,7 +99,7 @@ class LevelWriter(GPT):
             now = np.take_along_axis(to[homes], order, 1)
             rows.append(self.codec.encode(turned(grids, way), kinds, now))
         tokens = torch.cat(rows)
-        generator = torch.Generator().manual_seed(seed)
+        generator = torch.Generator().manual_seed(whole("seed", seed))
         dropped = torch.rand(len(tokens), generator=generator) < unsaid
         tokens[dropped, 0] = self.codec.first + self.classes
         return tokens
@@ -123,7 +123,7 @@ class LevelWriter(GPT):
         Raises:
             ValueError: n < 1 or no such class.
         """
-        whole("n", n, 1)
+        n = whole("n", n, 1)
         kind = (
             self.classes if difficulty is None else whole("difficulty", difficulty, 0)
         )

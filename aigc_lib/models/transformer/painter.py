@@ -129,8 +129,7 @@ class Painter(GPT):
         rule: Sampling,
     ) -> Tensor:
         """Write the tokens (n, S/4, S/4) of pictures; arguments as ``sample``."""
-        whole("n", n, 1)
-        finite("guidance", guidance)
+        n, guidance = whole("n", n, 1), finite("guidance", guidance)
         if texts is None and guidance != 1:
             raise ValueError(f"guidance={guidance}: give a text to be guided by")
         empty = torch.full((n, self.room), self.first - 1)

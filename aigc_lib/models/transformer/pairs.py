@@ -170,7 +170,11 @@ class PairEncoder(Trainable):
         """Weigh each run by how few of ``texts`` have it: its IDF, 0 to 1.
 
         Source: Spärck Jones 1972; smoothed, so that an unknown run is the weightiest.
+
+        Raises:
+            ValueError: no texts, or one string instead of several.
         """
+        check_several(texts)
         counts, n = Counter(), 0
         for text in texts:
             n += 1
@@ -185,7 +189,7 @@ class PairEncoder(Trainable):
     def points(self, texts: Iterable[str], *, batch_size: int = 128) -> Tensor:
         """Place texts: (N, width) of length 1, on the CPU; 0 without letters."""
         runs = self.encode(texts)
-        whole("batch_size", batch_size, 1)
+        batch_size = whole("batch_size", batch_size, 1)
         with self.for_sampling("net") as net:
             parts = [
                 net(_cut(part).to(self.device)).cpu() for part in runs.split(batch_size)

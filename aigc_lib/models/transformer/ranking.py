@@ -79,6 +79,11 @@ class SASRec(Recommender, Trainable):
         ]
         return {"net": AdamW(groups, self.learning_rate, betas=(0.9, 0.99), fused=True)}
 
+    @property
+    def sample_codes(self) -> int:
+        """How many items there are; -1 is none."""
+        return len(self.items)
+
     def training_step(self, batch: Tensor, update: Update) -> None:
         """Say each item of the lists (B, T) from those before it."""
         recent = self.recent(batch, self.context + 1)

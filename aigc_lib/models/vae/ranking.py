@@ -111,6 +111,11 @@ class MultVAE(Recommender, VAE):
         share = self.steps / self.anneal_steps if self.anneal_steps else 1.0
         return self.beta * torch.as_tensor(share, device=self.device).clamp(max=1.0)
 
+    @property
+    def sample_codes(self) -> int:
+        """How many items there are; -1 is none."""
+        return len(self.items)
+
     def training_step(self, batch: Tensor, update: Update) -> None:
         """One step up the bound, with the KL term as heavy as it is by now.
 
@@ -148,7 +153,8 @@ class MultVAE(Recommender, VAE):
         Raises:
             ValueError: ``n`` < 1, or a ``length`` above the number of items.
         """
-        if not 1 <= whole("length", length) <= len(self.items):
+        length = whole("length", length)
+        if not 1 <= length <= len(self.items):
             raise ValueError(f"length={length}: give 1 to {len(self.items)} items")
         source = noise_source(seed)
         with self.for_sampling("decoder") as decoder:

@@ -17,6 +17,7 @@ from torch.optim import AdamW, Optimizer
 
 from ...arguments import at_least, finite
 from ...codecs.molecules import END, Atoms
+from ...codecs.tokenizers import check_several
 from ..base import GenerativeModel, Update, in_parts, noise_source, standard_normal
 from .bounds import kl_to_standard_normal, reparameterize
 
@@ -76,8 +77,10 @@ class StringVAE(GenerativeModel):
         """Return the tokens of strings, (N, length + 1), closed and filled up.
 
         Raises:
-            ValueError: no strings, one that is too long, or that the tokenizer refuses.
+            ValueError: no strings, one that is too long, or that the tokenizer refuses;
+                one string instead of several.
         """
+        check_several(texts)
         if not len(texts):
             raise ValueError("texts is empty: give at least one string")
         found = torch.full((len(texts), self.length + 1), self.end)
@@ -90,6 +93,11 @@ class StringVAE(GenerativeModel):
                 )
             row[: len(tokens)] = tokens
         return found
+
+    @property
+    def sample_codes(self) -> int:
+        """How many signs there are, with the end."""
+        return len(self.tokenizer)
 
     def training_step(self, batch: Tensor, update: Update) -> None:
         """The negative bound of the strings (B, T), KL term weighted."""

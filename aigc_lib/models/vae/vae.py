@@ -199,7 +199,8 @@ class VAE(GenerativeModel):
         Raises:
             ValueError: ``k`` < 1.
         """
-        if whole("k", k) < 1:
+        k = whole("k", k)
+        if k < 1:
             raise ValueError(f"k={k}: give at least one sample")
         mu, log_var = (v.expand(k, *v.shape) for v in self.encode(x, labels))
         z = reparameterize(mu, log_var, generator)  # (k, B, d)
@@ -238,9 +239,10 @@ class VAE(GenerativeModel):
         ``sample``; the encoder only proposes. Never below the truth on average.
 
         Raises:
-            ValueError: ``k`` < 1, or what ``encode`` refuses.
+            ValueError: ``k`` or ``batch_size`` < 1, or what ``encode`` refuses.
         """
-        source = torch.Generator(self.device).manual_seed(seed)
+        batch_size = whole("batch_size", batch_size, 1)
+        source = torch.Generator(self.device).manual_seed(whole("seed", seed))
         parts = [
             [part.to(self.device) for part in v.split(batch_size)]
             for v in given(x, labels)

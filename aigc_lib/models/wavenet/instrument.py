@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ...arguments import at_least, whole
 from ...codecs.instruments import RELEASE, faded, played, tone
 from ...codecs.melody import STEPS
 from ...codecs.piece import Piece
@@ -34,8 +35,12 @@ def strings(*, each: int = EACH, seed: int = 0) -> tuple[Tensor, Tensor]:
     """Return sounds (N, T) in [-0.8, 0.8] to learn from, and their pitches (N,).
 
     ``each`` of ``PITCHES``, counted from 0, plucked at places of their own.
+
+    Raises:
+        ValueError: ``each`` < 1, no seed.
     """
-    generator = torch.Generator().manual_seed(seed)
+    at_least(1, each=each)
+    generator = torch.Generator().manual_seed(whole("seed", seed))
     y = torch.arange(each * len(PITCHES)) % len(PITCHES)
     hertz = 440 * 2 ** ((PITCHES[0] - 69 + y[:, None]) / 12)
     place = 0.1 + 0.4 * torch.rand(len(y), 1, generator=generator)
