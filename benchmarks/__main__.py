@@ -73,6 +73,8 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "life",
     "synthetic",
     "synthetic_curve",
+    "synthetic_curve_table",
+    "synthetic_cutout",
     "bandit",
     "audiences",
     "inspection",

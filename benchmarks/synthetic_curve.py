@@ -8,6 +8,8 @@ are paired by seed: a seed draws the pictures, the generator, what is left out.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import aigc_lib as aigc
 from aigc_lib.metrics.intervals import student_gain
 from benchmarks.image_quality import save_figure
@@ -17,21 +19,30 @@ from benchmarks.synthetic_studies import MORE, REAL, SHARES, STEPS, TEST, replac
 SEEDS = seeds(5)
 
 
-def by_share(results: list[dict]) -> list[dict]:
-    """Accuracy over the share of real pictures: with made ones, and without."""
+def by_share(
+    results: list[dict],
+    shares: Sequence[float] = SHARES,
+    ways: Sequence[str] = ("made",),
+) -> list[dict]:
+    """Figures over the share of real samples: in ``ways`` to fill up, and without."""
     rows = []
     real = [run[REAL] for run in results]
-    for share in SHARES:
+    for share in shares:
         row = {"share": f"{share:.0%}"}
-        ways = ("made", "alone") if share else ("made",)
-        found = {way: [run[f"{share:.0%}, {way}"] for run in results] for way in ways}
+        found = {
+            way: [run[f"{share:.0%}, {way}"] for run in results]
+            for way in (*ways, "alone")
+            if f"{share:.0%}, {way}" in results[0]
+        }
         for way, values in found.items():
             row |= summary([{way: value} for value in values])
-        row |= difference("made_minus_real", found["made"], real)
-        if share:
-            row |= difference("made_minus_alone", found["made"], found["alone"])
+            if way != "alone":
+                row |= difference(f"{way}_minus_real", values, real)
+                if "alone" in found:
+                    row |= difference(f"{way}_minus_alone", values, found["alone"])
         rows.append(row)
-    whole = {"share": "100%"} | summary([{"made": v, "alone": v} for v in real])
+    both = (*ways, "alone")
+    whole = {"share": "100%"} | summary([dict.fromkeys(both, v) for v in real])
     return [*rows, whole]
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arguments import finite, whole
-from ..simulators.clicks import Audience, Creatives
+from ..simulators.clicks import Audience, Creatives, places
 
 
 class Policy(Protocol):
@@ -48,13 +48,15 @@ class Counting:
         """Count one more try in each replication.
 
         Raises:
-            ValueError: rewards that are not within [0, 1], such as NaN.
+            ValueError: rewards that are not within [0, 1], such as NaN, or an arm that
+                there is not.
         """
-        if not ((reward >= 0) & (reward <= 1)).all():
+        if reward.dtype != bool and not ((reward >= 0) & (reward <= 1)).all():
             raise ValueError(f"reward={reward}: give numbers in [0, 1]")
+        place = places(self.rows, choice, self.tried.shape)
         self.visitors += 1
-        self.tried[self.rows, choice] += 1
-        self.paid[self.rows, choice] += reward
+        self.tried.reshape(-1)[place] += 1
+        self.paid.reshape(-1)[place] += reward
 
     def means(self, untried: float) -> np.ndarray:
         """The mean reward of each arm, (R, K); ``untried`` where nobody knows."""
@@ -69,11 +71,12 @@ class Counting:
     def highest(self, values: np.ndarray) -> np.ndarray:
         """The place of the greatest of each row, (R,); equals by lot."""
         best = values.argmax(1)
-        top = values == values[self.rows, best][:, None]
-        shared = np.flatnonzero(top.sum(1) > 1)
-        if len(shared):
+        columns = np.ascontiguousarray(values.T)  # numpy is quickest along long rows
+        top = columns == columns.max(0)
+        if np.count_nonzero(top) > len(best):  # some are equal: look where
+            shared = np.flatnonzero(top.sum(0) > 1)
             lots = self.rng.random((len(shared), values.shape[1]))
-            best[shared] = (top[shared] * lots).argmax(1)
+            best[shared] = (top.T[shared] * lots).argmax(1)
         return best
 
 

@@ -189,7 +189,8 @@ class Creatives:
                 f"rates has {len(rates)} rows: give one row, or replications="
                 f"{replications} of them"
             )
-        self.rates = np.broadcast_to(rates, (replications, rates.shape[-1]))
+        rates = np.broadcast_to(rates, (replications, rates.shape[-1]))
+        self.rates = np.ascontiguousarray(rates)
         self.best = self.rates.argmax(1)
         self._gaps = self.rates.max(1, keepdims=True) - self.rates
         self._rows = np.arange(replications)
@@ -201,15 +202,33 @@ class Creatives:
 
     def visit(self, choice: np.ndarray) -> np.ndarray:
         """One visitor in each replication: choices (R,) -> clicks (R,) bool."""
-        return self._rng.random(len(self._rows)) < self.rates[self._rows, choice]
+        rates = self.rates.take(places(self._rows, choice, self.rates.shape))
+        return self._rng.random(len(self._rows)) < rates
 
     def regret(self, choice: np.ndarray) -> np.ndarray:
         """What a choice (R,) costs in expected clicks, against the best: (R,)."""
-        return self._gaps[self._rows, choice]
+        return self._gaps.take(places(self._rows, choice, self.rates.shape))
 
     def wrong(self, winner: np.ndarray) -> np.ndarray:
         """Whether a better creative exists than that of each replication, (R,)."""
         return self.regret(winner) > 0
+
+
+def places(rows: np.ndarray, choice: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    """Where [rows, choice] stands in a flat array of ``shape`` (R, K): (N,).
+
+    There numpy reads and writes several times as fast as by row and column.
+
+    Raises:
+        ValueError: a choice that there is not.
+    """
+    try:
+        return np.ravel_multi_index((rows, choice), shape)
+    except ValueError as error:
+        raise ValueError(
+            f"choice={choice}: give a number from 0 to {shape[1] - 1} for each of "
+            f"{len(rows)} replications"
+        ) from error
 
 
 class Audience:

@@ -1,11 +1,14 @@
 """What the benchmark of made-up data says of its runs: pairs, intervals, curves."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from sklearn.metrics import roc_auc_score
 
+from aigc_lib.data import Table
 from benchmarks import synthetic as bench
-from benchmarks import synthetic_curve
+from benchmarks import synthetic_curve, synthetic_curve_table, synthetic_cutout
 from benchmarks import synthetic_studies as studies
 
 
@@ -67,6 +70,64 @@ def test_the_curve_compares_pictures_of_the_same_seed():
     assert rows["25%"]["made_minus_alone_interval"] == pytest.approx([-0.05, -0.05])
     assert rows["75%"]["made_minus_real"] == pytest.approx(-0.4)
     assert rows["100%"]["made"] == rows["100%"]["alone"] == pytest.approx(0.82)
+
+
+def test_a_curve_of_two_ways_to_fill_up():
+    figures = {"25%, made": 0.6, "25%, lent": 0.8, "25%, alone": 0.5, "0%, lent": 0.7}
+    results = [{"real only": 0.9 + k / 100} | figures for k in range(5)]
+    rows = synthetic_curve.by_share(results, (0, 0.25), ("made", "lent"))
+    none, some, whole = rows
+    assert "made" not in none
+    assert none["lent_minus_real"] == pytest.approx(-0.22)
+    assert some["made_minus_alone"] == pytest.approx(0.1)
+    assert some["lent_minus_alone"] == pytest.approx(0.3)
+    assert whole["made"] == whole["lent"] == whole["alone"] == pytest.approx(0.92)
+
+
+def test_a_flow_saw_the_rows_at_hand_or_all_of_them(monkeypatch):
+    bench, saw = synthetic_curve_table, []
+    x = np.random.default_rng(0).normal(size=9_000)
+    frame = pd.DataFrame({"x": x, "y": ["no", "yes"] * 4_500})
+    table = Table(frame, "y", "made_up", "train", None)
+    monkeypatch.setattr(bench.aigc.data, "load", lambda name, split: table)
+
+    def trained(known, *_):
+        saw.append(set(known["x"]))
+        made = known.iloc[:1].assign(x=-float(len(known)))
+        sample = lambda n, seed: made.loc[[0] * n]  # noqa: E731
+        return type("Model", (), {"sample": staticmethod(sample)})
+
+    monkeypatch.setattr(bench, "trained", trained)
+    monkeypatch.setattr(bench, "auc", lambda rows, *_: rows["x"])
+    found = bench.replaced(0)
+    all_rows = set(found[bench.REAL])
+    assert [len(rows) for rows in saw] == [4_000, 1_000, 2_000, 3_000]
+    assert all(rows <= all_rows for rows in saw)
+    for name, seen in (("25%, made", 1_000), ("25%, lent", 4_000)):
+        values = found[name]
+        assert len(values) == 4_000
+        assert set(values[:1_000]) == set(found["25%, alone"]) == saw[1]
+        assert set(values[1_000:]) == {-float(seen)}
+    assert set(found["0%, lent"]) == {-4_000.0}
+
+
+def test_the_trees_of_the_curve_are_judged_on_their_ranking():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"x": rng.normal(size=4_000)})
+    frame["y"] = np.where(frame["x"] + rng.normal(size=4_000) > 1, "yes", "no")
+    score = synthetic_curve_table.auc(frame[:2_000], frame[2_000:], "y", 0)
+    best = roc_auc_score(frame["y"][2_000:], frame["x"][2_000:])
+    assert best - 0.05 < score < best
+
+
+def test_squares_are_cut_out_and_labels_stay():
+    x, y = torch.ones(50, 1, 28, 28), torch.eye(10)[torch.arange(50) % 10]
+    cut = synthetic_cutout.RECIPES["cutout of 14"]
+    pictures, labels = cut(x, y, torch.Generator().manual_seed(0))
+    hidden = (pictures == -1).flatten(1).sum(1)
+    assert 0 < hidden.min() < hidden.max() <= 15 * 15
+    assert torch.equal(labels, y)
+    assert (x == 1).all()
 
 
 def test_what_is_left_out_is_made_up_for(monkeypatch):

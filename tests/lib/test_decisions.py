@@ -78,6 +78,44 @@ def test_equals_are_decided_by_lot():
     assert shares == pytest.approx([0.25] * 4, abs=0.025)
 
 
+def test_a_game_is_that_of_one_row_after_the_other():
+    """The quick ways of numpy change nothing: not the lots, not what is lost."""
+
+    class Slowly(EpsilonGreedy):
+        def learn(self, choice, reward):
+            self.visitors += 1
+            for row, arm, gain in zip(self.rows, choice, reward, strict=True):
+                self.tried[row, arm] += 1
+                self.paid[row, arm] += gain
+
+        def highest(self, values):
+            equal = [np.flatnonzero(row == row.max()) for row in values]
+            best = np.array([arms[0] for arms in equal])
+            shared = np.flatnonzero([len(arms) > 1 for arms in equal])
+            if len(shared):
+                lots = self.rng.random((len(shared), values.shape[1]))
+                for row, lot in zip(shared, lots, strict=True):
+                    best[row] = equal[row][lot[equal[row]].argmax()]
+            return best
+
+    class World(Creatives):
+        def visit(self, choice):
+            rates = np.array([self.rates[k, arm] for k, arm in enumerate(choice)])
+            return self._rng.random(len(choice)) < rates
+
+        def regret(self, choice):
+            return np.array(
+                [row.max() - row[a] for row, a in zip(self.rates, choice, strict=True)]
+            )
+
+    many = {"replications": 40, "seed": 3}
+    rates = np.random.default_rng(0).beta(2, 8, (40, 4))
+    quick = play(EpsilonGreedy(4, 0.2, **many), Creatives(rates, **many), 300)
+    slow = play(Slowly(4, 0.2, **many), World(rates, **many), 300)
+    for one, other in zip(quick, slow, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_each_segment_has_beliefs_of_its_own():
     policy = ThompsonPerSegment(2, 2, replications=20_000)
     here, there = (np.full(20_000, s) for s in (0, 1))
@@ -195,6 +233,9 @@ def test_the_same_seeds_give_the_same_game():
         (lambda: UCB1(3, replications=0), "replications=0"),
         (lambda: UCB1(2).learn(np.array([0]), np.array([np.nan])), "reward="),
         (lambda: UCB1(2).learn(np.array([0]), np.array([7.0])), "reward="),
+        (lambda: UCB1(2).learn(np.array([2]), np.array([1.0])), "number from 0 to 1"),
+        (lambda: Creatives(RATES).visit(np.array([-1])), "number from 0 to 2"),
+        (lambda: Creatives(RATES).regret(np.array([3])), "number from 0 to 2"),
         (lambda: play(UCB1(2), Creatives(RATES), 0), "visitors=0"),
         (
             lambda: play(UCB1(3, replications=2), Creatives(RATES), 5),
