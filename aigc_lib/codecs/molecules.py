@@ -256,8 +256,9 @@ class Valences:
             if any(closing):
                 return closing
             # an atom with bonds to spare: the next sign can close something
+            most = max([2, *(order for _, order in molecule.rings.values())])
             return [
-                good and VALENCE.get(sign, 0) > 2
+                good and VALENCE.get(sign, 0) > most
                 for sign, good in zip(self.signs, found, strict=True)
             ]
         return found
