@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ...arguments import at_least
+from ...arguments import at_least, finite
 from ...runtime import optional
 
 Words = Callable[[str], list[str]]
@@ -151,7 +151,7 @@ def fused(
         ValueError: no ranking, not as many weights, or ``k`` < 0.
     """
     at_least(1, rankings=len(several))
-    at_least(0, k=k)
+    k = finite("k", k, least=0)
     weights = [1.0] * len(several) if weights is None else weights
     if len(weights) != len(several):
         raise ValueError(
