@@ -90,7 +90,8 @@ def add_pages(app: Any, platform: Platform) -> None:
     @app.get("/static/{name}")
     def static(name: str) -> Any:
         path = HERE / "static" / name
-        if "/" in name or path.suffix not in FILES or not path.is_file():
+        inside = path.parent == HERE / "static"  # on Windows a name may hold ..\\
+        if not inside or path.suffix not in FILES or not path.is_file():
             raise fastapi.HTTPException(404, "没有这个内容。")
         headers = {"cache-control": "no-cache"}
         data = path.read_bytes()
