@@ -64,6 +64,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "review_alarm",
     "sentiment",
     "tracing",
+    "table_rivals",
     "tracing_trees",  # reads what `tracing` chose
     "courses",
     "items",
