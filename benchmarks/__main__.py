@@ -65,6 +65,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "sentiment",
     "tracing",
     "table_rivals",
+    "table_drawing",
     "tracing_trees",  # reads what `tracing` chose
     "courses",
     "items",
