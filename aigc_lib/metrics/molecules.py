@@ -46,6 +46,8 @@ def parsed(smiles: str) -> Any | None:
     """
     if not isinstance(smiles, str):
         raise ValueError(f"smiles={smiles!r}: give a string, 'C' is methane")
+    if smiles.split() != [smiles]:  # what follows a space RDKit takes for a name
+        return None
     molecule = _rdkit().MolFromSmiles(smiles)
     return molecule if molecule is not None and molecule.GetNumAtoms() else None
 

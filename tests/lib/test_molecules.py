@@ -66,7 +66,10 @@ def test_spellings_of_one_molecule_are_one():
     assert found == {"valid": 0.75, "unique": 2 / 3, "new": 0.5, "useful": 0.25}
 
 
-@pytest.mark.parametrize("text", ["", "C(", "C1CC", "FC(F)(F)(F)F", "c1cccc1", "x"])
+@pytest.mark.parametrize(
+    "text",
+    ["", "C(", "C1CC", "FC(F)(F)(F)F", "c1cccc1", "x", "CC O", "CC\tname", " CC\n"],
+)
 def test_no_molecule_is_none_to_the_judge_and_an_error_to_who_needs_one(text):
     assert chemistry.parsed(text) is None
     assert chemistry.judge([text], [])["valid"] == 0
