@@ -81,6 +81,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "audiences",
     "inspection",
     "inspection_together",
+    "inspection_fine",
     "inspection_normals",
     "jobshop",
     "jobshop_optima",

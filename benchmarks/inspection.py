@@ -68,13 +68,14 @@ def cloth(seed: int) -> dict:
 
 
 @cache
-def patches():
-    return surfaces()
+def patches(size: int):
+    return surfaces(size)
 
 
-def bsdata(number: int) -> dict:
+def bsdata(number: int, size: int = 32) -> dict:
     """The parts of one group of places."""
-    data, groups = patches(), folds(patches().place, 5)
+    data = patches(size)
+    groups = folds(data.place, 5)
     test = groups[number]
     held = np.unique(data.place[groups[(number + 1) % 5]])[:2]
     validation = np.isin(data.place, held)
@@ -133,13 +134,13 @@ def detectors(parts: dict, seed: int, ways: tuple[str, ...] = LEARNERS):
 
     def marker():
         made = [paste_defects(x, seed=10 * seed + k) for k in range(4)]
-        clean = torch.zeros(len(x), 32, 32, dtype=torch.bool)
+        clean = torch.zeros_like(x[:, 0], dtype=torch.bool)
         data = Images(
             torch.cat([x, *(pictures for pictures, _ in made)]),
             torch.cat([clean, *(masks for _, masks in made)]),
         )
         aigc.start(seed=seed)
-        model = detect.DefectMarker()
+        model = detect.DefectMarker(x.shape[-1])
         aigc.fit(model, data, steps=scaled(250), seed=seed, batch_size=32)
         return model.maps
 
