@@ -34,7 +34,7 @@ def test_every_detector_is_judged_on_cloth(hurried, monkeypatch):
 
 @pytest.mark.skipif(find("bsdata") is None, reason="bsdata is not here")
 def test_no_place_is_learned_and_judged():
-    data = inspection.patches()
+    data = inspection.patches(32)
     judged = 0
     for number in range(5):
         parts = inspection.bsdata(number)
