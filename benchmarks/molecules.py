@@ -143,13 +143,19 @@ def by_ways(
 
 
 def written(
-    model: GPT, tokenizer: Atoms, seed: int, *, keeps: bool = False, **sampling
+    model: GPT,
+    tokenizer: Atoms,
+    seed: int,
+    *,
+    n: int = N,
+    keeps: bool = False,
+    **sampling,
 ) -> list[str]:
-    """Let the GPT write ``N`` strings; what does not end is cut at ``ROOM``."""
+    """Let the GPT write ``n`` strings; what does not end is cut at ``ROOM``."""
     end, found = tokenizer.end_token(END), []
-    for part in range(0, N, 1_000):
+    for part in range(0, n, 1_000):
         rows = model.generate(
-            torch.full((min(1_000, N - part), 1), end),
+            torch.full((min(1_000, n - part), 1), end),
             ROOM,
             seed=1_000 * seed + part,
             stop_token=end,
