@@ -373,7 +373,8 @@ def main() -> None:
             )
         ),
         metric="recall@5 and mean reciprocal rank, means over dialogues; gains against "
-        "few real ones alone (over_: with real ones refilled), 95% paired bootstrap over dialogues (means over seeds)",
+        "few real ones alone (over_: with real ones refilled), 95% "
+        "paired bootstrap over dialogues (means over seeds)",
         details={
             key: [run[key] for run in runs["few"]]
             for key in runs["few"][0]
