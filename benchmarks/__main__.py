@@ -124,6 +124,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "desk_voice",
     "desk_answers",
     "desk_composed",
+    "desk_dialogues",
 ]
 # Collected from executed chapters, `make book JOBS=1`, not measured here.
 COLLECTED = ["chapters", "open_exercises"]

@@ -15,6 +15,7 @@ from aigc_lib.apps.service_desk.understanding import HELD_OUT, OUTSIDE, Said
 from aigc_lib.data import Characters
 from aigc_lib.models import GPT
 from benchmarks import desk_composed as composing
+from benchmarks import desk_dialogues as talking
 from benchmarks import desk_intents as bench
 
 WORDS = {"退货": "退货退回", "发票": "发票抬头", "保修": "保修几年"}
@@ -171,3 +172,55 @@ def test_lessons_are_answered_by_what_is_read():
                 assert f"{read.question}{answer}" in read.sources[0]
             else:
                 assert answer not in read.question
+
+
+TALK = [
+    ("听说过故宫吗？", []),
+    ("去过，门票60元，旁边是景山。要地址吗？", [("故宫", "门票", "60元。")]),
+    ("要。景山几点开门？", [("故宫", "地址", "景山前街4号")]),
+    ("全天。", [("景山", "开放时间", "全天")]),
+]
+
+
+@pytest.fixture
+def talk(monkeypatch):
+    known = {}
+    for name, what, value in (t for _, triples in TALK for t in triples):
+        known.setdefault((name, what), []).append(value)
+    known["景山", "门票"] = ["2元"]
+    monkeypatch.setattr(talking, "knowledge", lambda: known)
+    return talking.questions([TALK])
+
+
+def test_a_question_has_the_entries_of_its_answer_and_slots_for_what_changes(talk):
+    assert [one.entries for one in talk] == [
+        [("故宫", "门票")],
+        [("故宫", "地址")],
+        [("景山", "开放时间")],
+    ]
+    assert talk[1].now == "去过，门票①，旁边是景山。要地址吗？"
+    assert talk[1].before == "听说过＠吗？"
+    assert talk[2].turns[-1] == TALK[2][0]
+    assert talk[2].now == "要。＠几点开门？"
+
+
+def test_slots_are_filled_from_the_entry_or_the_turn_is_left_out(talk):
+    random = Random(0)
+    said = talking.filled("＠要①吗？", ("景山", "开放时间"), random)
+    assert said == "景山要2元吗？"
+    assert talking.filled("＠在②吗？", ("景山", "开放时间"), random) is None
+    turns = {("景山", "门票"): "＠贵吗？", ("故宫", "门票"): "景山贵吗？"}
+    turns[("故宫", "地址")] = "知道了。"
+    pairs = talking.pairs_of(turns, random)
+    assert pairs == [("景山 景山贵吗？", ("景山", "门票"))]
+
+
+def test_the_topic_is_the_sight_that_was_named_last(talk):
+    assert talking.topic(["景山在故宫后面", "好"]) == "故宫"
+    assert talking.topic(["景山", "故宫", "景山呢？"]) == "景山"
+    assert talking.topic(["好"]) == ""
+
+
+def test_of_several_right_entries_the_best_place_counts(talk):
+    one = talk[0]._replace(entries=[("故宫", "门票"), ("景山", "门票")])
+    assert talking.places(np.array([[0.5, 0.1, 0.7, 0.6]]), [one]) == [2]
