@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from ...console import place
 from ...data import cache_dir
+from ...data.own.folder import LeftOut
+from ...data.own.texts import decoded
 from ...files import replacing
 from ...models import load_bert
 from ...runtime import settle_threads
@@ -281,17 +283,21 @@ def put_back(arguments: argparse.Namespace, parts: Parts) -> None:
 
 
 def read_lines(path: Path) -> list[Any]:
-    """The JSON objects of a file, one a line.
+    """The JSON objects of a file, one a line, written as ``decoded`` reads it.
 
     Raises:
-        ValueError: a line that is none.
+        ValueError: no text, or a line that is none.
     """
+    try:
+        lines = decoded(path.read_bytes()).split("\n")
+    except LeftOut as reason:
+        raise ValueError(f"{path}: {reason}") from None
     found = []
-    for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 found.append(json.loads(line))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"{path}, line {number}: no JSON: {error}") from None
     return found
 
