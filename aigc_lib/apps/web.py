@@ -331,7 +331,7 @@ def foreign(request: Any, cookie: str = "") -> bool:
         return False
     origin = request.headers.get("origin")
     if origin is not None:
-        return urlsplit(origin).netloc != request.headers.get("host")
+        return origin.partition("://")[2] != request.headers.get("host")
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site not in ("same-origin", "none")

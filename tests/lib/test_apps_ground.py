@@ -397,6 +397,7 @@ def test_another_site_cannot_make_a_browser_write(site):
     for foreign in (
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},  # no URL at all
         {"Origin": "http://testserver.evil.example"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Origin": "http://evil.example", "Authorization": "Basic eDp5"},

@@ -153,8 +153,9 @@ def _restore(platform: Platform, arguments: argparse.Namespace, folder: Path) ->
 
 
 def _feedback(platform: Platform, arguments: argparse.Namespace, folder: Path) -> None:
-    n = written(platform.store, arguments.file)
-    print(f"{n} opinions in {arguments.file}")
+    n, gone = written(platform.store, arguments.file)
+    left_out = f"; {gone} left out, their pictures are gone" if gone else ""
+    print(f"{n} opinions in {arguments.file}{left_out}")
 
 
 if __name__ == "__main__":

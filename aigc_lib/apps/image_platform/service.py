@@ -415,12 +415,15 @@ def _add_account(app: Any, platform: Platform, reading: Any) -> None:
 
     @app.get("/api/export")
     def export(request: Request, account: Account = who) -> Any:
-        platform.accounts.note(account.id, "export", {}, source_of(request))
-        name = 'attachment; filename="image-platform.zip"'
+        pieces, missing = portable.exported(platform.store, account.id)
+        # the name of the file is what who clicks sees at once; the rest is in it
+        name = "image-platform-incomplete" if missing else "image-platform"
+        told = {"missing": missing[:100]} if missing else {}
+        platform.accounts.note(account.id, "export", told, source_of(request))
         return fastapi.responses.StreamingResponse(
-            portable.exported(platform.store, account.id),
+            pieces,
             media_type="application/zip",
-            headers={"content-disposition": name},
+            headers={"content-disposition": f'attachment; filename="{name}.zip"'},
         )
 
     @app.post("/api/import")
