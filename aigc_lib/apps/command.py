@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import socket
 import sys
 from collections.abc import Callable, Sequence
 
@@ -13,11 +15,13 @@ def as_command(main: Callable[[Sequence[str]], None]) -> None:
     """Call ``main`` with the words of the command line.
 
     A wrong argument, a file that cannot be used and a database that is away or refuses
-    its password end the process with code 1 and one line.
+    its password end the process with code 1 and one line; Ctrl-C ends it at once.
     """
     console.forgive()
     try:
         main(sys.argv[1:])
+    except KeyboardInterrupt:
+        os._exit(130)  # threads that work would hold it up, or complain
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     except Exception as error:
@@ -32,3 +36,23 @@ def port(text: str) -> int:
     if not 0 <= (number := int(text)) < 2**16:
         raise argparse.ArgumentTypeError(f"{text}: give 0 to 65535")
     return number
+
+
+def free_port(host: str, number: int) -> int:
+    """Return the port that a server can listen to: ``number``, or any for 0.
+
+    Asked before anything is begun that a server that cannot listen would leave behind.
+
+    Raises:
+        ValueError: another program uses it, or this machine has no such host.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, number), family=family) as server:
+            return server.getsockname()[1]
+    except OSError as error:
+        why = error.strerror.partition(" (")[0]  # Python adds what is said here
+        raise ValueError(
+            f"cannot listen to port {number} of {host} ({why}): end what uses it, or "
+            "give another --port"
+        ) from None

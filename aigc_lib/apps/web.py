@@ -366,7 +366,7 @@ def serve(app: Any, host: str, port: int, *, close: Callable[[], None]) -> None:
 
     A job that still runs does not hold the process up: the next start takes it up.
     """
-    uvicorn = optional("uvicorn")
+    uvicorn, code = optional("uvicorn"), 0
     # uvicorn ends, and then lets the signal end the process: as Ctrl-C, ``close`` runs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -377,9 +377,11 @@ def serve(app: Any, host: str, port: int, *, close: Callable[[], None]) -> None:
             log_level="warning",
             timeout_graceful_shutdown=5,  # a page that listens does not hold it up
         )
+    except SystemExit as failed:  # it could not begin, and has said why
+        code = failed.code
     finally:
         close()
-    os._exit(0)
+    os._exit(code)
 
 
 BUSY = "等待的任务太多，请过一会儿再试。"

@@ -3,6 +3,7 @@
 import os
 import runpy
 import signal
+import socket
 import sys
 import time
 import zipfile
@@ -32,6 +33,7 @@ from aigc_lib.apps.accounts import (
 )
 from aigc_lib.apps.backup import Spoiled, backup, restore
 from aigc_lib.apps.blobs import Blobs, Damaged
+from aigc_lib.apps.command import as_command, free_port
 from aigc_lib.apps.database import engine, first, now, rows, upgrade
 from aigc_lib.apps.jobs import Busy, Jobs
 from aigc_lib.apps.refused import Refused
@@ -71,6 +73,42 @@ def test_a_command_says_in_one_line_what_its_user_can_mend(
     monkeypatch.setattr(sys, "argv", [project, *words])
     with pytest.raises(SystemExit, match=f"^error: .*{says}"):
         runpy.run_module(f"aigc_lib.apps.{project}", run_name="__main__")
+
+
+@pytest.mark.parametrize(
+    "project", ["image_platform", "music_studio", "opinion_monitor", "service_desk"]
+)
+def test_a_port_that_is_taken_is_said_before_anything_begins(
+    tmp_path, monkeypatch, project
+):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        words = ["--folder", str(tmp_path), "--port", str(other.getsockname()[1])]
+        monkeypatch.setattr(sys, "argv", [project, *words])
+        says = (
+            r"^error: cannot listen to port \d+ of 127.0.0.1 \(.*give another --port$"
+        )
+        with pytest.raises(SystemExit, match=says):
+            runpy.run_module(f"aigc_lib.apps.{project}", run_name="__main__")
+    assert not (tmp_path / "first-key.txt").exists()
+
+
+def test_a_port_that_is_free():
+    for host in ("127.0.0.1", "localhost"):
+        number = free_port(host, 0)
+        assert free_port(host, number) == number > 0
+    with pytest.raises(ValueError, match=r"nowhere\.invalid"):
+        free_port("nowhere.invalid", 0)
+
+
+def test_ctrl_c_ends_a_command_without_a_word(monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    ended = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    as_command(interrupted)
+    assert ended == [130]
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -608,6 +646,13 @@ def test_a_server_that_is_told_to_stop_closes_first(word, program, tmp_path):
         time.sleep(0.02)
     program.kill(number, word)
     assert log.read_text() == "up\nclosed\n"  # and nothing went wrong
+
+
+def test_a_server_that_cannot_begin_closes_and_ends(program, tmp_path):
+    log = tmp_path / "log"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        program.wait(program.start("served", other.getsockname()[1], log=log))
+    assert log.read_text().endswith("closed\n")
 
 
 @pytest.mark.parametrize("name", ["what?", "100%20", "a b#c", "汉字;x"])

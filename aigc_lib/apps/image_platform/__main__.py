@@ -15,7 +15,7 @@ from ...data import cache_dir
 from ...runtime import settle_threads
 from ..accounts import QUOTA, ROLES
 from ..backup import backup, restore
-from ..command import as_command, port
+from ..command import as_command, free_port, port
 from ..database import in_file
 from ..web import serve
 from .feedback import written
@@ -94,6 +94,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def _serve(platform: Platform, arguments: argparse.Namespace, folder: Path) -> None:
+    number = free_port(arguments.host, arguments.port)
     alone = not getattr(arguments, "accept_only", False)
     platform.start(WORK if alone else None)
     if not platform.accounts.all():
@@ -106,8 +107,8 @@ def _serve(platform: Platform, arguments: argparse.Namespace, folder: Path) -> N
         print(f"The first account is admin; its key lies in {path}:\n{key}")
     threading.Thread(target=platform.prepare, daemon=True).start()
     app = service(platform)
-    print(f"http://{arguments.host}:{arguments.port}", flush=True)
-    serve(app, arguments.host, arguments.port, close=platform.close)
+    print(f"http://{arguments.host}:{number}", flush=True)
+    serve(app, arguments.host, number, close=platform.close)
 
 
 def _worker(platform: Platform, arguments: argparse.Namespace, folder: Path) -> None:

@@ -19,7 +19,7 @@ from ...runtime import settle_threads
 from .. import database
 from ..accounts import QUOTA, Accounts
 from ..backup import backup, restore
-from ..command import as_command, port
+from ..command import as_command, free_port, port
 from ..jobs import Jobs
 from . import store as tables
 from .player import Player
@@ -127,6 +127,7 @@ def _serve(store: Store, arguments: argparse.Namespace) -> None:
     from .files import warm
     from .service import service
 
+    number = free_port(arguments.host, arguments.port)
     accounts, studio = Accounts(store.engine), studio_at(arguments.folder)
     alone, tunes = not getattr(arguments, "accept_only", False), Tunes(pieces)
     jobs = Jobs(PROJECT, store.engine, studio.kinds(store))
@@ -144,8 +145,8 @@ def _serve(store: Store, arguments: argparse.Namespace) -> None:
     threading.Thread(target=_forget, args=(store,), daemon=True).start()
     player = Player(arguments.folder / INSTRUMENT)
     app = service(store, accounts, jobs, tunes, studio if alone else None, player)
-    print(f"http://{arguments.host}:{arguments.port}", flush=True)
-    serve(app, arguments.host, arguments.port, close=jobs.close)
+    print(f"http://{arguments.host}:{number}", flush=True)
+    serve(app, arguments.host, number, close=jobs.close)
 
 
 def _worker(store: Store, arguments: argparse.Namespace) -> None:

@@ -21,7 +21,7 @@ from .. import database
 from ..accounts import ROLES, Accounts
 from ..backup import backup, restore
 from ..blobs import Blobs
-from ..command import as_command, port
+from ..command import as_command, free_port, port
 from ..web import serve
 from .assistant import Assistant
 from .brain import Brain, newest
@@ -152,6 +152,7 @@ def begin(parts: Parts) -> dict[str, str]:
 
 def start(arguments: argparse.Namespace, parts: Parts) -> None:
     """Serve until a signal comes."""
+    number = free_port(arguments.host, arguments.port)
     keys = begin(parts)
     settle_threads()
     limits = Limits(*(getattr(arguments, f"most_{name}") for name in Limits._fields))
@@ -163,11 +164,11 @@ def start(arguments: argparse.Namespace, parts: Parts) -> None:
     app = service(desk, parts.accounts, voices, arguments.name or shop().name)
     desk.start()
     voices.start(after=brain.ready)
-    address = f"http://{arguments.host}:{arguments.port}"
+    address = f"http://{arguments.host}:{number}"
     print(f"顾客页面：{address}/chat    客服台：{address}/desk", flush=True)
     for name, key in keys.items():
         print(f"账号 {name}（{FIRST[name]}）的密钥，只显示这一次：{key}", flush=True)
-    serve(app, arguments.host, arguments.port, close=desk.stop)
+    serve(app, arguments.host, number, close=desk.stop)
 
 
 def assistant_at(
