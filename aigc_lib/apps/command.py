@@ -6,7 +6,9 @@ import argparse
 import os
 import socket
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from .. import console
 
@@ -36,6 +38,23 @@ def port(text: str) -> int:
     if not 0 <= (number := int(text)) < 2**16:
         raise argparse.ArgumentTypeError(f"{text}: give 0 to 65535")
     return number
+
+
+def folder_at(folder: Path) -> Path:
+    """Make the folder of a project, and return its whole path.
+
+    Raises:
+        ValueError: nothing can be written there.
+    """
+    folder = folder.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise ValueError(
+            f"--folder {folder} cannot be written ({error.strerror}): choose another"
+        ) from None
 
 
 def free_port(host: str, number: int) -> int:

@@ -1,6 +1,8 @@
 """What the projects stand on: database, blobs, accounts, web, backup."""
 
+import errno
 import os
+import re
 import runpy
 import signal
 import socket
@@ -38,6 +40,7 @@ from aigc_lib.apps.database import engine, first, now, rows, upgrade
 from aigc_lib.apps.jobs import Busy, Jobs
 from aigc_lib.apps.refused import Refused
 from aigc_lib.apps.web import asking, for_admins, guarded
+from aigc_lib.files import DiskFull
 from benchmarks.servers import free_ports
 
 
@@ -75,9 +78,21 @@ def test_a_command_says_in_one_line_what_its_user_can_mend(
         runpy.run_module(f"aigc_lib.apps.{project}", run_name="__main__")
 
 
-@pytest.mark.parametrize(
-    "project", ["image_platform", "music_studio", "opinion_monitor", "service_desk"]
-)
+PROJECTS = "image_platform", "music_studio", "opinion_monitor", "service_desk"
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch, project):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        words = ["--folder", str(folder), "backup", str(tmp_path / "backup")]
+        monkeypatch.setattr(sys, "argv", [project, *words])
+        says = rf"^error: --folder {re.escape(str(folder))} cannot.*choose another$"
+        with pytest.raises(SystemExit, match=says):
+            runpy.run_module(f"aigc_lib.apps.{project}", run_name="__main__")
+
+
+@pytest.mark.parametrize("project", PROJECTS)
 def test_a_port_that_is_taken_is_said_before_anything_begins(
     tmp_path, monkeypatch, project
 ):
@@ -379,6 +394,18 @@ def site(accounts):
     def refused(told: str):
         raise Refused(told)
 
+    @app.get("/full/{kind}")
+    def full(kind: str):
+        if kind == "file":
+            raise DiskFull(errno.ENOSPC, "no room", "x")
+        if kind == "database":
+            raise sql.exc.OperationalError("INSERT", {}, Exception("disk is full"))
+        raise PermissionError(errno.EACCES, "no")
+
+    @app.get("/half")
+    def half():
+        raise Refused("字段 \ud800：请删去")
+
     @app.get("/inside/{told}")
     def inside(told: str):
         raise ValueError(told)
@@ -475,6 +502,13 @@ def test_errors_tell_what_to_do_and_no_secrets(site):
     assert "secret" not in broken.text
     refused = site.get("/refused/请换一张图。")  # whoever asked can mend that
     assert (refused.status_code, refused.json()["error"]) == (422, "请换一张图。")
+    for kind in ("file", "database"):  # the administrator can, by and by
+        full = site.get(f"/full/{kind}")
+        assert (full.status_code, full.headers["retry-after"]) == (503, "10")
+        assert "磁盘满了" in full.json()["error"]
+    assert site.get("/full/other").json() == broken.json()
+    half = site.get("/half")  # what a JSON escape left is told as a question mark
+    assert (half.status_code, half.json()["error"]) == (422, "字段 ?：请删去")
     inside = site.get("/inside/label='包': there is no such label")  # nobody can
     assert inside.status_code == 500
     assert inside.json() == broken.json()

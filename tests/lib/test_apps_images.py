@@ -184,6 +184,11 @@ def test_a_wrong_request_is_refused_with_a_reason(ann, wrong):
     assert ann.get("/api/me").json()["left"] == before
 
 
+def test_a_name_that_is_quoted_is_cut(ann):
+    answer = ann.post("/api/pictures", json={**RED, "x" * 5_000: 1})
+    assert (answer.status_code, len(answer.json()["error"]) < 60) == (422, True)
+
+
 def test_no_json_and_no_number(ann):
     half = json.dumps({**RED, "label": "\ud800"}).encode()  # half a character
     for body in (b"", b"{", b"[]", b'{"n": NaN}', b"\xff", b"[" * 10_000, half):
@@ -778,7 +783,12 @@ def test_an_import_that_was_changed_is_refused_whole(app, platform):
     def swapped(pictures):
         pictures[-1]["png"] = digest
 
+    def nested(pictures):
+        pictures[0]["recipe"] = json.loads('{"a": ' + "[" * 300 + "]" * 300 + "}")
+        pictures[0]["job"] = "another"
+
     wrong = [
+        relisted(data, nested),  # what no JSON of ours could say again
         b"",
         b"PK no zip",
         data[: len(data) // 2],
@@ -953,6 +963,23 @@ def test_what_is_missing_in_the_store_is_said_and_the_rest_goes_out(app, platfor
             store.change(connection, name, account, blob="", raw="")
     with store.engine.begin() as connection:
         store.delete_album(connection, album["id"], account)
+
+
+def test_a_file_that_is_gone_or_damaged_is_told_plainly(app, platform):
+    store = platform.store
+    client = client_of(app, platform.accounts.add("unlucky"))
+    account = platform.accounts.by_name("unlucky").id
+    wish = {**RED, "seed": 79, "n": 1}
+    (picture,) = finished(client, client.post("/api/pictures", json=wish))["pictures"]
+    row = store.picture(picture["id"], account)
+    Path(store.blobs.folder, row["blob"][:2], row["blob"][2:]).write_bytes(b"x")
+    answer = client.get(picture["url"])
+    assert (answer.status_code, "备份" in answer.json()["error"]) == (410, True)
+    store.blobs.delete(row["raw"])
+    job = finished(client, edited(client, picture, "vary", n=1))
+    assert (job["state"], "备份" in job["error"]) == ("failed", True)
+    with store.engine.begin() as connection:  # for the backup below
+        store.change(connection, picture["id"], account, blob="", raw="")
 
 
 def test_an_export_of_an_earlier_version(app, platform, belongings):

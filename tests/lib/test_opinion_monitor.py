@@ -17,7 +17,7 @@ pytest.importorskip("httpx")
 
 from tiny_monitor import Rule
 
-from aigc_lib.apps.database import insert
+from aigc_lib.apps.database import insert, sql
 from aigc_lib.apps.opinion_monitor import __main__ as command
 from aigc_lib.apps.opinion_monitor import made
 from aigc_lib.apps.opinion_monitor import monitor as monitors
@@ -222,6 +222,19 @@ def test_sql_in_a_headline_is_a_text(client, monitor):
 def test_malformed_posts_are_refused_and_store_nothing(client, monitor, body, status):
     assert client.post("/headlines", content=body).status_code == status
     assert monitor.store.counts() == {"headlines": 0, "unread": 0}
+
+
+def test_a_full_disk_is_told(monitor, monkeypatch):
+    testclient = pytest.importorskip("fastapi.testclient")
+
+    def full(_):
+        raise sql.exc.OperationalError("INSERT", {}, Exception("disk is full"))
+
+    monkeypatch.setattr(monitor.store, "accept", full)
+    client = testclient.TestClient(service(monitor), raise_server_exceptions=False)
+    answer = client.post("/headlines", json={"text": "股价大跌"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert "disk is full" in answer.json()["detail"]
 
 
 def test_good_headlines_among_bad_ones_are_kept(client, monitor):

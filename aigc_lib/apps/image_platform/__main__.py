@@ -15,7 +15,7 @@ from ...data import cache_dir
 from ...runtime import settle_threads
 from ..accounts import QUOTA, ROLES
 from ..backup import backup, restore
-from ..command import as_command, free_port, port
+from ..command import as_command, folder_at, free_port, port
 from ..database import in_file
 from ..web import serve
 from .feedback import written
@@ -84,8 +84,7 @@ def main(words: Sequence[str]) -> None:
         print(json.dumps(load(url, arguments.key, **asked), indent=1))
         return
     settle_threads()
-    folder = arguments.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_at(arguments.folder)
     url = arguments.url or in_file(folder / "platform.sqlite")
     blobs = arguments.blobs or (folder / "blobs").as_uri()
     platform = Platform(url, blobs, folder)

@@ -156,8 +156,8 @@ def imported(
                 _read(file, picture)
     except (Refused, OverQuota):
         raise
-    except Exception as error:  # a file from outside is damaged in any way
-        raise Refused(f"不是导出的文件，或已损坏（{type(error).__name__}）。") from None
+    except Exception:  # a file from outside is damaged in any way
+        raise Refused("不是导出的文件，或已损坏。") from None
     for picture in new:
         picture["blob"] = store.blobs.put(picture["png"])
         picture["raw"] = store.blobs.put(picture["pixels"])

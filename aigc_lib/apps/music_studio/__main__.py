@@ -19,7 +19,7 @@ from ...runtime import settle_threads
 from .. import database
 from ..accounts import QUOTA, Accounts
 from ..backup import backup, restore
-from ..command import as_command, free_port, port
+from ..command import as_command, folder_at, free_port, port
 from ..jobs import Jobs
 from . import store as tables
 from .player import Player
@@ -94,8 +94,7 @@ def main(words: Sequence[str]) -> None:
         print(json.dumps(load(url, arguments.key, **asked), indent=1))
         return
     settle_threads()
-    arguments.folder = arguments.folder.resolve()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
+    arguments.folder = folder_at(arguments.folder)
     url = arguments.url or database.in_file(arguments.folder / "studio.sqlite")
     made = database.engine(url)
     database.upgrade(made, tables.VERSIONS)

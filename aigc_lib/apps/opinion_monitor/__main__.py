@@ -15,7 +15,7 @@ from ...console import place
 from ...data import cache_dir
 from ...runtime import optional, settle_threads
 from ..backup import backup, restore
-from ..command import as_command, free_port, port
+from ..command import as_command, folder_at, free_port, port
 from ..database import in_file
 from ..web import serve
 from .made import MadeFeed
@@ -138,7 +138,7 @@ def main(words: Sequence[str]) -> None:
     """Start the monitor, which Ctrl-C ends, or run one command."""
     arguments = parser().parse_args(words)
     settle_threads()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
+    arguments.folder = folder_at(arguments.folder)
     url = arguments.url or in_file(arguments.folder / "headlines.sqlite")
     if arguments.command:
         do = {"backup": backup, "restore": restore}[arguments.command]

@@ -21,7 +21,7 @@ from .. import database
 from ..accounts import ROLES, Accounts
 from ..backup import backup, restore
 from ..blobs import Blobs
-from ..command import as_command, free_port, port
+from ..command import as_command, folder_at, free_port, port
 from ..web import serve
 from .assistant import Assistant
 from .brain import Brain, newest
@@ -131,8 +131,7 @@ def _serving(p: argparse.ArgumentParser, again: bool = False) -> None:
 
 def parts_of(arguments: argparse.Namespace) -> Parts:
     """Open, or make, the database and the store of models."""
-    folder = arguments.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_at(arguments.folder)
     made = database.engine(arguments.url or database.in_file(folder / "desk.sqlite"))
     database.upgrade(made, VERSIONS)
     accounts = Accounts(made)
