@@ -10,6 +10,8 @@ import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import psutil
+
 from .. import console
 
 
@@ -37,6 +39,13 @@ def port(text: str) -> int:
     """Read the number of a port for argparse: 0 lets the system choose one."""
     if not 0 <= (number := int(text)) < 2**16:
         raise argparse.ArgumentTypeError(f"{text}: give 0 to 65535")
+    return number
+
+
+def process(text: str) -> int:
+    """Read the number of a process that runs, for argparse."""
+    if not psutil.pid_exists(number := int(text)):
+        raise argparse.ArgumentTypeError(f"{text}: no process has this number")
     return number
 
 

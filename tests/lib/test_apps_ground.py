@@ -1,5 +1,6 @@
 """What the projects stand on: database, blobs, accounts, web, backup."""
 
+import argparse
 import errno
 import os
 import re
@@ -35,7 +36,7 @@ from aigc_lib.apps.accounts import (
 )
 from aigc_lib.apps.backup import Spoiled, backup, restore
 from aigc_lib.apps.blobs import Blobs, Damaged
-from aigc_lib.apps.command import as_command, free_port
+from aigc_lib.apps.command import as_command, free_port, process
 from aigc_lib.apps.database import engine, first, now, rows, upgrade
 from aigc_lib.apps.jobs import Busy, Jobs
 from aigc_lib.apps.refused import Refused
@@ -113,6 +114,13 @@ def test_a_port_that_is_free():
         assert free_port(host, number) == number > 0
     with pytest.raises(ValueError, match=r"nowhere\.invalid"):
         free_port("nowhere.invalid", 0)
+
+
+def test_a_process_that_is_watched_runs():
+    assert process(str(os.getpid())) == os.getpid()
+    for text in ("0x", str(2**30)):
+        with pytest.raises((ValueError, argparse.ArgumentTypeError)):
+            process(text)
 
 
 def test_ctrl_c_ends_a_command_without_a_word(monkeypatch, capsys):
@@ -660,7 +668,7 @@ def _forged(file, other, table, row):
 
 
 def test_a_backup_needs_its_blobs(made, tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="earlier backup back as 00/0000"):
         backup(
             tmp_path / "b.zip",
             "test-backup",

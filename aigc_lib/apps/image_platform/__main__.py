@@ -15,7 +15,7 @@ from ...data import cache_dir
 from ...runtime import settle_threads
 from ..accounts import QUOTA, ROLES
 from ..backup import backup, restore
-from ..command import as_command, folder_at, free_port, port
+from ..command import as_command, folder_at, free_port, port, process
 from ..database import in_file
 from ..web import serve
 from .feedback import written
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("key", help="of an account with enough quota")
     one.add_argument("--clients", type=int, default=16)
     one.add_argument("--seconds", type=float, default=300.0)
-    one.add_argument("--pid", type=int, help="of the server, to watch its memory")
+    one.add_argument("--pid", type=process, help="of the server, to watch its memory")
     return p
 
 

@@ -19,7 +19,7 @@ from ...runtime import settle_threads
 from .. import database
 from ..accounts import QUOTA, Accounts
 from ..backup import backup, restore
-from ..command import as_command, folder_at, free_port, port
+from ..command import as_command, folder_at, free_port, port, process
 from ..jobs import Jobs
 from . import store as tables
 from .player import Player
@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--clients", type=int, default=16)
     one.add_argument("--seconds", type=float, default=300.0)
     one.add_argument("--bars", type=int, default=4, help="of a piece")
-    one.add_argument("--pid", type=int, help="of the server, to watch its memory")
+    one.add_argument("--pid", type=process, help="of the server, to watch its memory")
     return p
 
 
