@@ -202,8 +202,8 @@ def guarded(
 
     It then has ``GET`` and ``POST /login``, ``POST /logout``, ``GET /health`` (with
     what ``health`` returns, how many jobs wait, and the ``Pace``) and errors as
-    ``{"error": "…"}``. A ``Refused`` is told to who asked, 422; any other error is one
-    inside, 500.
+    ``{"error": "…"}``. A ``Refused`` is told to who asked, 422; where nothing can be
+    stored it is 503, any other error is one inside, 500.
     """
     cookie, pace = f"{project}_session", Pace()
     answers = fastapi.responses
