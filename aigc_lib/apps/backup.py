@@ -60,7 +60,13 @@ def backup(
                 file.writestr(f"tables/{table.name}.jsonl", data, deflated)
             names = sorted(set(needed(connection))) if needed and blobs else []
         for name in names:
-            file.writestr(f"blobs/{name}", blobs.get(name))
+            try:
+                file.writestr(f"blobs/{name}", blobs.get(name))
+            except FileNotFoundError:
+                raise FileNotFoundError(
+                    f"{name} is missing in the store of files: put blobs/{name} of an "
+                    f"earlier backup back as {name[:2]}/{name[2:]}, and try again"
+                ) from None
         told["blobs"] = len(names)
         file.writestr(MANIFEST, json.dumps(told, indent=1))
     return {

@@ -3,8 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import os
+import socket
 import sys
+import tempfile
 from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import psutil
 
 from .. import console
 
@@ -13,11 +19,13 @@ def as_command(main: Callable[[Sequence[str]], None]) -> None:
     """Call ``main`` with the words of the command line.
 
     A wrong argument, a file that cannot be used and a database that is away or refuses
-    its password end the process with code 1 and one line.
+    its password end the process with code 1 and one line; Ctrl-C ends it at once.
     """
     console.forgive()
     try:
         main(sys.argv[1:])
+    except KeyboardInterrupt:
+        os._exit(130)  # threads that work would hold it up, or complain
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     except Exception as error:
@@ -32,3 +40,47 @@ def port(text: str) -> int:
     if not 0 <= (number := int(text)) < 2**16:
         raise argparse.ArgumentTypeError(f"{text}: give 0 to 65535")
     return number
+
+
+def process(text: str) -> int:
+    """Read the number of a process that runs, for argparse."""
+    if not psutil.pid_exists(number := int(text)):
+        raise argparse.ArgumentTypeError(f"{text}: no process has this number")
+    return number
+
+
+def folder_at(folder: Path) -> Path:
+    """Make the folder of a project, and return its whole path.
+
+    Raises:
+        ValueError: nothing can be written there.
+    """
+    folder = folder.resolve()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return folder
+    except OSError as error:
+        raise ValueError(
+            f"--folder {folder} cannot be written ({error.strerror}): choose another"
+        ) from None
+
+
+def free_port(host: str, number: int) -> int:
+    """Return the port that a server can listen to: ``number``, or any for 0.
+
+    Asked before anything is begun that a server that cannot listen would leave behind.
+
+    Raises:
+        ValueError: another program uses it, or this machine has no such host.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        with socket.create_server((host, number), family=family) as server:
+            return server.getsockname()[1]
+    except OSError as error:
+        why = error.strerror.partition(" (")[0]  # Python adds what is said here
+        raise ValueError(
+            f"cannot listen to port {number} of {host} ({why}): end what uses it, or "
+            "give another --port"
+        ) from None

@@ -22,8 +22,10 @@ from typing import Any, NamedTuple
 
 import psutil
 
+from ..files import DiskFull
 from ..runtime import optional
 from .accounts import ACCOUNTS, turn
+from .blobs import Damaged
 from .database import TABLES, first, insert, now, rows, sql
 from .refused import Refused
 
@@ -396,6 +398,12 @@ class Jobs:
             pass
         except Refused as error:
             self._fail(identity, str(error))
+        except DiskFull as error:
+            log.error("job %s (%s): %s", identity, row["kind"], error)
+            self._fail(identity, "磁盘满了，没有存下：请管理员腾出地方，再提交一次。")
+        except (FileNotFoundError, Damaged) as error:
+            log.error("job %s (%s): %s", identity, row["kind"], error)
+            self._fail(identity, "要用的文件不见了，或已损坏：请管理员从备份里恢复。")
         except Exception:
             log.exception("job %s (%s) failed", identity, row["kind"])
             self._fail(identity, "内部错误，已记入日志。")

@@ -9,6 +9,7 @@ of the latest responses.
 from __future__ import annotations
 
 import html
+import logging
 import os
 import signal
 import time
@@ -20,6 +21,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
+from ..files import FULL
 from ..runtime import optional
 from .accounts import SESSION, Account, Accounts, OverQuota, TooManyTries, WrongKey
 from .database import sql
@@ -28,6 +30,8 @@ from .refused import Refused
 
 fastapi = optional("fastapi")
 Request = fastapi.Request  # where FastAPI looks up the annotations
+
+log = logging.getLogger(__name__)
 
 MOST_BYTES = 2**20  # of a body where nothing else is said
 LINGER = 2**22  # bytes of a body that is too large and read to its end all the same
@@ -198,8 +202,8 @@ def guarded(
 
     It then has ``GET`` and ``POST /login``, ``POST /logout``, ``GET /health`` (with
     what ``health`` returns, how many jobs wait, and the ``Pace``) and errors as
-    ``{"error": "…"}``. A ``Refused`` is told to who asked, 422; any other error is one
-    inside, 500.
+    ``{"error": "…"}``. A ``Refused`` is told to who asked, 422; where nothing can be
+    stored it is 503, any other error is one inside, 500.
     """
     cookie, pace = f"{project}_session", Pace()
     answers = fastapi.responses
@@ -264,6 +268,7 @@ def guarded(
     # such as a zero byte in a path, which PostgreSQL does not take
     unfit = _problem(422, "请求里有数据库不收的字符或数。")
     app.add_exception_handler(sql.exc.DataError, lambda _, __: unfit)
+    storing(app, _problem(503, STUCK, RETRY))
     app.add_exception_handler(Busy, lambda _, __: _problem(429, BUSY, RETRY))
     # Starlette's, which FastAPI raises too, for a body that nobody can read
     app.add_exception_handler(optional("starlette.exceptions").HTTPException, _http)
@@ -282,6 +287,19 @@ def guarded(
         public=("/login.css", "/health", *public),
     )
     return app
+
+
+def storing(app: Any, answer: Any) -> None:
+    """Give ``answer`` where nothing can be stored: a full disk, a database away."""
+
+    def tell(_: Any, error: Exception) -> Any:
+        if isinstance(error, OSError) and error.errno not in FULL:
+            raise error
+        log.error("nothing can be stored: %s", getattr(error, "orig", error))
+        return answer
+
+    for kind in (sql.exc.OperationalError, OSError):
+        app.add_exception_handler(kind, tell)
 
 
 def asking(accounts: Accounts, project: str) -> Callable[[Any], Account]:
@@ -331,7 +349,7 @@ def foreign(request: Any, cookie: str = "") -> bool:
         return False
     origin = request.headers.get("origin")
     if origin is not None:
-        return urlsplit(origin).netloc != request.headers.get("host")
+        return origin.partition("://")[2] != request.headers.get("host")
     site = request.headers.get("sec-fetch-site")
     if site is not None:
         return site not in ("same-origin", "none")
@@ -366,7 +384,7 @@ def serve(app: Any, host: str, port: int, *, close: Callable[[], None]) -> None:
 
     A job that still runs does not hold the process up: the next start takes it up.
     """
-    uvicorn = optional("uvicorn")
+    uvicorn, code = optional("uvicorn"), 0
     # uvicorn ends, and then lets the signal end the process: as Ctrl-C, ``close`` runs
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
@@ -377,16 +395,20 @@ def serve(app: Any, host: str, port: int, *, close: Callable[[], None]) -> None:
             log_level="warning",
             timeout_graceful_shutdown=5,  # a page that listens does not hold it up
         )
+    except SystemExit as failed:  # it could not begin, and has said why
+        code = failed.code
     finally:
         close()
-    os._exit(0)
+    os._exit(code)
 
 
 BUSY = "等待的任务太多，请过一会儿再试。"
+STUCK = "没有存下：磁盘满了，或数据库没有应答。请告诉管理员，过一会儿再试。"
 _WORDS = {404: "没有这个内容。", 405: "这个地址不接受这种请求。"}
 
 
 def _problem(status: int, told: str, headers: dict[str, str] | None = None) -> Any:
+    told = told.encode(errors="replace").decode()  # it may quote half a character
     return fastapi.responses.JSONResponse({"error": told}, status, headers)
 
 
@@ -402,7 +424,9 @@ def _http(_: Any, error: Any) -> Any:
 
 
 def _invalid(_: Any, error: Any) -> Any:
-    where = ["、".join(str(part) for part in e["loc"][1:]) for e in error.errors()]
+    where = [
+        "、".join(str(part)[:40] for part in e["loc"][1:]) for e in error.errors()[:10]
+    ]
     return _problem(
         422, f"请求不对，请检查：{'；'.join(filter(None, where)) or '内容'}。"
     )

@@ -15,6 +15,7 @@ from torch import Tensor
 CHUNK = "aigc"  # keyword of the text in the file
 LABEL = "AI-generated picture"
 MOST = 64 * 2**10  # bytes of a recipe
+DEEPEST = 16  # objects and lists within one another: who writes JSON has limits too
 
 
 def png(pixels: Tensor, recipe: Mapping[str, Any]) -> bytes:
@@ -24,13 +25,16 @@ def png(pixels: Tensor, recipe: Mapping[str, Any]) -> bytes:
     the picture is a machine's. Equal arguments give equal bytes.
 
     Raises:
-        ValueError: another shape or type, a recipe that is no JSON or above 64 KiB.
+        ValueError: another shape or type, a recipe that is no JSON, is nested deeper
+            than ``DEEPEST`` or above 64 KiB.
     """
     if pixels.dtype != torch.uint8 or pixels.dim() != 3 or len(pixels) not in (1, 3):
         raise ValueError(
             f"pixels have shape {tuple(pixels.shape)} and type {pixels.dtype}: give "
             "uint8 (C, H, W), C of 1 or 3"
         )
+    if _nested(recipe):
+        raise ValueError(f"recipe is nested deeper than {DEEPEST}: give a flatter one")
     try:
         text = json.dumps(
             dict(recipe), ensure_ascii=False, sort_keys=True, allow_nan=False
@@ -66,4 +70,12 @@ def recipe_of(data: bytes) -> dict[str, Any] | None:
         json.dumps(found, ensure_ascii=False, allow_nan=False).encode()
     except (ValueError, RecursionError):
         return None
-    return found if isinstance(found, dict) else None
+    return found if isinstance(found, dict) and not _nested(found) else None
+
+
+def _nested(found: Any, most: int = DEEPEST) -> bool:
+    """Tell whether lists and objects stand in one another more than ``most`` deep."""
+    if not isinstance(found, Mapping | list | tuple):
+        return False
+    inner = found.values() if isinstance(found, Mapping) else found
+    return most == 0 or any(_nested(one, most - 1) for one in inner)

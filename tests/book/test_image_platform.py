@@ -71,7 +71,7 @@ class Browser:
 
     def faults(self):
         self.tab.evaluate(AXE.read_text("utf-8"))
-        return self.tab.evaluate(SERIOUS, [])
+        return self.tab.evaluate(SERIOUS)
 
 
 @pytest.fixture(scope="module")

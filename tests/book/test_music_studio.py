@@ -125,7 +125,7 @@ def test_no_page_keeps_anyone_out(chromium, house, path):
         for look in ("light", "dark", "phone"):
             tab.emulate_media(color_scheme="dark" if look == "dark" else "light")
             tab.set_viewport_size(PHONE if look == "phone" else DESK)
-            assert tab.evaluate(SERIOUS, []) == [], look
+            assert tab.evaluate(SERIOUS) == [], look
             assert tab.evaluate(WIDER) <= 0, look
 
 

@@ -148,4 +148,4 @@ def test_the_page_keeps_nobody_out(person):
         if SHOTS:
             tab.screenshot(path=Path(SHOTS, f"monitor-{look}.png"), full_page=True)
         assert tab.evaluate(WIDER) <= 0, look
-        assert tab.evaluate(SERIOUS, []) == [], look
+        assert tab.evaluate(SERIOUS) == [], look

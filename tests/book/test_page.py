@@ -17,7 +17,11 @@ def test_axe_finds_nothing_serious(visitor, look):
 
 FAINT = "color: #eee; background: #fff"
 FAULTY = [
-    (f'<p style="{FAINT}">faint</p>', "color-contrast", {"light", "dark"}),
+    (
+        f'<p style="{FAINT}" hidden>unseen</p><p style="{FAINT}">faint</p>',
+        "color-contrast",
+        {"light", "dark"},
+    ),
     (
         f'<pre class="highlight"><span style="{FAINT}">faint</span></pre>',
         "color-contrast",

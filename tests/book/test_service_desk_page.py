@@ -128,7 +128,7 @@ def look_at(tab, name):
                 path = Path(SHOTS, f"{name}-{size['width']}-{scheme}.png")
                 tab.screenshot(path=path, full_page=True)
             assert tab.evaluate(WIDER) <= 0, (name, width)
-            assert tab.evaluate(SERIOUS, []) == [], (name, width, scheme)
+            assert tab.evaluate(SERIOUS) == [], (name, width, scheme)
     tab.emulate_media(color_scheme="light")
 
 

@@ -64,36 +64,40 @@ THIN = """() => {
   }
   for (const e of [...document.querySelectorAll("button.copybtn")].slice(1)) e.remove();
 }"""
-# Colours go by the classes around a word: of each kind axe judges one. What scrolls
-# needs all of its words, so that the phone comes before.
+# Colours go by the classes around a word: axe judges one of each kind that is seen, and
+# what held the others takes its time no more.
 ONE_OF_A_KIND = """() => {
-  const seen = new Set();
-  const words = ":is(td, p, li, em, strong, code, span):not(:has(*)), pre";
-  const named = "a, button, label, summary, .katex"; // their words are their names
-  for (const e of document.querySelectorAll(`.bd-article :is(${words})`)) {
-    if (!e.textContent.trim() || e.closest(named)) continue;
-    let kind = "", at = e;
-    for (let up = 0; up < 5 && at; up++, at = at.parentElement)
-      kind += `${at.tagName} ${at.className} ${at.style.cssText}|`;
-    if (seen.has(kind)) e.textContent = "";
+  const seen = new Set(), spare = [];
+  const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    const text = texts.currentNode;
+    let kind = "", at = text.parentElement;
+    if (!text.data.trim()) continue;
+    if (at.checkVisibility())
+      for (let up = 0; up < 5 && at; up++, at = at.parentElement)
+        kind += `${at.tagName} ${at.getAttribute("class")} ${at.style.cssText}|`;
+    if (!kind || seen.has(kind)) spare.push(text);
     seen.add(kind);
   }
+  for (const text of spare) {
+    let empty = text;
+    for (let at; at = empty.parentElement, at !== document.body; empty = at) {
+      empty.remove();
+      if (at.textContent.trim() || at.querySelector("input")) break;
+    }
+  }
 }"""
-SERIOUS = """async rules => {
-  const { violations } = await axe.run({
-    resultTypes: ["violations"],
-    ...(rules.length ? { runOnly: rules } : {}),
-  });
+SERIOUS = """async (options = {}) => {
+  const { violations } = await axe.run({ resultTypes: ["violations"], ...options });
   return violations
     .filter(({ impact }) => ["critical", "serious"].includes(impact))
     .map(({ id, nodes }) => `${id}: ${nodes[0].html.slice(0, 200)} (${nodes.length})`);
 }"""
-# Schemes and sizes, with the rules that they can break; without, all of them.
-LOOKS = {
-    "phone": ("light", PHONE, ["scrollable-region-focusable", "target-size"]),
-    "light": ("light", DESK, []),
-    "dark": ("dark", DESK, ["color-contrast"]),
-}
+# Schemes and sizes at which axe looks, and what differs between them.
+LOOKS = {"phone": ("light", PHONE), "light": ("light", DESK), "dark": ("dark", DESK)}
+SMALL = {"runOnly": ["scrollable-region-focusable", "target-size"]}
+COLOURS = {"runOnly": ["color-contrast"]}
+ALL_ELSE = {"rules": {"color-contrast": {"enabled": False}}}
 LETTERS = """() => [...document.querySelectorAll(".drawing text")].map(
   t => parseFloat(getComputedStyle(t).fontSize) * t.getScreenCTM().a)"""
 # Pictures, and a model that comes when its plane is near.
@@ -132,8 +136,9 @@ class Visitor:
             viewport=DESK, color_scheme="light", locale="zh-CN"
         )
         self.context.set_default_timeout(PATIENCE)
-        self.outside, self.complaints = [], []
+        self.outside, self.complaints, self.sizes = [], [], {}
         self.context.route("**/*", self.guard)
+        self.tab = None
         self.visits = {}
 
     def __enter__(self):
@@ -151,17 +156,28 @@ class Visitor:
             self.outside.append(url)
             route.abort()
 
-    def open(self, page, scheme="light", listener=None):
-        """Open a page and wait until its fonts are there."""
+    def open(self, page, scheme="light"):
+        """Open a page in a tab of its own."""
+        return self.go(self.new_tab(), page, scheme)
+
+    def new_tab(self):
         tab = self.context.new_page()
-        tab.emulate_media(color_scheme=scheme)
         tab.on("pageerror", lambda error: self.complaints.append(str(error)))
         tab.on("console", self.listen)
-        if listener:
-            tab.on("response", listener)
+        tab.on("response", self.weigh)
+        return tab
+
+    def go(self, tab, page, scheme="light"):
+        """Lead a tab to a page and wait until its fonts are there."""
+        tab.emulate_media(color_scheme=scheme)
         tab.goto(self.address + quote(page, safe="/?=&#"))
         tab.evaluate(SETTLED)
         return tab
+
+    def weigh(self, response):
+        url = response.url.partition("?")[0]
+        if not FIGURE.search(url):
+            self.sizes[url] = int(response.headers.get("content-length", 0))
 
     def listen(self, message):
         if message.type == "error":
@@ -191,15 +207,14 @@ class Visitor:
         return self.visits
 
     def inspect(self, page):
-        """Load a page once and look at it in every way."""
-        self.outside, self.complaints, sizes = [], [], {}
+        """Load a page once and look at it in every way.
 
-        def weigh(response):
-            url = response.url.partition("?")[0]
-            if not FIGURE.search(url):
-                sizes[url] = int(response.headers.get("content-length", 0))
-
-        tab = self.open(page, listener=weigh)
+        All pages in one tab: a new one would take its browser another second.
+        """
+        self.outside, self.complaints, self.sizes = [], [], {}
+        tab = self.tab = self.tab or self.new_tab()
+        self.resize(tab, DESK)
+        self.go(tab, page)
         tab.wait_for_load_state("networkidle")
         seen = tab.evaluate(LOOK)
         letters = tab.evaluate(LETTERS)
@@ -209,16 +224,20 @@ class Visitor:
         tab.evaluate(THIN)
         tab.add_style_tag(content=AT_ONCE)
         tab.add_script_tag(path=AXE)
-        faults = {}
-        for look, (scheme, size, rules) in LOOKS.items():
-            tab.emulate_media(color_scheme=scheme)
-            self.resize(tab, size)
-            if size == DESK:
-                tab.evaluate(ONE_OF_A_KIND)
-            faults[look] = tab.evaluate(SERIOUS, rules)
-        tab.close()
-        told = (self.complaints, self.outside)
-        return Visit(seen, overflow, bent, letters, faults, sizes, *told)
+        faults = {"phone": self.look(tab, "phone", SMALL)}
+        faults["light"] = self.look(tab, "light", ALL_ELSE)
+        tab.evaluate(ONE_OF_A_KIND)
+        faults["light"] += self.look(tab, "light", COLOURS)
+        faults["dark"] = self.look(tab, "dark", COLOURS)
+        told = (self.sizes, self.complaints, self.outside)
+        return Visit(seen, overflow, bent, letters, faults, *told)
+
+    def look(self, tab, look, rules):
+        """Return what axe-core finds serious by these rules."""
+        scheme, size = LOOKS[look]
+        tab.emulate_media(color_scheme=scheme)
+        self.resize(tab, size)
+        return tab.evaluate(SERIOUS, rules)
 
 
 def offenders(visitor, fault):

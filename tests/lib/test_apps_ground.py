@@ -1,8 +1,13 @@
 """What the projects stand on: database, blobs, accounts, web, backup."""
 
+import argparse
+import contextlib
+import errno
 import os
+import re
 import runpy
 import signal
+import socket
 import sys
 import time
 import zipfile
@@ -16,6 +21,7 @@ pytest.importorskip("obstore")
 pytest.importorskip("fastapi")
 
 import fastapi
+import psutil
 import sqlalchemy as sql
 from fastapi.testclient import TestClient
 
@@ -32,10 +38,12 @@ from aigc_lib.apps.accounts import (
 )
 from aigc_lib.apps.backup import Spoiled, backup, restore
 from aigc_lib.apps.blobs import Blobs, Damaged
+from aigc_lib.apps.command import as_command, free_port, process
 from aigc_lib.apps.database import engine, first, now, rows, upgrade
 from aigc_lib.apps.jobs import Busy, Jobs
 from aigc_lib.apps.refused import Refused
 from aigc_lib.apps.web import asking, for_admins, guarded
+from aigc_lib.files import DiskFull
 from benchmarks.servers import free_ports
 
 
@@ -71,6 +79,61 @@ def test_a_command_says_in_one_line_what_its_user_can_mend(
     monkeypatch.setattr(sys, "argv", [project, *words])
     with pytest.raises(SystemExit, match=f"^error: .*{says}"):
         runpy.run_module(f"aigc_lib.apps.{project}", run_name="__main__")
+
+
+PROJECTS = "image_platform", "music_studio", "opinion_monitor", "service_desk"
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_a_folder_that_cannot_be_written_is_named(tmp_path, monkeypatch, project):
+    (tmp_path / "file").touch()
+    for folder in (tmp_path / "file", tmp_path / "file" / "below"):
+        words = ["--folder", str(folder), "backup", str(tmp_path / "backup")]
+        monkeypatch.setattr(sys, "argv", [project, *words])
+        says = rf"^error: --folder {re.escape(str(folder))} cannot.*choose another$"
+        with pytest.raises(SystemExit, match=says):
+            runpy.run_module(f"aigc_lib.apps.{project}", run_name="__main__")
+
+
+@pytest.mark.parametrize("project", PROJECTS)
+def test_a_port_that_is_taken_is_said_before_anything_begins(
+    tmp_path, monkeypatch, project
+):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        words = ["--folder", str(tmp_path), "--port", str(other.getsockname()[1])]
+        monkeypatch.setattr(sys, "argv", [project, *words])
+        says = (
+            r"^error: cannot listen to port \d+ of 127.0.0.1 \(.*give another --port$"
+        )
+        with pytest.raises(SystemExit, match=says):
+            runpy.run_module(f"aigc_lib.apps.{project}", run_name="__main__")
+    assert not (tmp_path / "first-key.txt").exists()
+
+
+def test_a_port_that_is_free():
+    for host in ("127.0.0.1", "localhost"):
+        number = free_port(host, 0)
+        assert free_port(host, number) == number > 0
+    with pytest.raises(ValueError, match=r"nowhere\.invalid"):
+        free_port("nowhere.invalid", 0)
+
+
+def test_a_process_that_is_watched_runs():
+    assert process(str(os.getpid())) == os.getpid()
+    for text in ("0x", str(2**30)):
+        with pytest.raises((ValueError, argparse.ArgumentTypeError)):
+            process(text)
+
+
+def test_ctrl_c_ends_a_command_without_a_word(monkeypatch, capsys):
+    def interrupted(_):
+        raise KeyboardInterrupt
+
+    ended = []
+    monkeypatch.setattr(os, "_exit", ended.append)
+    as_command(interrupted)
+    assert ended == [130]
+    assert capsys.readouterr() == ("", "")
 
 
 @pytest.mark.parametrize(
@@ -341,6 +404,18 @@ def site(accounts):
     def refused(told: str):
         raise Refused(told)
 
+    @app.get("/full/{kind}")
+    def full(kind: str):
+        if kind == "file":
+            raise DiskFull(errno.ENOSPC, "no room", "x")
+        if kind == "database":
+            raise sql.exc.OperationalError("INSERT", {}, Exception("disk is full"))
+        raise PermissionError(errno.EACCES, "no")
+
+    @app.get("/half")
+    def half():
+        raise Refused("字段 \ud800：请删去")
+
     @app.get("/inside/{told}")
     def inside(told: str):
         raise ValueError(told)
@@ -397,6 +472,7 @@ def test_another_site_cannot_make_a_browser_write(site):
     for foreign in (
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},  # no URL at all
         {"Origin": "http://testserver.evil.example"},
         {"Sec-Fetch-Site": "cross-site"},
         {"Origin": "http://evil.example", "Authorization": "Basic eDp5"},
@@ -436,6 +512,13 @@ def test_errors_tell_what_to_do_and_no_secrets(site):
     assert "secret" not in broken.text
     refused = site.get("/refused/请换一张图。")  # whoever asked can mend that
     assert (refused.status_code, refused.json()["error"]) == (422, "请换一张图。")
+    for kind in ("file", "database"):  # the administrator can, by and by
+        full = site.get(f"/full/{kind}")
+        assert (full.status_code, full.headers["retry-after"]) == (503, "10")
+        assert "磁盘满了" in full.json()["error"]
+    assert site.get("/full/other").json() == broken.json()
+    half = site.get("/half")  # what a JSON escape left is told as a question mark
+    assert (half.status_code, half.json()["error"]) == (422, "字段 ?：请删去")
     inside = site.get("/inside/label='包': there is no such label")  # nobody can
     assert inside.status_code == 500
     assert inside.json() == broken.json()
@@ -587,7 +670,7 @@ def _forged(file, other, table, row):
 
 
 def test_a_backup_needs_its_blobs(made, tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(FileNotFoundError, match="earlier backup back as 00/0000"):
         backup(
             tmp_path / "b.zip",
             "test-backup",
@@ -607,6 +690,15 @@ def test_a_server_that_is_told_to_stop_closes_first(word, program, tmp_path):
         time.sleep(0.02)
     program.kill(number, word)
     assert log.read_text() == "up\nclosed\n"  # and nothing went wrong
+
+
+def test_a_server_that_cannot_begin_closes_and_ends(program, tmp_path):
+    log = tmp_path / "log"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        number = program.start("served", other.getsockname()[1], log=log)
+        with contextlib.suppress(psutil.NoSuchProcess):  # it may be gone already
+            psutil.Process(number).wait(60)
+    assert log.read_text().endswith("closed\n")
 
 
 @pytest.mark.parametrize("name", ["what?", "100%20", "a b#c", "汉字;x"])

@@ -7,6 +7,7 @@ import threading
 import time
 import zipfile
 from datetime import UTC, datetime
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -181,6 +182,11 @@ def test_a_wrong_request_is_refused_with_a_reason(ann, wrong):
     assert answer.status_code == 422
     assert any("\u4e00" <= c <= "\u9fff" for c in answer.json()["error"])
     assert ann.get("/api/me").json()["left"] == before
+
+
+def test_a_name_that_is_quoted_is_cut(ann):
+    answer = ann.post("/api/pictures", json={**RED, "x" * 5_000: 1})
+    assert (answer.status_code, len(answer.json()["error"]) < 60) == (422, True)
 
 
 def test_no_json_and_no_number(ann):
@@ -369,9 +375,9 @@ def test_a_model_of_words_is_told_one():
 
 def test_an_edit_that_turns_out_not_to_go(ann, bob, three):
     theirs = finished(bob, bob.post("/api/pictures", json=RED))["pictures"][0]
-    job = finished(ann, edited(ann, three[0], "walk", other=theirs["id"]))
-    assert (job["state"], job["pictures"]) == ("failed", [])
-    assert "同一个模型" in job["error"]
+    answer = edited(ann, three[0], "walk", other=theirs["id"])
+    assert answer.status_code == 422
+    assert "同一个模型" in answer.json()["error"]
     same = edited(ann, three[0], "walk", other=three[0]["id"])
     assert same.status_code == 422
     gan = finished(ann, ann.post("/api/pictures", json={**RED, "model": 2}))
@@ -381,6 +387,26 @@ def test_an_edit_that_turns_out_not_to_go(ann, bob, three):
 
 
 # ---- to keep -------------------------------------------------------------------------
+
+
+def test_a_deleted_picture_is_no_beginning(app, platform):
+    client = client_of(app, platform.accounts.add("deleter"))
+    job = finished(client, client.post("/api/pictures", json={**RED, "n": 2}))
+    kept, gone = job["pictures"]
+    url = f"/api/pictures/{gone['id']}"
+    client.delete(url)
+    answer = edited(client, gone, "vary", n=1)
+    assert (answer.status_code, "先恢复" in answer.json()["error"]) == (422, True)
+    answer = edited(client, kept, "walk", other=gone["id"], n=1)
+    assert (answer.status_code, "图库里" in answer.json()["error"]) == (422, True)
+    assert "先恢复" in client.get(f"/pictures/{gone['id']}").text
+    assert client.get("/api/me").json()["left"] == 1_000 - 2
+    client.post(f"{url}/restore")
+    # what was accepted before is done
+    asked = edited(client, kept, "walk", other=gone["id"], n=1)
+    client.delete(url)
+    assert finished(client, asked)["state"] == "done"
+    client.post(f"{url}/restore")
 
 
 def test_search(bob, app, platform):
@@ -757,7 +783,12 @@ def test_an_import_that_was_changed_is_refused_whole(app, platform):
     def swapped(pictures):
         pictures[-1]["png"] = digest
 
+    def nested(pictures):
+        pictures[0]["recipe"] = json.loads('{"a": ' + "[" * 300 + "]" * 300 + "}")
+        pictures[0]["job"] = "another"
+
     wrong = [
+        relisted(data, nested),  # what no JSON of ours could say again
         b"",
         b"PK no zip",
         data[: len(data) // 2],
@@ -890,6 +921,65 @@ def test_an_imported_picture_stays_one_in_every_check(app, platform, belongings)
     (child,) = finished(client, edited(client, picture, "paint", mask=mask))["pictures"]
     told = client.post("/check/picture", content=bytes_of(client, child)).json()
     assert "由一张导入的图改成" in told["told"]
+
+
+def test_what_is_missing_in_the_store_is_said_and_the_rest_goes_out(app, platform):
+    store = platform.store
+    client = client_of(app, platform.accounts.add("gappy", quota=200))
+    account = platform.accounts.by_name("gappy").id
+    wish = {**RED, "seed": 78}
+    made = finished(client, client.post("/api/pictures", json=wish))["pictures"]
+    child = finished(client, edited(client, made[0], "vary", n=1))["pictures"][0]
+    sent = [("files", (f"{i}.png", png(colour=(9, i, 8)))) for i in range(upload.LEAST)]
+    client.post("/api/albums", files=sent, data={"title": "海"})
+    whole = client.get("/api/export")
+    assert whole.headers["content-disposition"].endswith('"image-platform.zip"')
+
+    lost, broken = (store.picture(p["id"], account) for p in made[:2])
+    (album,) = store.albums(account)
+    for name in (lost["blob"], album["blob"]):
+        store.blobs.delete(name)
+    Path(store.blobs.folder, broken["raw"][:2], broken["raw"][2:]).write_bytes(b"x")
+    answer = client.get("/api/export")
+    assert answer.status_code == 200
+    assert "incomplete" in answer.headers["content-disposition"]
+    missing = [f"第 {lost['id']} 张图", f"第 {broken['id']} 张图", "图片“海”"]
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as file:
+        assert file.testzip() is None
+        listed = json.loads(file.read("pictures.json"))
+        assert file.read("缺失.txt").decode().splitlines()[1:] == missing
+    assert listed["missing"] == missing
+    assert [p["id"] for p in listed["pictures"]] == [made[2]["id"], child["id"]]
+    assert listed["albums"] == []
+    assert missing[0] in client.get("/account").text
+
+    heir = client_of(app, platform.accounts.add("gappys-heir"))
+    told = heir.post("/api/import", content=answer.content).json()
+    assert told == {"new": 2, "known": 0, "albums": 0, "models": 0}
+    told = client.post("/api/import", content=answer.content).json()
+    assert (told["new"], told["known"]) == (0, 2)
+    for name in (lost["id"], broken["id"]):  # for the backup below
+        with store.engine.begin() as connection:
+            store.change(connection, name, account, blob="", raw="")
+    with store.engine.begin() as connection:
+        store.delete_album(connection, album["id"], account)
+
+
+def test_a_file_that_is_gone_or_damaged_is_told_plainly(app, platform):
+    store = platform.store
+    client = client_of(app, platform.accounts.add("unlucky"))
+    account = platform.accounts.by_name("unlucky").id
+    wish = {**RED, "seed": 79, "n": 1}
+    (picture,) = finished(client, client.post("/api/pictures", json=wish))["pictures"]
+    row = store.picture(picture["id"], account)
+    Path(store.blobs.folder, row["blob"][:2], row["blob"][2:]).write_bytes(b"x")
+    answer = client.get(picture["url"])
+    assert (answer.status_code, "备份" in answer.json()["error"]) == (410, True)
+    store.blobs.delete(row["raw"])
+    job = finished(client, edited(client, picture, "vary", n=1))
+    assert (job["state"], "备份" in job["error"]) == ("failed", True)
+    with store.engine.begin() as connection:  # for the backup below
+        store.change(connection, picture["id"], account, blob="", raw="")
 
 
 def test_an_export_of_an_earlier_version(app, platform, belongings):
@@ -1032,7 +1122,8 @@ def test_feedback_becomes_data(ann, three, platform, tmp_path):
         told = {"good": good, "reasons": ["像", "清楚"] if good else ["模糊"]}
         assert ann.post(url, json=told).status_code == 200
         assert ann.post(url, json={"good": 1, "reasons": ["x"]}).status_code == 422
-    n = written(platform.store, tmp_path / "feedback.zip")
+    n, gone = written(platform.store, tmp_path / "feedback.zip")
+    assert gone == 0
     with zipfile.ZipFile(tmp_path / "feedback.zip") as file:
         lines = [json.loads(x) for x in file.read("feedback.jsonl").splitlines()]
         mine = [x for x in lines if x["job"] == lines[-1]["job"]]
@@ -1041,6 +1132,22 @@ def test_feedback_becomes_data(ann, three, platform, tmp_path):
         name = mine[-1]["picture"]
         assert name.startswith("bad/红/")
         assert pixels_of(file.read(name)).shape == (3, 32, 32)
+
+
+def test_feedback_on_a_picture_that_is_gone_is_left_out(app, platform, tmp_path):
+    client = client_of(app, platform.accounts.add("critic"))
+    wish = {**RED, "seed": 77, "n": 1}
+    (picture,) = finished(client, client.post("/api/pictures", json=wish))["pictures"]
+    before, _ = written(platform.store, tmp_path / "feedback.zip")
+    client.post(f"/api/pictures/{picture['id']}/feedback", json={"good": True})
+    account = platform.accounts.by_name("critic").id
+    row = platform.store.picture(picture["id"], account)
+    platform.store.blobs.delete(row["raw"])
+    assert written(platform.store, tmp_path / "feedback.zip") == (before, 1)
+    with (
+        platform.store.engine.begin() as connection
+    ):  # other tests look at all there is
+        platform.store.change(connection, picture["id"], account, blob="", raw="")
 
 
 # ---- the whole -----------------------------------------------------------------------

@@ -307,6 +307,14 @@ def test_a_title_is_short(client):
     assert answer.status_code == 400
 
 
+def test_a_title_is_no_file(client):
+    files = [("files", (name, data)) for name, data in good()]
+    files.append(("title", ("evil.txt", b"x")))
+    number = client.post("/api/albums", files=files).json()["id"]
+    (album,) = (a for a in client.get("/api/albums").json() if a["id"] == number)
+    assert album["title"] == "我的图片"
+
+
 def test_an_album_is_deleted_with_its_file_by_its_owner(client, monkeypatch):
     blobs = client.platform.store.blobs
     before = set(blobs)

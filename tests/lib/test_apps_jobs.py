@@ -1,6 +1,7 @@
 """Durable jobs: what was accepted is done, once, whatever is killed meanwhile."""
 
 import contextlib
+import errno
 import random
 import subprocess
 import sys
@@ -18,9 +19,17 @@ from worker import KINDS, MADE
 
 from aigc_lib.apps import jobs as module
 from aigc_lib.apps.accounts import Accounts
+from aigc_lib.apps.blobs import Damaged
 from aigc_lib.apps.database import engine, upgrade
 from aigc_lib.apps.jobs import Busy, Jobs, Kind, Reused, progress
 from aigc_lib.apps.refused import Refused
+from aigc_lib.files import DiskFull
+
+ERRORS = {
+    "full": DiskFull(errno.ENOSPC, "no room", "x"),
+    "gone": FileNotFoundError("x"),
+    "damaged": Damaged("x"),
+}
 
 
 def prepared(url):
@@ -121,6 +130,8 @@ def stage(tmp_path):
     def broken(task):
         if "words" in task.request:
             raise Refused(task.request["words"])
+        if "error" in task.request:
+            raise ERRORS[task.request["error"]]
         raise RuntimeError("a secret of the house")
 
     kinds = {"wait": Kind(waiting), "broken": Kind(broken), **KINDS}
@@ -198,6 +209,9 @@ def test_errors(stage):
     row = jobs.wait(secret)
     assert row["state"] == "failed"
     assert "secret" not in row["error"]
+    for name, says in (("full", "磁盘满了"), ("gone", "备份"), ("damaged", "备份")):
+        identity, _ = jobs.submit("broken", {"error": name})
+        assert says in jobs.wait(identity)["error"]
 
 
 def test_a_flood_is_refused_whole(stage):

@@ -141,7 +141,7 @@ def test_what_is_chosen_becomes_facts():
     assert chosen(*picked, "毕业旅行") == FACTS
     assert chosen(*picked, "怕晒的姑娘")["人群"] == "怕晒的姑娘"
     for points in ([], known["卖点"][:3]):
-        with pytest.raises(ValueError, match="choose one or two"):
+        with pytest.raises(ValueError, match="请选一个或两个"):
             chosen("雨伞", "墨绿", "碳纤维骨架", points, "毕业旅行")
 
 
@@ -165,5 +165,8 @@ def test_the_page_is_built(writer):
     assert offered("台灯")[1]["choices"] == choices("台灯")["材质"]
     rows = write("雨伞", "墨绿", "碳纤维骨架", ["一键开合"], "毕业旅行", 2, 0, True)
     assert [verdict for _, verdict in rows] == ["属实"] * 2
-    with pytest.raises(gradio.Error, match="choose one or two"):
+    with pytest.raises(gradio.Error, match="请选一个或两个"):
         write("雨伞", "墨绿", "碳纤维骨架", [], "毕业旅行", 2, 0, True)
+    for seed in (None, -1, 2**31, 10**30):
+        with pytest.raises(gradio.Error, match="种子：请填"):
+            write("雨伞", "墨绿", "碳纤维骨架", ["一键开合"], "毕业旅行", 2, seed, True)

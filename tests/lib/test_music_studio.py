@@ -658,8 +658,12 @@ def test_the_gallery(ann):
     ann.delete(path)
     assert len(ann.get("/api/pieces").json()) == 2
     assert len(ann.get("/api/pieces?deleted=true").json()) == 1
+    wish = {"kind": "go_on", "parent": rows[0]["id"], "bars": 1}
+    answer = ann.post("/api/jobs", json=wish)
+    assert (answer.status_code, "先恢复" in answer.json()["error"]) == (422, True)
     assert ann.post(f"{path}/restore").status_code == 200
     assert len(ann.get("/api/pieces").json()) == 3
+    assert ann.post("/api/jobs", json=wish).status_code == 202
 
 
 def test_opinions(ann, working):

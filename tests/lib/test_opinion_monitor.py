@@ -17,7 +17,7 @@ pytest.importorskip("httpx")
 
 from tiny_monitor import Rule
 
-from aigc_lib.apps.database import insert
+from aigc_lib.apps.database import insert, sql
 from aigc_lib.apps.opinion_monitor import __main__ as command
 from aigc_lib.apps.opinion_monitor import made
 from aigc_lib.apps.opinion_monitor import monitor as monitors
@@ -224,6 +224,19 @@ def test_malformed_posts_are_refused_and_store_nothing(client, monitor, body, st
     assert monitor.store.counts() == {"headlines": 0, "unread": 0}
 
 
+def test_a_full_disk_is_told(monitor, monkeypatch):
+    testclient = pytest.importorskip("fastapi.testclient")
+
+    def full(_):
+        raise sql.exc.OperationalError("INSERT", {}, Exception("disk is full"))
+
+    monkeypatch.setattr(monitor.store, "accept", full)
+    client = testclient.TestClient(service(monitor), raise_server_exceptions=False)
+    answer = client.post("/headlines", json={"text": "股价大跌"})
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "10")
+    assert "disk is full" in answer.json()["detail"]
+
+
 def test_good_headlines_among_bad_ones_are_kept(client, monitor):
     sent = [{"text": "股价大跌"}, {"text": ""}, 3]
     answer = client.post("/headlines", json=sent)
@@ -357,6 +370,29 @@ def test_a_file_whose_name_is_no_unicode_is_followed(tmp_path, monitor):
     assert monitor.take(FileFeed(path)) == 3
     monitor.read_waiting()
     assert texts(monitor.store) == sorted(lines(3).splitlines())
+
+
+def test_a_file_in_gb18030_is_read(tmp_path, monitor):
+    path = tmp_path / "stream.txt"
+    path.write_bytes(
+        "订单大增\n".encode("gbk") + '{"text": "产线停工"}\n'.encode("gb18030")
+    )
+    with path.open("ab") as file:  # by another program
+        file.write("新品热销\n".encode())
+    assert monitor.take(FileFeed(path)) == 3
+    monitor.read_waiting()
+    assert texts(monitor.store) == sorted(["订单大增", "产线停工", "新品热销"])
+    path = tmp_path / "words.txt"
+    path.write_bytes("停工\n".encode("gbk"))
+    assert Words.at(path).words == ("停工",)
+
+
+@pytest.mark.parametrize("coding", ["utf-16-le", "utf-16-be"])
+def test_a_file_in_utf_16_is_refused(tmp_path, monitor, coding):
+    path = tmp_path / "stream.txt"
+    path.write_bytes(("\ufeff" + lines(3)).encode(coding))
+    with pytest.raises(ValueError, match="UTF-16: save it as UTF-8"):
+        monitor.take(FileFeed(path))
 
 
 def test_a_file_that_grows_is_followed(tmp_path, monitor):
@@ -494,7 +530,7 @@ def test_what_words_told_is_sent(url):
         ("跌，亏，降".encode(), "line 1.*one word a line"),
         ("跌 亏".encode(), "line 1.*one word a line"),
         (("跌" * 21).encode(), "at most 20 characters"),
-        ("跌\n".encode("gbk"), "not UTF-8"),
+        (b"\xff\xff\xff\n", "neither UTF-8 nor GB18030: save it as UTF-8"),
     ],
 )
 def test_what_is_no_list_of_words_is_refused(tmp_path, written, message):

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from aigc_lib.codecs.recipe import LABEL, MOST, png, recipe_of
+from aigc_lib.codecs.recipe import DEEPEST, LABEL, MOST, png, recipe_of
 
 PIXELS = torch.arange(3 * 8 * 8, dtype=torch.uint8).view(3, 8, 8)
 VALUES = st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.text()
@@ -45,6 +45,7 @@ def test_a_picture_without_a_recipe_has_none():
         *("[1]", "{", "null", '{"a": ' * 3_000, "x" * MOST * 2),
         *('{"a": NaN}', '{"a": 1e999}', '{"a": "\\ud800"}'),
         '{"a": %s}' % ("1" * 5_000),
+        '{"a": %s}' % ("[" * DEEPEST + "]" * DEEPEST),
     ],
 )
 def test_what_is_no_recipe_is_none(text):
@@ -70,6 +71,7 @@ def test_what_is_no_png_has_no_recipe(data):
         (PIXELS, {"a": PIXELS}, "JSON"),
         (PIXELS, {"a": float("nan")}, "JSON"),
         (PIXELS, {"a": "x" * MOST}, "at most"),
+        (PIXELS, {"a": json.loads("[" * 300 + "]" * 300)}, "nested deeper than 16"),
     ],
 )
 def test_what_is_no_picture_or_no_recipe_is_refused(pixels, recipe, says):

@@ -92,8 +92,17 @@ def test_entries_go_out_and_in(run, tmp_path):
     told = run("entries", "load", path)  # where the shop was, one of it stays
     assert f"{len(shop().entries) - 1} 条不再引用" in told
     assert len(parts_of(tmp_path).known.entries()[1]) == 2
-    path.write_text("{\n", "utf-8")
-    with pytest.raises(ValueError, match="line 1"):
+    told = json.dumps(own | {"text": "一行。\u2028两行。"}, ensure_ascii=False)
+    path.write_bytes(told.encode("gb18030"))
+    assert "1 条" in run("entries", "load", path, folder="two")
+    (kept,) = [e for e in parts_of(tmp_path, "two").known.entries()[1] if e.id == "own"]
+    assert kept.text.split() == ["一行。", "两行。"]
+    for wrong in (b"{\n", b"[" * 10_000):
+        path.write_bytes(wrong)
+        with pytest.raises(ValueError, match="line 1"):
+            run("entries", "load", path)
+    path.write_bytes(b"\xff\xff\xff")
+    with pytest.raises(ValueError, match="save it as UTF-8"):
         run("entries", "load", path)
     path.write_text('{"customer": "nobody", "number": "1", "state": "已发货"}', "utf-8")
     with pytest.raises(ValueError, match="没有这个账号"):

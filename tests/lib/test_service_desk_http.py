@@ -268,6 +268,16 @@ def test_other_sites_cannot_write(parts):
     assert parts.known.listed("x。") == []
 
 
+def test_a_refusal_may_quote_half_a_character(parts):
+    agent = logged_in(parts, "kefu", "agent")
+    for entry in ({"\ud800": 1}, {"id": "x", "title": "x", "language": "\ud800"}):
+        body = json.dumps({"entry": entry})
+        headers = {"content-type": "application/json"}
+        answer = agent.post("/api/desk/entries", content=body, headers=headers)
+        assert answer.status_code == 422
+        assert "\ud800" not in answer.json()["error"]
+
+
 def test_what_comes_out_is_text_and_the_page_runs_nothing_else(parts):
     client = customer(parts)
     answer = send(client, SCRIPT)

@@ -1,6 +1,7 @@
 """What tests of the projects run in processes of their own, which may be killed."""
 
 import random
+import threading
 import time
 from contextlib import asynccontextmanager
 
@@ -55,6 +56,8 @@ def served(port):
         yield
 
     app = fastapi.FastAPI(lifespan=life)
+    # as those of jobs do, it would hold the process up
+    threading.Thread(target=threading.Event().wait).start()
     serve(app, "127.0.0.1", int(port), close=lambda: print("closed", flush=True))
 
 

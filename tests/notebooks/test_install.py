@@ -108,12 +108,13 @@ def test_it_does_nothing_where_the_library_is(elsewhere, tmp_path):
 def test_the_address_is_stated_once():
     listed = ["git", "ls-files", "-z", "--", ":!*.ipynb"]  # twins are made from it
     names = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True).stdout
+    address = repository()
     stating = [
         name
         for name in filter(None, names.split("\0"))
-        if repository() in (ROOT / name).read_text("utf-8", errors="ignore")
+        if address in (ROOT / name).read_text("utf-8", errors="ignore")
     ]
     # GitHub reads the citation from a file of its own, which must then agree.
     assert stating == ["CITATION.cff", "_config.yml"]
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
-    assert citation["repository-code"] == repository()
+    assert citation["repository-code"] == address

@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from ...data.made.grammar import phrases
 from ...data.made.product_copy import check_copy
 from ...runtime import optional
+from ..refused import Refused
 from .writer import Copywriter, Facts, told
+
+MOST_SEED = 2**31
 
 
 def choices(product: str) -> dict[str, list[str]]:
@@ -31,10 +34,10 @@ def chosen(
     """Make facts of what was chosen on the page.
 
     Raises:
-        ValueError: not one or two selling points.
+        Refused: not one or two selling points.
     """
     if not 1 <= len(points) <= 2:
-        raise ValueError(f"卖点={list(points)}: choose one or two")
+        raise Refused("卖点：请选一个或两个。")
     scene = occasion in phrases("product_copy")["品类"][product]["场景"]
     return {
         "品类": product,
@@ -72,7 +75,9 @@ def page(writer: Copywriter):
         *facts, n, seed, truthful = inputs
         try:
             known = chosen(*facts)
-        except ValueError as error:
+            if seed is None or not 0 <= seed < MOST_SEED:  # an emptied field is None
+                raise Refused(f"种子：请填 0 到 {MOST_SEED - 1:,} 的整数。")
+        except Refused as error:
             raise gr.Error(str(error)) from None
         return table(writer, known, int(n), seed=int(seed), truthful=truthful)
 

@@ -15,7 +15,7 @@ from ...data import cache_dir
 from ...runtime import settle_threads
 from ..accounts import QUOTA, ROLES
 from ..backup import backup, restore
-from ..command import as_command, port
+from ..command import as_command, folder_at, free_port, port, process
 from ..database import in_file
 from ..web import serve
 from .feedback import written
@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("key", help="of an account with enough quota")
     one.add_argument("--clients", type=int, default=16)
     one.add_argument("--seconds", type=float, default=300.0)
-    one.add_argument("--pid", type=int, help="of the server, to watch its memory")
+    one.add_argument("--pid", type=process, help="of the server, to watch its memory")
     return p
 
 
@@ -84,8 +84,7 @@ def main(words: Sequence[str]) -> None:
         print(json.dumps(load(url, arguments.key, **asked), indent=1))
         return
     settle_threads()
-    folder = arguments.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_at(arguments.folder)
     url = arguments.url or in_file(folder / "platform.sqlite")
     blobs = arguments.blobs or (folder / "blobs").as_uri()
     platform = Platform(url, blobs, folder)
@@ -94,6 +93,7 @@ def main(words: Sequence[str]) -> None:
 
 
 def _serve(platform: Platform, arguments: argparse.Namespace, folder: Path) -> None:
+    number = free_port(arguments.host, arguments.port)
     alone = not getattr(arguments, "accept_only", False)
     platform.start(WORK if alone else None)
     if not platform.accounts.all():
@@ -106,8 +106,8 @@ def _serve(platform: Platform, arguments: argparse.Namespace, folder: Path) -> N
         print(f"The first account is admin; its key lies in {path}:\n{key}")
     threading.Thread(target=platform.prepare, daemon=True).start()
     app = service(platform)
-    print(f"http://{arguments.host}:{arguments.port}", flush=True)
-    serve(app, arguments.host, arguments.port, close=platform.close)
+    print(f"http://{arguments.host}:{number}", flush=True)
+    serve(app, arguments.host, number, close=platform.close)
 
 
 def _worker(platform: Platform, arguments: argparse.Namespace, folder: Path) -> None:
@@ -153,8 +153,9 @@ def _restore(platform: Platform, arguments: argparse.Namespace, folder: Path) ->
 
 
 def _feedback(platform: Platform, arguments: argparse.Namespace, folder: Path) -> None:
-    n = written(platform.store, arguments.file)
-    print(f"{n} opinions in {arguments.file}")
+    n, gone = written(platform.store, arguments.file)
+    left_out = f"; {gone} left out, their pictures are gone" if gone else ""
+    print(f"{n} opinions in {arguments.file}{left_out}")
 
 
 if __name__ == "__main__":

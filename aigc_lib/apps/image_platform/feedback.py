@@ -7,31 +7,38 @@ import os
 import zipfile
 
 from ...files import replacing
+from ..blobs import Damaged
 from .store import Store
 
 LIST = "feedback.jsonl"
 
 
-def written(store: Store, path: str | os.PathLike) -> int:
-    """Write all feedback as a ZIP file; returns how many opinions there are.
+def written(store: Store, path: str | os.PathLike) -> tuple[int, int]:
+    """Write all feedback as a ZIP file; returns how many opinions are in it.
+
+    And how many are not, because the files of their pictures are gone.
 
     ``feedback.jsonl`` has a line an opinion: ``picture`` names a PNG without a mark in
     ``good/LABEL`` or ``bad/LABEL``, the two sides of a training or ranking set; ``job``
     tells which pictures had the same request, and so can be compared.
     """
-    said = store.said()
-    lines, there = [], set()
+    lines, there, gone = [], set(), 0
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w") as file:
-        for row in said:
+        for row in store.said():
             side = "good" if row["good"] else "bad"
             label = "".join(c if c.isalnum() else "_" for c in row["label"]) or "_"
             name = f"{side}/{label}/{row['picture']}.png"
             told = {
                 k: row[k] for k in ("label", "good", "reasons", "at", "job", "model")
             }
+            try:
+                data = store.blobs.get(row["raw"])
+            except (FileNotFoundError, Damaged):
+                gone += 1
+                continue
             lines.append(json.dumps({"picture": name, **told}, ensure_ascii=False))
             if name not in there:
-                file.writestr(name, store.blobs.get(row["raw"]))
+                file.writestr(name, data)
             there.add(name)
         file.writestr(LIST, "\n".join(lines))
-    return len(said)
+    return len(lines), gone

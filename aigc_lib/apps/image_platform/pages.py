@@ -220,6 +220,7 @@ def _words() -> Any:
     jinja2 = optional("jinja2")
     loader = jinja2.FileSystemLoader(HERE / "pages")
     words = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True)
+    words.policies["json.dumps_kwargs"] = {"ensure_ascii": False}
     words.globals |= {"title": TITLE, "actions": ACTIONS, "states": STATES}
     words.globals |= {"kinds": KINDS, "deeds": DEEDS}
     words.filters["when"] = _when

@@ -14,7 +14,7 @@ from ..jobs import OPEN, Jobs, Kind
 from ..refused import Refused
 from . import trainer
 from .store import Store
-from .studio import LONG, SHORT, Studio, kind_of, told_label
+from .studio import LONG, OTHER, SHORT, Studio, kind_of, told_label
 from .wishes import AnyEdit, Make, Train
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,8 @@ class Platform:
         parent = self.store.picture(picture, account.id)
         if parent is None or not parent["raw"]:
             raise KeyError(picture)
+        if parent["deleted"] is not None:
+            raise Refused("这张图已删除，不能编辑：请先恢复它。")
         row = parent["model"] and self.store.model(parent["model"], account.id)
         if not row or not row["edits"]:
             raise Refused("这张图的模型只能生成，不能编辑。")
@@ -124,8 +126,12 @@ class Platform:
             if not any("1" in line for line in wish.mask):
                 raise Refused("请先涂出要重画的地方。")
             asked["label"] = wish.label or parent["label"]
-        if wish.action == "walk" and wish.other == picture:
-            raise Refused("两张图要不同。")
+        if wish.action == "walk":
+            if wish.other == picture:
+                raise Refused("两张图要不同。")
+            other = self.store.picture(wish.other, account.id)
+            if not other or other["deleted"] or other["model"] != row["id"]:
+                raise Refused(OTHER)
         for name in ("label", "plus", "minus"):
             if name in asked:
                 told_label(row, asked[name])

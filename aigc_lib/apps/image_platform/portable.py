@@ -12,6 +12,7 @@ from typing import Any
 
 from ...codecs.mark import SIZE
 from ..accounts import Account, OverQuota, turn
+from ..blobs import Damaged
 from ..database import rows, sql
 from ..refused import Refused
 from . import trainer, upload
@@ -21,7 +22,7 @@ from .studio import described, outward, pixels_of, plain_png
 from .upload import MOST_ALL, shown
 from .wishes import plain
 
-LIST = "pictures.json"
+LIST, GAPS = "pictures.json", "缺失.txt"
 MOST_PICTURES = 100_000
 MOST_OTHERS = 10_000  # entries of a file that are no pictures
 MOST_BYTES = 2**20  # of one picture
@@ -30,10 +31,12 @@ ACTIONS = ("make", "paint", "vary", "change", "walk", "move")
 KEPT = ("label", "action", "number", "favourite", "created", "mark", "recipe")
 
 
-def exported(store: Store, account: int) -> Iterator[bytes]:
-    """Yield the bytes of a ZIP file with all that an account has.
+def exported(store: Store, account: int) -> tuple[Iterator[bytes], list[str]]:
+    """Return the bytes of a ZIP file with all that an account has, and what is missing.
 
-    Its pictures with its opinions of them, its albums, and the models of its own.
+    Its pictures with its opinions of them, its albums, and the models of its own. What
+    has no whole file in the store any more is left out; it is named, in Chinese, in
+    the list of the file and in ``GAPS`` beside it.
     """
     table = PICTURES.c
     wanted = sql.select(PICTURES).where(
@@ -46,30 +49,59 @@ def exported(store: Store, account: int) -> Iterator[bytes]:
         files["models"] = rows(connection, own)
         pictures = rows(connection, wanted.order_by(table.id))
         opinions = {row["picture"]: row for row in rows(connection, said)}
-    listed = []
-    for row in pictures:
-        told = {name: row[name] for name in (*KEPT, "id", "parent", "job")}
-        told |= {"png": row["blob"], "pixels": row["raw"]}
-        if row["id"] in opinions:
-            opinion = opinions[row["id"]]
-            told["feedback"] = {k: opinion[k] for k in ("good", "reasons")}
-        listed.append(told)
-    told = {"version": 2, "pictures": listed}
-    for kind, found in files.items():
-        named = ("id", "title", "classes", "blob")
-        told[kind] = [{name: row[name] for name in named} for row in found]
-    with tempfile.TemporaryFile() as out:
-        with zipfile.ZipFile(out, "w") as file:
-            for row in pictures:
-                file.writestr(f"pictures/{row['id']}.png", store.blobs.get(row["blob"]))
-                file.writestr(f"pixels/{row['id']}.png", store.blobs.get(row["raw"]))
-            for kind, found in files.items():
-                for row in found:
-                    name = f"{kind}/{row['id']}.safetensors"
-                    file.writestr(name, store.blobs.get(row["blob"]))
-            file.writestr(LIST, json.dumps(told))
-        out.seek(0)
-        while piece := out.read(2**20):
+    out = tempfile.TemporaryFile()  # noqa: SIM115, closed by ``_pieces``
+    listed, missing = [], []
+    told: dict[str, Any] = {"version": 2, "pictures": listed, "missing": missing}
+
+    def written(file: zipfile.ZipFile, called: str, **entries: str) -> bool:
+        """Write the blobs of one thing under their names, or note that it lacks one."""
+        try:
+            found = {name: store.blobs.get(blob) for name, blob in entries.items()}
+        except (FileNotFoundError, Damaged):
+            missing.append(called)
+            return False
+        for name, data in found.items():
+            file.writestr(name, data)
+        return True
+
+    with zipfile.ZipFile(out, "w") as file:
+        for row in pictures:
+            name = f"{row['id']}.png"
+            blobs = {f"pictures/{name}": row["blob"], f"pixels/{name}": row["raw"]}
+            if written(file, f"第 {row['id']} 张图", **blobs):
+                listed.append(_listed(row, opinions.get(row["id"])))
+        for kind, found in files.items():
+            called = {"albums": "图片", "models": "模型"}[kind]
+            told[kind] = [
+                {name: row[name] for name in ("id", "title", "classes", "blob")}
+                for row in found
+                if written(
+                    file,
+                    f"{called}“{row['title']}”",
+                    **{f"{kind}/{row['id']}.safetensors": row["blob"]},
+                )
+            ]
+        file.writestr(LIST, json.dumps(told))
+        if missing:
+            lines = ["这些的文件不在了，或已损坏，没有导出：", *missing]
+            file.writestr(GAPS, "\n".join(lines) + "\n")
+    return _pieces(out), missing
+
+
+def _listed(row: dict[str, Any], opinion: dict[str, Any] | None) -> dict[str, Any]:
+    """What the list of an export says of one picture."""
+    told = {name: row[name] for name in (*KEPT, "id", "parent", "job")}
+    told |= {"png": row["blob"], "pixels": row["raw"]}
+    if opinion:
+        told["feedback"] = {name: opinion[name] for name in ("good", "reasons")}
+    return told
+
+
+def _pieces(file: Any) -> Iterator[bytes]:
+    """Yield what was written to a file, and close it."""
+    with file:
+        file.seek(0)
+        while piece := file.read(2**20):
             yield piece
 
 
@@ -124,8 +156,8 @@ def imported(
                 _read(file, picture)
     except (Refused, OverQuota):
         raise
-    except Exception as error:  # a file from outside is damaged in any way
-        raise Refused(f"不是导出的文件，或已损坏（{type(error).__name__}）。") from None
+    except Exception:  # a file from outside is damaged in any way
+        raise Refused("不是导出的文件，或已损坏。") from None
     for picture in new:
         picture["blob"] = store.blobs.put(picture["png"])
         picture["raw"] = store.blobs.put(picture["pixels"])

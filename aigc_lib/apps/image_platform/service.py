@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +11,7 @@ from typing import Annotated, Any
 
 from ...runtime import optional
 from ..accounts import Account
+from ..blobs import Damaged
 from ..database import now
 from ..jobs import progress
 from ..refused import Refused
@@ -21,6 +23,7 @@ from .store import PAGE
 from .wishes import AnyEdit, Make, Opinion, Switch, Train
 
 anyio, fastapi = optional("anyio"), optional("fastapi")
+log = logging.getLogger(__name__)
 Request = fastapi.Request  # where FastAPI looks up the annotations
 Body = fastapi.Body
 MiB = 2**20
@@ -34,6 +37,7 @@ READ, CHECKED = 2, 8  # uploads and checked pictures that are in memory at once
 MOST_SENT = 4  # uploads of one account that come or wait
 PATIENCE = 60.0  # seconds for a picture that is to be checked to come
 GONE = "没有这张图。"
+DAMAGED = "这张图的文件已损坏：请管理员从备份里恢复。"
 SHOWN = ("id", "parent", "model", "action", "label", "favourite", "created", "deleted")
 Key = Annotated[str | None, fastapi.Header(alias="Idempotency-Key", max_length=200)]
 Number = Annotated[int, fastapi.Path(ge=1, lt=2**31)]
@@ -48,6 +52,7 @@ def service(platform: Platform) -> Any:
     _add_account(app, platform, reading)
     add_pages(app, platform)
     app.add_exception_handler(FileNotFoundError, _telling(404, GONE))
+    app.add_exception_handler(Damaged, _telling(410, DAMAGED))
     return guarded(
         app,
         project=PROJECT,
@@ -60,9 +65,10 @@ def service(platform: Platform) -> Any:
     )
 
 
-def _telling(status: int, words: str = "") -> Any:
+def _telling(status: int, words: str) -> Any:
     def answer(_: Any, error: Exception) -> Any:
-        return fastapi.responses.JSONResponse({"error": words or str(error)}, status)
+        log.error("%s", error)  # names the file
+        return fastapi.responses.JSONResponse({"error": words}, status)
 
     return answer
 
@@ -156,14 +162,17 @@ def _add_work(app: Any, platform: Platform, reading: Any) -> None:
         limits = {"max_files": upload.MOST_FILES, "max_fields": 2}
         limits["max_part_size"] = 4_096
         async with reading(request, account) as sent, sent.form(**limits) as form:
-            title = upload.shown(str(form.get("title") or "")) or "我的图片"
+            named = form.get("title")  # a file may be called so too
+            title = upload.shown(named if isinstance(named, str) else "")
             files = [
                 (file.filename or "", await file.read())
                 for file in form.getlist("files")
                 if hasattr(file, "read")
             ]
             in_thread = fastapi.concurrency.run_in_threadpool
-            return await in_thread(_keep, platform, account, title, files, request)
+            return await in_thread(
+                _keep, platform, account, title or "我的图片", files, request
+            )
 
     @app.delete("/api/albums/{number}")
     def forget(request: Request, number: Number, account: Account = who) -> Any:
@@ -415,12 +424,15 @@ def _add_account(app: Any, platform: Platform, reading: Any) -> None:
 
     @app.get("/api/export")
     def export(request: Request, account: Account = who) -> Any:
-        platform.accounts.note(account.id, "export", {}, source_of(request))
-        name = 'attachment; filename="image-platform.zip"'
+        pieces, missing = portable.exported(platform.store, account.id)
+        # the name of the file is what who clicks sees at once; the rest is in it
+        name = "image-platform-incomplete" if missing else "image-platform"
+        told = {"missing": missing[:100]} if missing else {}
+        platform.accounts.note(account.id, "export", told, source_of(request))
         return fastapi.responses.StreamingResponse(
-            portable.exported(platform.store, account.id),
+            pieces,
             media_type="application/zip",
-            headers={"content-disposition": name},
+            headers={"content-disposition": f'attachment; filename="{name}.zip"'},
         )
 
     @app.post("/api/import")

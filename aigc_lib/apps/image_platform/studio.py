@@ -41,6 +41,7 @@ MOST_SIDE = 1_024  # pixels
 EXAMPLES = 32  # pictures on each side that a direction is learned from, at most
 SHORT, LONG = "edit", "edit_long"  # kinds of jobs
 MANY = 640  # pictures times steps from which an edit is a long one
+OTHER = "另一张图要在图库里，并且由同一个模型画成。"
 Pixels = Tensor  # (C, S, S) uint8
 
 
@@ -181,7 +182,7 @@ class Studio:
         """The picture that a walk leads to; ``told`` is its part of the recipe."""
         other = self.store.picture(number, account)
         if other is None or not other["raw"] or other["model"] != row["id"]:
-            raise Refused("另一张图要在图库里，并且由同一个模型画成。")
+            raise Refused(OTHER)
         x, label = self._floats(other["raw"], model), other["label"]
         told = {"to": other["raw"], "to_label": label}
         return {"x": x, "label": label, "told": told}

@@ -19,7 +19,7 @@ from ...runtime import settle_threads
 from .. import database
 from ..accounts import QUOTA, Accounts
 from ..backup import backup, restore
-from ..command import as_command, port
+from ..command import as_command, folder_at, free_port, port, process
 from ..jobs import Jobs
 from . import store as tables
 from .player import Player
@@ -77,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--clients", type=int, default=16)
     one.add_argument("--seconds", type=float, default=300.0)
     one.add_argument("--bars", type=int, default=4, help="of a piece")
-    one.add_argument("--pid", type=int, help="of the server, to watch its memory")
+    one.add_argument("--pid", type=process, help="of the server, to watch its memory")
     return p
 
 
@@ -94,8 +94,7 @@ def main(words: Sequence[str]) -> None:
         print(json.dumps(load(url, arguments.key, **asked), indent=1))
         return
     settle_threads()
-    arguments.folder = arguments.folder.resolve()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
+    arguments.folder = folder_at(arguments.folder)
     url = arguments.url or database.in_file(arguments.folder / "studio.sqlite")
     made = database.engine(url)
     database.upgrade(made, tables.VERSIONS)
@@ -127,6 +126,7 @@ def _serve(store: Store, arguments: argparse.Namespace) -> None:
     from .files import warm
     from .service import service
 
+    number = free_port(arguments.host, arguments.port)
     accounts, studio = Accounts(store.engine), studio_at(arguments.folder)
     alone, tunes = not getattr(arguments, "accept_only", False), Tunes(pieces)
     jobs = Jobs(PROJECT, store.engine, studio.kinds(store))
@@ -144,8 +144,8 @@ def _serve(store: Store, arguments: argparse.Namespace) -> None:
     threading.Thread(target=_forget, args=(store,), daemon=True).start()
     player = Player(arguments.folder / INSTRUMENT)
     app = service(store, accounts, jobs, tunes, studio if alone else None, player)
-    print(f"http://{arguments.host}:{arguments.port}", flush=True)
-    serve(app, arguments.host, arguments.port, close=jobs.close)
+    print(f"http://{arguments.host}:{number}", flush=True)
+    serve(app, arguments.host, number, close=jobs.close)
 
 
 def _worker(store: Store, arguments: argparse.Namespace) -> None:

@@ -304,6 +304,8 @@ def service(
         before, parent = None, None
         if isinstance(sent, dict) and sent.get("parent") is not None:
             row = store.get(account.id, str(sent["parent"])[:32])
+            if row["deleted"] is not None:
+                raise Refused("这首曲子在回收站里：请先恢复它，再从它开始。")
             parent, before = row["id"], Piece.from_json(row["piece"])
         wanted = wishes.checked(sent, before)
         wanted |= {"parent": parent, "piece": before.to_json() if before else None}

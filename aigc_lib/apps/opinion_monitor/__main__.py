@@ -15,7 +15,7 @@ from ...console import place
 from ...data import cache_dir
 from ...runtime import optional, settle_threads
 from ..backup import backup, restore
-from ..command import as_command, port
+from ..command import as_command, folder_at, free_port, port
 from ..database import in_file
 from ..web import serve
 from .made import MadeFeed
@@ -138,7 +138,7 @@ def main(words: Sequence[str]) -> None:
     """Start the monitor, which Ctrl-C ends, or run one command."""
     arguments = parser().parse_args(words)
     settle_threads()
-    arguments.folder.mkdir(parents=True, exist_ok=True)
+    arguments.folder = folder_at(arguments.folder)
     url = arguments.url or in_file(arguments.folder / "headlines.sqlite")
     if arguments.command:
         do = {"backup": backup, "restore": restore}[arguments.command]
@@ -147,6 +147,7 @@ def main(words: Sequence[str]) -> None:
         way = "in" if arguments.command == "backup" else "from"
         print(f"{told['rows']} rows {way} {arguments.file}")
         return
+    number = free_port(arguments.host, arguments.port)
     if arguments.feed in ("made", "none"):
         feed = MadeFeed() if arguments.feed == "made" else None
     else:
@@ -158,8 +159,8 @@ def main(words: Sequence[str]) -> None:
     note = (MADE if arguments.feed == "made" else "") + (BY_WORDS if listed else "")
     app = site(monitor, note, names_of(arguments.host, arguments.name))
     monitor.start(feed, lambda say: Reader.at(arguments.folder, words=listed, say=say))
-    print(f"页面：http://{arguments.host}:{arguments.port}/", flush=True)
-    serve(app, arguments.host, arguments.port, close=monitor.stop)
+    print(f"页面：http://{arguments.host}:{number}/", flush=True)
+    serve(app, arguments.host, number, close=monitor.stop)
 
 
 if __name__ == "__main__":

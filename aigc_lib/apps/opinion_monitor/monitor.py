@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import logging
 import os
@@ -12,6 +13,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
+from ...data.own.texts import decoded
 from ...decisions.alarm import CUSUM
 from .headlines import Headline, checked
 from .reader import Reading
@@ -244,8 +246,8 @@ class FileFeed:
     """The lines of a file that grows: JSON objects, or headlines as they are.
 
     Positions are bytes. A last line without its end is left until it has one. A line
-    is the same headline as an equal line of that day. Lines that are no headline are
-    logged and passed over.
+    is the same headline as an equal line of that day. Written in UTF-8, or else in
+    GB18030, each line by itself. Lines that are no headline are logged and passed over.
 
     Raises:
         FileNotFoundError: no file at ``path``.
@@ -263,13 +265,16 @@ class FileFeed:
         """Yield the whole lines behind byte ``position``.
 
         Raises:
-            ValueError: the file is shorter than that: another one lies there now.
+            ValueError: the file is shorter than that: another one lies there now; or it
+                is UTF-16, whose lines end otherwise.
         """
         if self.path.stat().st_size < position:
             raise ValueError(
                 f"{self.path} is shorter than before: give a new file another name"
             )
         with self.path.open("rb") as file:
+            if file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE):
+                raise ValueError(f"{self.path} is UTF-16: save it as UTF-8")
             file.seek(position)
             while line := file.readline():
                 if not line.endswith(b"\n"):
@@ -281,7 +286,7 @@ class FileFeed:
         try:
             if len(line) > LONGEST_LINE:
                 raise ValueError(f"a line of {len(line):,} bytes")
-            text = line.decode("utf-8-sig").strip()
+            text = decoded(line).strip()
             if not text:
                 return None
             item = json.loads(text) if text.startswith("{") else {"text": text}

@@ -7,7 +7,7 @@ from collections.abc import Collection
 from typing import Any
 
 from ...runtime import optional
-from ..web import Pace, Timed, called, foreign
+from ..web import RETRY, Pace, Timed, called, foreign, storing
 from .monitor import Monitor, NotReady
 from .store import Flooded
 
@@ -42,8 +42,9 @@ def service(monitor: Monitor, names: Collection[str] | None = None) -> Any:
     - ``POST /headlines``: a headline, or a list of them, as ``headlines.checked`` takes
       them. 202 with how many are ``new`` and ``known``, and why others are ``refused``;
       422 where all are; 413 and 400 for what is too large or no JSON; 403 for what
-      another site makes a browser send; 429 in a flood, with nothing stored and a time
-      to come again. All the same while models are trained: headlines wait.
+      another site makes a browser send; 429 in a flood, and 503 where the disk is full,
+      with nothing stored and a time to come again. All the same while models are
+      trained: headlines wait.
     - ``GET /trend?topic=``, ``GET /alarms``, ``GET /headlines?topic=&n=``: the latest,
       with ``topic``, ``sentiment`` (负面, 中性, 正面) and ``sure``, null if words told.
       503 while nobody knows the topics that it takes.
@@ -53,6 +54,8 @@ def service(monitor: Monitor, names: Collection[str] | None = None) -> Any:
     """
     app = fastapi.FastAPI(title="opinion monitor", docs_url=None, redoc_url=None)
     app.add_exception_handler(NotReady, _not_ready)
+    told = {"detail": "nothing was stored: the disk is full, or no database answers"}
+    storing(app, fastapi.responses.JSONResponse(told, 503, RETRY))
     pace = Pace()
     if names is not None:
         app.add_middleware(Named, names=names)

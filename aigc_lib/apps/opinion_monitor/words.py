@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from ...data.own.folder import LeftOut
+from ...data.own.texts import decoded
 from ...simulators.opinion import SENTIMENTS
 
 # As a person would write them down who thinks of bad news.
@@ -47,18 +49,18 @@ class Words:
 
     @classmethod
     def at(cls, path: Path) -> Self:
-        """Read a list of bad words: UTF-8, a word a line.
+        """Read a list of bad words, a word a line, written as ``decoded`` reads it.
 
         Empty lines and those from # on are none.
 
         Raises:
             OSError: no such file, or one that cannot be read.
-            ValueError: not UTF-8, no word in it, or a line that is not one word.
+            ValueError: no text, no word in it, or a line that is not one word.
         """
         try:
-            lines = path.read_text("utf-8-sig").splitlines()
-        except UnicodeDecodeError:
-            raise ValueError(f"{path} is not UTF-8: save it as UTF-8") from None
+            lines = decoded(path.read_bytes()).splitlines()
+        except LeftOut as reason:
+            raise ValueError(f"{path}: {reason}") from None
         words = []
         for number, line in enumerate(lines, start=1):
             word = line.strip()

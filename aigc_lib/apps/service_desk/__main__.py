@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 
 from ...console import place
 from ...data import cache_dir
+from ...data.own.folder import LeftOut
+from ...data.own.texts import decoded
 from ...files import replacing
 from ...models import load_bert
 from ...runtime import settle_threads
@@ -19,7 +21,7 @@ from .. import database
 from ..accounts import ROLES, Accounts
 from ..backup import backup, restore
 from ..blobs import Blobs
-from ..command import as_command, port
+from ..command import as_command, folder_at, free_port, port
 from ..web import serve
 from .assistant import Assistant
 from .brain import Brain, newest
@@ -129,8 +131,7 @@ def _serving(p: argparse.ArgumentParser, again: bool = False) -> None:
 
 def parts_of(arguments: argparse.Namespace) -> Parts:
     """Open, or make, the database and the store of models."""
-    folder = arguments.folder.resolve()
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = folder_at(arguments.folder)
     made = database.engine(arguments.url or database.in_file(folder / "desk.sqlite"))
     database.upgrade(made, VERSIONS)
     accounts = Accounts(made)
@@ -150,6 +151,7 @@ def begin(parts: Parts) -> dict[str, str]:
 
 def start(arguments: argparse.Namespace, parts: Parts) -> None:
     """Serve until a signal comes."""
+    number = free_port(arguments.host, arguments.port)
     keys = begin(parts)
     settle_threads()
     limits = Limits(*(getattr(arguments, f"most_{name}") for name in Limits._fields))
@@ -161,11 +163,11 @@ def start(arguments: argparse.Namespace, parts: Parts) -> None:
     app = service(desk, parts.accounts, voices, arguments.name or shop().name)
     desk.start()
     voices.start(after=brain.ready)
-    address = f"http://{arguments.host}:{arguments.port}"
+    address = f"http://{arguments.host}:{number}"
     print(f"顾客页面：{address}/chat    客服台：{address}/desk", flush=True)
     for name, key in keys.items():
         print(f"账号 {name}（{FIRST[name]}）的密钥，只显示这一次：{key}", flush=True)
-    serve(app, arguments.host, arguments.port, close=desk.stop)
+    serve(app, arguments.host, number, close=desk.stop)
 
 
 def assistant_at(
@@ -281,17 +283,21 @@ def put_back(arguments: argparse.Namespace, parts: Parts) -> None:
 
 
 def read_lines(path: Path) -> list[Any]:
-    """The JSON objects of a file, one a line.
+    """The JSON objects of a file, one a line, written as ``decoded`` reads it.
 
     Raises:
-        ValueError: a line that is none.
+        ValueError: no text, or a line that is none.
     """
+    try:
+        lines = decoded(path.read_bytes()).split("\n")
+    except LeftOut as reason:
+        raise ValueError(f"{path}: {reason}") from None
     found = []
-    for number, line in enumerate(path.read_text("utf-8-sig").splitlines(), start=1):
+    for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
                 found.append(json.loads(line))
-            except ValueError as error:
+            except (ValueError, RecursionError) as error:
                 raise ValueError(f"{path}, line {number}: no JSON: {error}") from None
     return found
 
