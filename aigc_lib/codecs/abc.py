@@ -138,6 +138,7 @@ class _Reader:
         self.tune, self.over = Tune(facts, [], [], []), ""  # what the next stands under
         self.number, self.voice = "", None
         self.in_header, self.decorations = True, set(DECORATIONS)
+        self.block = self.field = ""  # the one that the line is in; that of the line
         self.meter: Fraction | None = None  # of a bar, in whole notes; None if free
         self.compound = False  # a meter of threes
         self.unit: Fraction | None = None  # of a length of 1, in whole notes
@@ -168,7 +169,13 @@ class _Reader:
             raise ValueError(f"{place}: {error}") from None
 
     def _line(self, line: str) -> None:
-        if line.startswith("%%"):
+        if self.block:  # text, or a drawing, up to its end
+            if line.removeprefix("%%").strip() == f"end{self.block}":
+                self.block = ""
+            return
+        if begun := re.match(r"%%\s*begin(\w+)", line):
+            self.block = begun[1]
+        elif line.startswith("%%"):
             check_instruction(line[2:])
         line = re.sub(r"(?<!\\)%.*", "", line).rstrip()
         field = FIELD.match(line)
@@ -176,12 +183,18 @@ class _Reader:
             self.column += field.start(2)
             self._set(*field.groups())
         elif line:
+            self.field = ""
             self._music(line.removesuffix("\\"))
 
     # ---- fields ----------------------------------------------------------------------
 
     def _set(self, letter: str, value: str) -> None:
         facts, value = {}, value.strip()
+        if letter == "+":
+            if not self.field or self.field in "IKLMmPUVX":
+                raise ValueError("+: goes on from no line of text: write it there")
+            return
+        self.field = letter
         if letter == "X":
             self.number = value
         elif letter == "T":

@@ -50,7 +50,7 @@ def check_instruction(text: str) -> None:
     name, *rest = text.split() or [""]
     moved = "transpose" in text or (name == "MIDI" and rest[:1] == ["c"])  # c4's number
     others = name == "propagate-accidentals" and rest != ["pitch"]
-    if moved or others or name == "abc-include":
+    if moved or others or re.match("abc-include|octave|voicemap", name):
         raise ValueError(f"{text}: not understood, and it may change the notes")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -64,9 +65,8 @@ def inferred(name: str, cells: Series, most: int) -> tuple[str, str]:
 
 def _check_plain(name: str, cells: Series) -> None:
     for value in cells:
-        if not isinstance(value, str | numbers.Real) and not hasattr(
-            value, "isoformat"
-        ):
+        plain = isinstance(value, str | numbers.Real) or hasattr(value, "isoformat")
+        if not plain or isinstance(value, timedelta):
             raise ValueError(
                 f"{name!r} holds a {type(value).__name__}: give numbers, dates, texts "
                 "or booleans, or skip the column"
@@ -157,7 +157,8 @@ def as_category(name: str, cells: Series) -> Series:
 def decimals_of(values: np.ndarray) -> int | None:
     """How many decimals all ``values`` need, None for more than ``MOST_DECIMALS``."""
     known = values[~np.isnan(values)]
+    nothing = 1e-9 * min(1.0, np.abs(known).max(initial=0))
     for decimals in range(MOST_DECIMALS + 1):
-        if np.allclose(known, np.round(known, decimals), rtol=1e-12, atol=1e-9):
+        if np.allclose(known, np.round(known, decimals), rtol=1e-12, atol=nothing):
             return decimals
     return None

@@ -187,7 +187,7 @@ class Column:
         if self.kind == "date":
             return dates_from(values, self.unit)
         values = self.rounded(values)
-        whole = self.decimals == 0 and not np.isnan(values).any()
+        whole = self.decimals == 0 and (np.abs(values) < 2**63).all()  # NaN is not
         return values.astype(np.int64) if whole else values
 
     def cells_of_categories(self, codes: np.ndarray) -> Series:

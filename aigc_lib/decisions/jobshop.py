@@ -35,7 +35,7 @@ class JobShop:
 
     def __post_init__(self):
         d = finite_array("durations", self.durations)
-        m = np.asarray(self.machines)
+        m = finite_array("machines", self.machines)
         if d.ndim != 2 or m.shape != d.shape:
             raise ValueError(
                 f"machines is {m.shape}, durations is {d.shape}: give (jobs, machines) "
@@ -49,8 +49,9 @@ class JobShop:
             )
         wrong = np.flatnonzero((np.sort(m, 1) != np.arange(m.shape[1])).any(1))
         if len(wrong):
+            told = ", ".join(f"{machine:g}" for machine in m[wrong[0]])
             raise ValueError(
-                f"machines[{wrong[0]}]={m[wrong[0]].tolist()}: job {wrong[0]} must "
+                f"machines[{wrong[0]}]=[{told}]: job {wrong[0]} must "
                 f"visit each machine 0 to {m.shape[1] - 1} exactly once"
             )
         object.__setattr__(self, "durations", d)
@@ -83,7 +84,7 @@ class JobShop:
                 f"text begins with {text[:30]!r}: the first line tells the numbers of "
                 "jobs and machines, each other line a job as pairs machine, duration"
             )
-        return cls(numbers[:, ::2].astype(int), numbers[:, 1::2])
+        return cls(numbers[:, ::2], numbers[:, 1::2])
 
     def with_due(self, tightness: float) -> JobShop:
         """Return the shop with each job due at ``tightness`` times its own work.

@@ -17,6 +17,13 @@ from ..runtime import optional
 SCALE = 1_000  # PyVRP counts in whole numbers: of thousandths, where there are any
 BUFFERS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7)  # shares of a truck that plans may fill
 
+# What is read of an instance, or tells nothing that counts
+KNOWN = {
+    *("name", "comment", "type", "dimension", "display_data_type", "node_coord_type"),
+    *("node_coord", "edge_weight_type", "edge_weight", "demand", "capacity", "depot"),
+    *("vehicles", "time_window", "service_time"),
+}
+
 Routes = tuple[tuple[int, ...], ...]
 
 
@@ -110,11 +117,14 @@ class Instance:
     def read(cls, text: str) -> Instance:
         """Read VRPLIB's or TSPLIB's format, or Solomon's; places are in a plane.
 
-        Distances are rounded to whole numbers in VRPLIB and TSPLIB, as their best known
-        costs are counted, and exact in Solomon's. A TSP is one truck for all.
+        Distances are rounded to whole numbers in VRPLIB and TSPLIB (EUC_2D), as their
+        best known costs are counted, and exact in Solomon's. A TSP is one truck for
+        all.
 
         Raises:
-            ValueError: text that is none of these.
+            ValueError: text that is none of these, distances of another kind, a depot
+                that is not the first place, or a rule that is not in the class, such as
+                a longest route.
             ModuleNotFoundError: vrplib is missing.
         """
         parse = optional("vrplib.parse", install="pyvrp")
@@ -129,12 +139,24 @@ class Instance:
                 f"text is no instance of VRPLIB or Solomon ({error!r}): give the file "
                 "as it is"
             ) from None
-        demand[0] = 0
+        kind = "EUC_2D" if solomon else found.get("edge_weight_type")
+        depot = [int(place) for place in found.get("depot", [0])]
+        others = [key.upper() for key in found if key not in KNOWN]
+        if "service_time" in found and "time_window" not in found:
+            others.append("SERVICE_TIME without windows")
+        if kind != "EUC_2D" or depot != [0] or others:
+            raise ValueError(
+                f"text has EDGE_WEIGHT_TYPE {kind}, depot {[i + 1 for i in depot]}, "
+                f"{', '.join(others) or 'nothing else'}: read are EUC_2D, one depot, "
+                "the first place, and no other rules"
+            )
+        if "demand" not in found:
+            demand[0] = 0
         made = cls.at(
             places,
             demand,
             float(found.get("capacity", n)),
-            vehicles=found.get("vehicles") if solomon else None,
+            vehicles=found.get("vehicles"),
             windows=found.get("time_window"),
             service=found.get("service_time"),
             name=str(found.get("name", "read")),

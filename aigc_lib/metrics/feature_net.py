@@ -51,9 +51,10 @@ def pretrained(device: torch.device) -> FeatureNet:
     """Return the committed network on ``device``, for inference only.
 
     Each convolution has absorbed the normalisation that follows it, which changes
-    the results by rounding alone.
+    the results by rounding alone. Nothing is drawn.
     """
-    net = FeatureNet()
+    with torch.random.fork_rng(devices=[]):  # what it begins with is not kept
+        net = FeatureNet()
     net.load_state_dict(load_file(WEIGHTS))
     net.eval().requires_grad_(False)
     for layer in net.body:

@@ -25,13 +25,12 @@ PROPERTIES = ("weight", "log_p", "drug_likeness", "rings")
 @cache
 def _rdkit() -> ModuleType:
     optional("rdkit", install='"aigc-lib[chemistry]"')
-    from rdkit import Chem, RDLogger
+    from rdkit import Chem
     from rdkit.Chem import Crippen, Descriptors, Draw, rdMolDescriptors
     from rdkit.Chem import rdFingerprintGenerator as prints
     from rdkit.Chem.QED import qed
     from rdkit.Chem.Scaffolds import MurckoScaffold
 
-    RDLogger.DisableLog("rdApp.*")  # it explains every invalid string on stderr
     Chem.parts = (prints, Crippen, Descriptors, Draw, rdMolDescriptors)
     Chem.qed, Chem.scaffolds = qed, MurckoScaffold
     return Chem
@@ -48,7 +47,9 @@ def parsed(smiles: str) -> Any | None:
         raise ValueError(f"smiles={smiles!r}: give a string, 'C' is methane")
     if smiles.split() != [smiles]:  # what follows a space RDKit takes for a name
         return None
-    molecule = _rdkit().MolFromSmiles(smiles)
+    chem = _rdkit()
+    with chem.rdBase.BlockLogs():  # it explains every invalid string on stderr
+        molecule = chem.MolFromSmiles(smiles)
     return molecule if molecule is not None and molecule.GetNumAtoms() else None
 
 

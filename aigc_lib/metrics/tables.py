@@ -99,6 +99,8 @@ def _check(real: DataFrame, made: DataFrame) -> None:
     for name, frame in (("real", real), ("made", made)):
         if not len(frame):
             raise ValueError(f"{name} has no rows: give at least one")
+        if len(twice := frame.columns[frame.columns.duplicated()]):
+            raise ValueError(f"{name} has two columns named {twice[0]!r}: rename one")
         for column, cells in frame.select_dtypes("number").items():
             if np.isinf(cells.to_numpy(np.float64, na_value=np.nan)).any():
                 raise ValueError(

@@ -277,7 +277,8 @@ def load_model(
         return class_of(name) or class_named(name)
 
     try:
-        model = kind(**rebuilt(header["config"], inner, networks or {}))
+        with torch.random.fork_rng(devices=[]):  # the weights to begin with go at once
+            model = kind(**rebuilt(header["config"], inner, networks or {}))
         if any(name.startswith("averages.") for name in tensors):
             model.start_averaging()
         model.load_state_dict(tensors)

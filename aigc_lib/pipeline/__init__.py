@@ -258,7 +258,8 @@ def configured(config: Mapping[str, Any]) -> Pipeline:
     if data.kind is None and modality in OF_TABLES and is_own(data.name):
         made["data"] = replace(data, kind=modality)
     name = config.get("name", "run")
-    if not isinstance(name, str) or not name or set(name) & set('/\\:*?"<>|'):
+    good = isinstance(name, str) and name.isprintable() and name.strip()
+    if not good or set(name) & set('/\\:*?"<>|'):
         raise ValueError(f"name={name!r}: give a word that a folder can be named by")
     return Pipeline(**made, name=name, seed=whole("seed", config.get("seed", 0), 0))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -158,6 +159,9 @@ class Application:
     feedback: str | None = None
 
     def __post_init__(self):
+        for name in ("to", "feedback"):  # a file may say ~ as a shell does
+            if isinstance(told := getattr(self, name), str):
+                object.__setattr__(self, name, os.path.expanduser(told))
         if Path(self.to).suffix != ".safetensors":
             raise ValueError(f"to={self.to!r}: name a file that ends in .safetensors")
         whole("samples", self.samples, 0)

@@ -18,6 +18,7 @@ from .randomness import same_randomness
 LOOKED_AT = 1_024  # samples that are digested into the fingerprint
 AT_ONCE = 16  # samples that are looked at together
 BOUNDLESS = ("points", "series", "sounds")  # models of these learn from floats
+SHORT = (torch.int8, torch.int16, torch.int32, torch.uint16, torch.uint32)
 NOT_FINITE = "data holds NaN or infinite values: remove those samples"
 
 
@@ -50,8 +51,11 @@ def as_samples(data: Any, model: Trainable) -> Indexed:
     indexed = parts is None
     if indexed:
         parts = _first_parts(data)
-    elif model.sample_codes is not None:
-        parts[0] = _whole(parts[0])
+    else:
+        if model.sample_codes is not None:
+            parts[0] = _whole(parts[0])
+        if model.conditional:
+            parts[1:2] = map(_whole, parts[1:2])
     card = getattr(data, "card", None)  # what the data are, else what the model takes
     images = (card.kind if card else model.modality) == "images"
     images = images and parts[0].dim() == 4
@@ -70,15 +74,21 @@ def as_samples(data: Any, model: Trainable) -> Indexed:
 
 def _first_parts(data: Indexed) -> tuple[Tensor, ...]:
     """Return the parts of the first samples of what is indexed."""
-    with same_randomness():
-        first = data[torch.arange(1)]  # one number indexes a string, too
-        x = first[0] if isinstance(first, tuple) else first
-        if not isinstance(x, Tensor):
-            raise ValueError(
-                f"data gives {type(x).__name__}: an index must give a tensor, or a "
-                "tuple of tensors"
-            )
-        first = data[torch.arange(min(AT_ONCE, len(data)))]
+    try:
+        with same_randomness():
+            first = data[torch.arange(1)]  # one number indexes a string, too
+            x = first[0] if isinstance(first, tuple) else first
+            if not isinstance(x, Tensor):
+                raise ValueError(
+                    f"data gives {type(x).__name__}: an index must give a tensor, or a "
+                    "tuple of tensors"
+                )
+            first = data[torch.arange(min(AT_ONCE, len(data)))]
+    except (TypeError, KeyError, IndexError) as error:
+        raise ValueError(
+            f"data is {type(data).__name__}, which no torch.arange indexes "
+            f"({error!r:.80}): give tensors (N, ...)"
+        ) from error
     return first if isinstance(first, tuple) else (first,)
 
 
@@ -109,6 +119,11 @@ def _parts(data: Any, model: Trainable) -> list[Tensor] | None:
 
 
 def _tensor(value: Any) -> Tensor:
+    if isinstance(value, np.ndarray):
+        if np.ma.is_masked(value):
+            raise ValueError("data holds masked values: fill or remove them")
+        # backwards, or with the other end first, torch takes none
+        value = np.asarray(value, value.dtype.newbyteorder("="), order="C")
     try:
         x = torch.as_tensor(value)
     except (TypeError, ValueError, RuntimeError):
@@ -117,6 +132,12 @@ def _tensor(value: Any) -> Tensor:
         raise ValueError(
             f"data is {type(value).__name__}: give a data set of aigc_lib.data or a "
             "tensor (N, ...)"
+        )
+    float8 = x.is_floating_point() and x.itemsize == 1
+    if x.layout is not torch.strided or x.is_meta or float8:
+        raise ValueError(
+            f"data is {x.dtype}, {x.layout}, on {x.device}: give x.to_dense(), "
+            "x.float() or what else has all numbers in memory"
         )
     return x
 
@@ -198,6 +219,7 @@ def _check_labels(parts: Sequence[Tensor], model: Trainable) -> None:
             f"data has labels {found}: a conditional model needs one whole number for "
             "each sample, as the second part"
         )
+    y = _whole(y)
     classes = getattr(model, "classes", None)
     if classes is not None:
         count = classes if isinstance(classes, int) else len(classes)  # their names
@@ -277,11 +299,13 @@ class Batches:
         return self.brought(batch)
 
     def brought(self, batch: Tensor | Sequence[Tensor]) -> Tensor | tuple[Tensor, ...]:
-        """Return a batch on the device, its numbers as float32."""
+        """Return a batch on the device, its numbers as float32; one part as such."""
         if not isinstance(batch, Tensor):
-            return tuple(map(self.brought, batch))
+            parts = tuple(map(self.brought, batch))
+            return parts if len(parts) > 1 else parts[0]
         dtype = torch.float32 if batch.is_floating_point() else None
-        if batch.dtype in (torch.int32, torch.int16):  # as NumPy's on Windows
+        labels = batch.dim() == 1 and batch.dtype == torch.uint8
+        if labels or batch.dtype in SHORT:  # as NumPy's on Windows
             dtype = torch.int64
         return batch.to(self.device, dtype)
 

@@ -414,7 +414,11 @@ def test_the_notes_of_music21(tune):
 
 
 @pytest.mark.parametrize(
-    "line", ["%%MIDI transpose -12", "%%transpose 2", "I:transpose 2", "%%MIDI c 62"]
+    "line",
+    [
+        *("%%MIDI transpose -12", "%%transpose 2", "I:transpose 2", "%%MIDI c 62"),
+        *("%%octave 1", "I:octave=-1", "%%voicemap drums"),
+    ],
 )
 def test_instructions_that_move_the_notes_are_refused(line):
     with pytest.raises(ValueError, match="it may change the notes"):
@@ -425,3 +429,23 @@ def test_instructions_that_move_the_notes_are_refused(line):
 def test_a_rest_of_no_bars_is_refused():
     with pytest.raises(ValueError, match="Z0: a rest of no bars"):
         list(read_abc(HEADER + "C Z0 D"))
+
+
+@pytest.mark.parametrize("kind", ["text", "ps", "svg"])
+@pytest.mark.parametrize("mark", ["", "%%"])
+def test_a_block_of_text_is_no_music(kind, mark):
+    block = f"%%begin{kind}\n{mark}ABC\n{mark}V:2\n%%end{kind}\n"
+    assert list(read_abc(f"X:1\nK:C\n{block}CDE|\n")) == list(
+        read_abc("X:1\nK:C\nCDE|\n")
+    )
+
+
+@pytest.mark.parametrize("before", ["CDE|\n", "K:D\n", "V:1\n"])
+def test_a_field_that_goes_on_from_no_text_is_refused(before):
+    with pytest.raises(ValueError, match="goes on from no line of text"):
+        list(read_abc(f"X:1\nK:C\n{before}+:GAB|\n"))
+
+
+def test_words_may_go_on():
+    (tune,) = read_abc("X:1\nK:C\nCDE|\nw:do re\n+:mi\n+:fa\nF\n")
+    assert [event.pitch for event in tune.events] == [60, 62, 64, 65]

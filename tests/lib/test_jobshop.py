@@ -207,6 +207,7 @@ def test_known_optima():
         ("2 2\n0 3 1 -2\n1 4 0 1", r"durations\[0, 1\]=-2"),
         ("2 2\n0 3 0 2\n1 4 0 1", r"machines\[0\]=\[0, 0\]: job 0 must visit each"),
         ("2 2\n0 3 2 2\n1 4 0 1", r"machines\[0\]=\[0, 2\]"),
+        ("2 2\n0 3 1.9 2\n1 4 0 1", r"machines\[0\]=\[0, 1.9\]"),
         ("1 2\n0 nan 1 2", "NaN"),
     ],
 )

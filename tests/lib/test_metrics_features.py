@@ -108,3 +108,10 @@ def test_a_diverged_generator_is_no_error():
     """All black, all grey, all white: poor pictures, but pictures."""
     for value in (-1, 0, 1):
         assert features(torch.full((2, 1, 28, 28), float(value))).shape == (2, 64)
+
+
+def test_the_first_look_draws_nothing():
+    pretrained.cache_clear()
+    before = torch.get_rng_state()
+    features(pictures())
+    assert torch.equal(torch.get_rng_state(), before)

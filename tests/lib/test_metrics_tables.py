@@ -172,6 +172,12 @@ def test_too_few_rows_of_each_class_are_named():
         tables.utility(few, some, "town")
 
 
+def test_two_columns_of_one_name_are_refused():
+    good = people(50)
+    with pytest.raises(ValueError, match="made has two columns named"):
+        tables.distances(good, pd.concat([good, good], axis=1))
+
+
 @pytest.mark.parametrize("infinite", [np.inf, -np.inf])
 def test_infinity_is_no_value_of_a_table(infinite):
     good, bad = people(50), people(50)

@@ -77,6 +77,13 @@ def test_no_molecule_is_none_to_the_judge_and_an_error_to_who_needs_one(text):
         chemistry.molecule(text)
 
 
+def test_rdkit_is_silent_here_and_not_elsewhere(capfd):
+    assert chemistry.canonical("C((") is None
+    assert not capfd.readouterr().err
+    pytest.importorskip("rdkit.Chem").MolFromSmiles("C((")
+    assert "Parse Error" in capfd.readouterr().err
+
+
 def test_judging_nothing_is_an_error():
     with pytest.raises(ValueError, match="empty"):
         chemistry.judge([], [])

@@ -454,6 +454,12 @@ def test_words_of_ones_own_tell_what_is_bad(tmp_path):
     assert words.mark == Words(["跌", "C++", "爆雷"]).mark != Words().mark
 
 
+@pytest.mark.parametrize("words", [[], [""], ["跌", " "], "跌亏"])
+def test_words_that_would_stand_everywhere_are_refused(words):
+    with pytest.raises(ValueError, match="give"):
+        Words(words)
+
+
 @pytest.mark.parametrize(
     ("text", "sentiment"),
     [

@@ -146,6 +146,15 @@ def test_what_cannot_be_used(tmp_path):
         aigc.data.load("digits", ratings=True)
 
 
+def test_a_row_of_more_cells_is_left_out(tmp_path, plain):
+    path = table(tmp_path / "a.csv", rows(), ("user", "item", "time"))
+    with path.open("a") as file:
+        file.write("u1,Tea, green,2026-01-01\n")
+    data = load(path)
+    assert lists(data) == plain
+    assert "单元格比第一行多：1 个" in data.card.left_out[0]
+
+
 # ---- on the command line -------------------------------------------------------------
 
 

@@ -155,6 +155,12 @@ def test_not_a_number(tmp_path):
         read(wav(tmp_path / "x.wav", x))
 
 
+def test_floats_that_are_whole_numbers(tmp_path):
+    path = wav(tmp_path / "x.wav", (32_767 * tone(0.1)).astype(np.float32))
+    with pytest.raises(LeftOut, match=r"values up to .*divide them to be in \[-1, 1\]"):
+        sounds.decoded(path.read_bytes(), 800)
+
+
 def test_chunks_that_do_not_count_are_passed_over(tmp_path):
     raw = whole(tmp_path)
     extra = b"bext" + (3).to_bytes(4, "little") + b"abc\0"

@@ -616,3 +616,19 @@ def test_the_application_writes_whole_files(monkeypatch):
     with pytest.raises(ValueError, match="NaN"):
         Application("a.safetensors", samples=0).deploy(model, 0, Path("run"))
     assert Path("a.safetensors").read_bytes() == b"old"
+
+
+@pytest.mark.parametrize("name", ["", " ", "a\nb", "a\0b", "a/b", 5])
+def test_a_name_that_no_folder_can_have(name):
+    with pytest.raises(ValueError, match="give a word that a folder can be named by"):
+        configured(config() | {"name": name})
+
+
+def test_the_home_folder_is_meant_by_its_sign(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("USERPROFILE", str(tmp_path))
+    told = config(to="~/served/ring.safetensors")
+    told["application"]["feedback"] = "~/returned"
+    made = configured(told).application
+    assert Path(made.to) == tmp_path / "served" / "ring.safetensors"
+    assert Path(made.feedback) == tmp_path / "returned"

@@ -291,3 +291,11 @@ def test_a_failed_save_leaves_the_old_file(saved, monkeypatch):
         DCGAN(width=8).save(saved)
     assert saved.read_bytes() == before
     assert list(saved.parent.iterdir()) == [saved]
+
+
+def test_reading_a_file_draws_nothing(tmp_path):
+    place = MLPGAN(hidden=4).save(tmp_path / "m.safetensors")
+    before = torch.get_rng_state()
+    aigc.models.load(place)
+    MLPGAN.load(place)
+    assert torch.equal(torch.get_rng_state(), before)

@@ -215,6 +215,39 @@ def test_what_is_missing_or_mixed_is_left_out_and_named(tmp_path):
     assert "mine.csv:7" in said
 
 
+def test_a_row_of_more_cells_is_left_out(tmp_path):
+    lines = [*rows(), ("2024-03-01", 1, 234, 5)]  # 1,234 without quotes
+    data = own(tmp_path, lines, split="test")
+    assert data.x[-1, 0] == 139
+    assert "单元格比列名多的行：1 个，mine.csv:42" in data.card.left_out
+
+
+def test_commas_within_numbers(tmp_path):
+    path = tmp_path / "mine.csv"
+    lines = [f"{day};1,{price}.5;1,{price};3,5" for day, price, _ in rows()]
+    path.write_text("\n".join(["day;price;count;share", *lines]))
+    data = aigc.data.load(path, series=True)
+    assert data.columns == ("price", "count")  # who knows what 3,5 is
+    assert data.x[0].tolist() == [1100.5, 1100]
+
+
+@pytest.mark.parametrize(
+    ("clock", "read"),
+    [
+        *(("8:30", True), ("08:30:00.25", True), ("08:30:00+08:00", True)),
+        *(("08:30Z", True), ("08:30 CST", True), ("08:30 PM", False)),
+        ("08:30 7", False),
+    ],
+)
+def test_what_stands_behind_the_clock(tmp_path, clock, read):
+    lines = rows(form=lambda day: f"{day} {clock}")
+    if read:
+        assert str(own(tmp_path, lines).times[0]) == "2024-01-01T08:30:00"
+    else:
+        with pytest.raises(ValueError, match="is no time"):
+            own(tmp_path, lines)
+
+
 @pytest.mark.parametrize(
     ("lines", "header", "message"),
     [

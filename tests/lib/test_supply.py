@@ -188,6 +188,52 @@ def test_known_optima_are_found():
     assert all(n in known.facts[0] for n in ("name", "set", "best", "optimal"))
 
 
+VRP = """NAME : three
+TYPE : CVRP
+DIMENSION : 3
+EDGE_WEIGHT_TYPE : EUC_2D
+CAPACITY : 5
+VEHICLES : 2
+NODE_COORD_SECTION
+1 0 0
+2 3 4
+3 6 8
+DEMAND_SECTION
+1 0
+2 4
+3 3
+DEPOT_SECTION
+1
+-1
+EOF"""
+
+
+def test_an_instance_as_it_is_written():
+    pytest.importorskip("pyvrp")
+    read = Instance.read(VRP)
+    assert read.distance.tolist() == [[0, 5, 10], [5, 0, 5], [10, 5, 0]]
+    assert (read.vehicles, read.capacity, read.demand.tolist()) == (2, 5, [0, 4, 3])
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("EUC_2D", "CEIL_2D", "EDGE_WEIGHT_TYPE CEIL_2D"),
+        ("DEPOT_SECTION\n1", "DEPOT_SECTION\n2", r"depot \[2\]"),
+        ("DEPOT_SECTION\n1", "DEPOT_SECTION\n1\n3", r"depot \[1, 3\]"),
+        ("1 0\n2 4", "1 2\n2 4", "of the depot 2"),
+        ("CAPACITY", "DISTANCE : 9\nCAPACITY", "DISTANCE"),
+        ("CAPACITY", "SERVICE_TIME : 9\nCAPACITY", "SERVICE_TIME without windows"),
+        ("DEPOT_SECTION", "BACKHAUL_SECTION\n3\nDEPOT_SECTION", "BACKHAUL"),
+        ("VEHICLES : 2", "VEHICLES : 1", "vehicles=1 carry 5"),
+    ],
+)
+def test_an_instance_with_rules_that_are_not_ours(old, new, told):
+    pytest.importorskip("pyvrp")
+    with pytest.raises(ValueError, match=told):
+        Instance.read(VRP.replace(old, new))
+
+
 def test_what_is_as_planned_costs_as_planned():
     instance = small()
     plan = [[1, 2], [3], [4, 5], [6]]

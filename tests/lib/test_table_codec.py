@@ -128,6 +128,20 @@ def test_decimals_are_kept():
     assert back["age"].dtype == np.int64
 
 
+@pytest.mark.parametrize("scale", [1e-6, 1e-12, 1e-20, 1e-300, 1.0, 1e12, 1e20, 1e300])
+def test_numbers_of_any_size_come_back(scale):
+    for numbers in (np.arange(1.0, 9), np.random.default_rng(0).normal(size=500)):
+        frame = pd.DataFrame({"x": scale * numbers})
+        back = there_and_back(frame)["x"]
+        assert np.corrcoef(back / scale, numbers)[0, 1] > 0.9
+        assert back.max() <= frame["x"].max() * (1 + 1e-9)
+
+
+def test_times_that_pass_are_no_words():
+    frame = pd.DataFrame({"took": pd.to_timedelta(np.arange(60), "h")})
+    assert "'took' holds a Timedelta" in refused(TableCodec.fit, frame)
+
+
 def test_dates_in_texts_and_with_hours():
     frame = pd.DataFrame({"day": ["2024-02-29", "2024/3/1", None] * 5})
     codec = TableCodec.fit(frame)

@@ -8,9 +8,11 @@ import sys
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import Subset, TensorDataset
 
 import aigc_lib as aigc
 from aigc_lib.data import Windows
@@ -20,6 +22,7 @@ from aigc_lib.models import (
     MLPGAN,
     VAE,
     VQVAE,
+    ConditionalGAN,
     FlowMatching,
     Trainable,
     WaveNet,
@@ -208,6 +211,56 @@ def test_every_kind_goes_on_after_a_kill(kind, killed):
 def test_images_that_are_not_the_models(x, message):
     with pytest.raises(ValueError, match=message):
         aigc.fit(DCGAN(width=2), x, steps=1, batch_size=4)
+
+
+@pytest.mark.parametrize(
+    ("x", "message"),
+    [
+        (noise(8, 1, 28, 28).tanh().to_sparse(), r"sparse.*x.to_dense\(\)"),
+        (torch.zeros(8, 1, 28, 28, device="meta"), "on meta"),
+        (torch.zeros(8, 1, 28, 28).to(torch.float8_e4m3fn), r"float8.*x.float\(\)"),
+        (np.ma.masked_equal(np.zeros((8, 1, 28, 28), "f4"), 0), "masked values"),
+        ({"x": torch.zeros(8, 1, 28, 28)}, "data is dict, which"),
+        (pd.DataFrame({"a": [1.0] * 8}), "data is DataFrame, which"),
+        (Subset(TensorDataset(torch.zeros(8, 2)), range(4)), "data is Subset, which"),
+    ],
+)
+def test_what_is_no_tensor_of_numbers(x, message):
+    with pytest.raises(ValueError, match=message):
+        aigc.fit(DCGAN(width=2), x, steps=1, batch_size=4)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda x: x.numpy()[::-1].copy()[::-1],
+        lambda x: x.numpy().astype(">f4"),
+        lambda x: x.double().numpy(),
+        TensorDataset,
+    ],
+)
+def test_however_it_lies_in_memory(change):
+    x, states = noise(8, 2), []
+    for data in (x, change(x)):
+        torch.manual_seed(0)
+        model = MLPGAN(hidden=4)
+        aigc.fit(model, data, steps=3, batch_size=4)
+        states.append(model.state_dict())
+    assert all(map(torch.equal, states[0].values(), states[1].values()))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "uint16", "int16", "int32"])
+@pytest.mark.parametrize("indexed", [False, True])
+def test_labels_of_any_whole_numbers(dtype, indexed):
+    x, y = noise(8, 1, 28, 28).tanh(), torch.arange(8).to(getattr(torch, dtype))
+    states = []
+    for labels in (y.long(), y):
+        torch.manual_seed(0)
+        model = ConditionalGAN(classes=8, width=2)
+        data = TensorDataset(x, labels) if indexed else (x, labels)
+        aigc.fit(model, data, steps=2, batch_size=4)
+        states.append(model.state_dict())
+    assert all(map(torch.equal, states[0].values(), states[1].values()))
 
 
 def test_pixels_are_scaled_by_the_images_alone():

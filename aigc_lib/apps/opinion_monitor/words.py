@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Self
 
+from ...codecs.tokenizers import check_several
 from ...data.own.folder import LeftOut
 from ...data.own.texts import decoded
 from ...simulators.opinion import SENTIMENTS
@@ -41,10 +42,17 @@ class Words:
     A bad word wins over a good one, so that the good ones change no alarm; what holds
     neither is neutral. Words know nothing of how they stand ("未见增长" is good news to
     them), nor how sure they are.
+
+    Raises:
+        ValueError: one string instead of several words, none, or one without letters,
+            which would stand in every headline.
     """
 
     def __init__(self, words: Sequence[str] = BAD_WORDS):
+        check_several(words)
         self.words = tuple(words)
+        if not self.words or not all(map(str.strip, self.words)):
+            raise ValueError(f"words={self.words}: give words, none of them empty")
         self._bad, self._good = map(_any_of, (self.words, GOOD_WORDS))
 
     @classmethod

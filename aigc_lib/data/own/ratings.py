@@ -115,6 +115,10 @@ def _rows(files: Files, file: Found, text: str) -> Iterator[Row]:
             shown = f"{file.shown}:{lines.line_num}"
             if not any(cell.strip() for cell in row):
                 continue
+            if any(cell.strip() for cell in row[len(header) :]):
+                reason = "more cells than the first line"
+                files.leave_out(shown, LeftOut(reason, "单元格比第一行多"))
+                continue
             cells = [row[at].strip() if at < len(row) else "" for at in columns]
             user, item, time = (*cells, "")[:3]
             if any(_missing(cell) for cell in (user, item)):

@@ -20,8 +20,10 @@ LEAST = 20  # times
 NAMES = ("time", "timestamp", "date", "datetime", "时间", "日期", "交易日期")
 TIME = re.compile(
     r"(\d{4})年?(?:[-/.]?(\d{1,2})月?(?:[-/.]?(\d{1,2})日?)?)?"
-    r"(?:[ T]+(\d{1,2})[:：](\d{2})(?:[:：](\d{2}))?.*)?"
+    r"(?:[ T]+(\d{1,2})[:：](\d{2})(?:[:：](\d{2})(?:[.,]\d+)?)?"
+    r" *(?:Z|[A-Z]{3,5}|[-+]\d{2}(?::?\d{2})?)?)?"  # a zone, but no PM
 )
+THOUSANDS = re.compile(r"[-+]?\d{1,3}(,\d{3})+(\.\d*)?")
 BY_TIME = "按时间切分：最后约十分之一用于测试，其余用于训练。"
 
 
@@ -30,8 +32,9 @@ def read(files: Files, split: str) -> Series:
 
     The times stand in a column of a known name, else in the first one; year first, as
     2024-01-31 08:00, 2024/1/31, 20240131 or 2024年1月31日, a zone is not looked at. A
-    column with anything but numbers is left out; then rows with an empty cell, or
-    without a time. Rows in another order are sorted. The last tenth is the test.
+    column with anything but numbers is left out; then rows with an empty cell, with
+    more cells than the header, or without a time. Rows in another order are sorted. The
+    last tenth is the test.
 
     Raises:
         ValueError: several files, no header, no column of numbers, a time twice, or
@@ -49,6 +52,11 @@ def read(files: Files, split: str) -> Series:
         files.leave_out(file.shown, reason)
         raise files.nothing() from None
     at = next((i for i, name in enumerate(header) if name.lower() in NAMES), 0)
+    for line, row in enumerate(rows, 2):
+        if any(row[len(header) :]):  # as of 1,234 without quotes: all would be moved
+            why = LeftOut("more cells than names", "单元格比列名多的行")
+            files.leave_out(f"{file.shown}:{line}", why)
+            row[:] = [""] * len(header)
     columns = []
     for i, name in enumerate(header):
         if i == at:
@@ -67,6 +75,8 @@ def read(files: Files, split: str) -> Series:
         )
     times, values = [], []
     for line, row in enumerate(rows, 2):
+        if not any(row):
+            continue
         shown, time = f"{file.shown}:{line}", _time(row[at])
         found = [_number(row[i]) for i in columns]
         if time is None:
@@ -111,7 +121,7 @@ def read(files: Files, split: str) -> Series:
 
 
 def _table(text: str) -> tuple[list[str], list[list[str]]]:
-    """Return header and rows, all as long as the header.
+    """Return header and rows, none shorter than the header.
 
     Raises:
         LeftOut: no table, or a header with a name twice.
@@ -130,7 +140,7 @@ def _table(text: str) -> tuple[list[str], list[list[str]]]:
         raise LeftOut("a name twice in its header", "表头有重名")
     width = len(header)
     rows = [
-        [cell.strip() for cell in (*row, *[""] * width)[:width]]
+        [cell.strip() for cell in (*row, *[""] * (width - len(row)))]
         for row in lines[1:]
         if any(cell.strip() for cell in row)
     ]
@@ -142,8 +152,10 @@ def _missing(cell: str) -> bool:
 
 
 def _number(text: str) -> float | None:
-    try:  # with marks between thousands, as exports write them
-        value = float(text.replace(",", ""))
+    if THOUSANDS.fullmatch(text):  # as exports write them; 1,5 is none
+        text = text.replace(",", "")
+    try:
+        value = float(text)
     except ValueError:
         return None
     return value if math.isfinite(value) else None

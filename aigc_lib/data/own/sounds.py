@@ -20,6 +20,7 @@ MOST_SECONDS = 60.0
 MOST_BYTES = 256 * 2**20  # of one file
 MOST_MEMORY = 4 * 2**30  # of all that is kept, in bytes
 RATES = (1_000, 768_000)  # Hz
+LOUDEST = 8.0  # of floats, where 1 is full: what is above was written as whole numbers
 MOST_DOWN = 50_000  # how many samples become one, in lowest terms
 
 
@@ -107,6 +108,11 @@ def decoded(raw: bytes, most: int) -> tuple[torch.Tensor, float]:
         x = x.astype(np.float32) / (np.iinfo(x.dtype).max + 1)
     if not np.isfinite(x).all():
         raise LeftOut("holds values that are not finite", "含有无穷大或非数")
+    if x.dtype.kind == "f" and np.abs(x).max() > LOUDEST:
+        reason = (
+            f"holds values up to {np.abs(x).max():.4g}, divide them to be in [-1, 1]"
+        )
+        raise LeftOut(reason, "数值远超出 [-1, 1]")
     x = x.reshape(len(x), -1).mean(1)
     common = math.gcd(rate, SAMPLE_RATE)
     if rate // common > MOST_DOWN:  # the filter would have twenty times as many taps
