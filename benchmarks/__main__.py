@@ -112,6 +112,7 @@ ONE_CORE = [  # the long ones first, so that both cores end together
     "video",
     "presenter",
     "painters",
+    "painters_longer",
     "storyboard",
     "talk",
     "clothing",  # these read the models that `make models` has trained
