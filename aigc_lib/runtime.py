@@ -173,7 +173,8 @@ def describe_versions() -> str:
 def quiet() -> bool:
     """Tell whether progress bars would only fill a log: AIGC_QUIET, CI, pytest."""
     return any(
-        os.environ.get(name, "").lower() not in ("", "0", "false", "no", "off")
+        os.environ.get(name, "").strip().lower()
+        not in ("", "0", "n", "no", "f", "false", "off")
         for name in ("AIGC_QUIET", "CI", "PYTEST_CURRENT_TEST")
     )
 

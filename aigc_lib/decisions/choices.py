@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from random import Random
 from typing import Any, NamedTuple
 
-from ..arguments import finite, whole
+from ..arguments import finite, whole, yes_or_no
 from ..metrics.intervals import proportion_interval
 
 SIDES = ("left", "right")
@@ -154,10 +154,12 @@ def preference(firsts: Sequence[bool], *, level: float = 0.95) -> Preference:
     Each pair counts as one draw of its own: one person's choices speak of that person.
 
     Raises:
-        ValueError: no choices, or ``level`` outside (0, 1).
+        ValueError: no choices, one that is neither True nor False, or ``level`` outside
+            (0, 1).
     """
     if not len(firsts):
         raise ValueError("firsts is empty: give at least one choice")
     finite("level", level, above=0, below=1)
-    wins, n = int(sum(firsts)), len(firsts)
+    wins = sum(yes_or_no(f"firsts[{k}]", first) for k, first in enumerate(firsts))
+    n = len(firsts)
     return Preference(wins, n, wins / n, *proportion_interval(wins, n, level=level))

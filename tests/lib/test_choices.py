@@ -88,6 +88,8 @@ def test_preference_is_a_share_with_wilsons_interval():
     assert not preference([True, False]).found
     with pytest.raises(ValueError, match="empty"):
         preference([])
+    with pytest.raises(ValueError, match=r"firsts\[1\]='False': give True or False"):
+        preference([True, "False"])
 
 
 def test_the_interval_holds_a_known_taste_about_as_often_as_it_says():

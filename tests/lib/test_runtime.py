@@ -129,7 +129,7 @@ def test_quiet_where_bars_only_fill_a_log(monkeypatch, value):
     for name in ("AIGC_QUIET", "CI", "PYTEST_CURRENT_TEST"):
         monkeypatch.delenv(name, raising=False)
     assert not runtime.quiet()
-    for off in ("false", "0", "no", "OFF", ""):
+    for off in ("false", "0", "no", "OFF", "", "n", " 0 "):
         monkeypatch.setenv("CI", off)
         assert not runtime.quiet()
     monkeypatch.setenv("AIGC_QUIET", value)
