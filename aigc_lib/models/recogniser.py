@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 from torch.optim import AdamW, Optimizer
 
 from ..arguments import finite, whole
@@ -17,6 +17,9 @@ from .base import Trainable, Update
 
 BANDS = 28  # too few to tell the harmonics of one voice from another's
 RANGE = 5.0  # nats of magnitude, 43 dB
+# With fewer frames the last layer would get one, and from one moment its kind of layer,
+# in bfloat16 on processors with AMX, learns from memory that nobody has written (NaN).
+FRAMES = 8
 
 
 class Ear(nn.Module):
@@ -25,7 +28,8 @@ class Ear(nn.Module):
     Of the log-mel spectrogram only what is within ``RANGE`` of its loudest place is
     kept, from 0 to 1: neither loudness nor the noise of a room counts. Each sound is
     normalised by itself. Of what the last layer hears a learned weight says which
-    moments count, and the maximum is taken besides.
+    moments count, and the maximum is taken besides. A sound of fewer than ``FRAMES``
+    frames is followed by silence.
     """
 
     def __init__(self, classes: int, width: int, dropout: float):
@@ -48,6 +52,7 @@ class Ear(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         mel = log_mel(x, bands=BANDS)
         mel = (mel - mel.amax((1, 2), keepdim=True)).clamp(min=-RANGE) / RANGE + 1
+        mel = pad(mel, (0, max(0, FRAMES - mel.shape[2])))  # by silence
         heard = self.body(mel)  # (B, 2 width, F / 8)
         weight = self.counts(heard).softmax(2)
         parts = [(heard * weight).sum(2), heard.amax(2)]

@@ -97,14 +97,29 @@ def test_what_is_judged_is_compared_with_held_out_ones(monkeypatch):
     assert np.isfinite(found["distance"])
 
 
-def test_a_longer_gpt_writes_without_a_rule(monkeypatch):
-    asked = []
-    monkeypatch.setattr(molecules_longer, "learned_gpt", lambda *how: asked.append(how))
+def test_a_longer_gpt_writes_in_four_ways(monkeypatch):
+    asked, tried = [], []
+
+    def learned(*how):
+        asked.append(how)
+        return None, None, 0.0
+
+    def written(model, tokenizer, seed, *, n, temperature):
+        tried.append((seed, n, temperature))
+        return ["C" if temperature <= 0.6 or k % 2 else "C(" for k in range(n)]
+
+    monkeypatch.setattr(molecules_longer, "learned_gpt", learned)
+    monkeypatch.setattr(molecules_longer, "written", written)
     monkeypatch.setattr(
-        molecules_longer, "by_ways", lambda taught, seed, ways: {"ways": ways}
+        molecules_longer,
+        "by_ways",
+        lambda taught, seed, ways: {name: {"asked": how} for name, how in ways.items()},
     )
-    found = molecules_longer.measure(molecules_longer.NAME, 1)["ways"]
+    found = molecules_longer.measure(molecules_longer.NAME, 1)
     assert asked == [(1, molecules_longer.STEPS, molecules_longer.EMA)]
     assert molecules_longer.STEPS > 2 * molecules.STEPS
-    assert [options.get("temperature", 1) for options in found.values()] == [1, 0.8]
-    assert not any("keeps" in options for options in found.values())
+    ways = [row["asked"] for row in found.values()]
+    assert ways == [{}, {"temperature": 0.8}, {"keeps": True}, {"temperature": 0.6}]
+    assert found[molecules_longer.CHOSEN]["temperature"] == 0.6
+    # on other strings than those that are judged, from the highest down
+    assert tried == [(501, molecules_longer.TRIED, t) for t in (0.8, 0.7, 0.6)]
