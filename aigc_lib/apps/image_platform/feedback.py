@@ -31,14 +31,13 @@ def written(store: Store, path: str | os.PathLike) -> tuple[int, int]:
             told = {
                 k: row[k] for k in ("label", "good", "reasons", "at", "job", "model")
             }
-            try:
-                data = store.blobs.get(row["raw"])
-            except (FileNotFoundError, Damaged):
-                gone += 1
-                continue
-            lines.append(json.dumps({"picture": name, **told}, ensure_ascii=False))
             if name not in there:
-                file.writestr(name, data)
+                try:
+                    file.writestr(name, store.blobs.get(row["raw"]))
+                except (FileNotFoundError, Damaged):
+                    gone += 1
+                    continue
             there.add(name)
+            lines.append(json.dumps({"picture": name, **told}, ensure_ascii=False))
         file.writestr(LIST, "\n".join(lines))
     return len(lines), gone

@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from ...codecs.tokenizers import check_several
-from ...data.own.folder import LeftOut
-from ...data.own.texts import decoded
+from ...data.own.texts import text_at
 from ...simulators.opinion import SENTIMENTS
 
 # As a person would write them down who thinks of bad news.
@@ -57,7 +56,7 @@ class Words:
 
     @classmethod
     def at(cls, path: Path) -> Self:
-        """Read a list of bad words, a word a line, written as ``decoded`` reads it.
+        """Read a list of bad words, a word a line, in UTF-8 or GB18030.
 
         Empty lines and those from # on are none.
 
@@ -65,12 +64,8 @@ class Words:
             OSError: no such file, or one that cannot be read.
             ValueError: no text, no word in it, or a line that is not one word.
         """
-        try:
-            lines = decoded(path.read_bytes()).splitlines()
-        except LeftOut as reason:
-            raise ValueError(f"{path}: {reason}") from None
         words = []
-        for number, line in enumerate(lines, start=1):
+        for number, line in enumerate(text_at(path).splitlines(), start=1):
             word = line.strip()
             if not word or word.startswith("#"):
                 continue

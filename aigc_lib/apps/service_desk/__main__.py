@@ -12,8 +12,7 @@ from typing import Any, NamedTuple
 
 from ...console import place
 from ...data import cache_dir
-from ...data.own.folder import LeftOut
-from ...data.own.texts import decoded
+from ...data.own.texts import text_at
 from ...files import replacing
 from ...models import load_bert
 from ...runtime import settle_threads
@@ -283,17 +282,13 @@ def put_back(arguments: argparse.Namespace, parts: Parts) -> None:
 
 
 def read_lines(path: Path) -> list[Any]:
-    """The JSON objects of a file, one a line, written as ``decoded`` reads it.
+    """The JSON objects of a file, one a line, in UTF-8 or GB18030.
 
     Raises:
         ValueError: no text, or a line that is none.
     """
-    try:
-        lines = decoded(path.read_bytes()).split("\n")
-    except LeftOut as reason:
-        raise ValueError(f"{path}: {reason}") from None
     found = []
-    for number, line in enumerate(lines, start=1):
+    for number, line in enumerate(text_at(path).split("\n"), start=1):
         if line.strip():
             try:
                 found.append(json.loads(line))

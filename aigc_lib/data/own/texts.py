@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Iterator
+from pathlib import Path
 from typing import NamedTuple
 
 from ..text import Record, Texts, collect
@@ -150,6 +151,19 @@ def _halves(files: Files, sample: Sample) -> list[Sample]:
         sample._replace(record=sample.record._replace(text=part), split=split)
         for part, split in ((text[:at], "train"), (text[at:], "test"))
     ]
+
+
+def text_at(path: Path) -> str:
+    """Return the text of the file at ``path``, as ``decoded`` does.
+
+    Raises:
+        OSError: no such file, or one that cannot be read.
+        ValueError: no text; the message names the file.
+    """
+    try:
+        return decoded(path.read_bytes())
+    except LeftOut as reason:
+        raise ValueError(f"{path}: {reason}") from None
 
 
 def decoded(raw: bytes) -> str:
