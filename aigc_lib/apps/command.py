@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import socket
 import sys
 import tempfile
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psutil
 
 from .. import console
+
+if TYPE_CHECKING:  # not every command has a database
+    from .accounts import Accounts
 
 
 def as_command(main: Callable[[Sequence[str]], None]) -> None:
@@ -84,3 +90,45 @@ def free_port(host: str, number: int) -> int:
             f"cannot listen to port {number} of {host} ({why}): end what uses it, or "
             "give another --port"
         ) from None
+
+
+def first_account(accounts: Accounts, path: Path) -> None:
+    """Make an administrator where there is no account at all, and say its key.
+
+    It is kept in the file ``path`` too, where only its owner reads it.
+    """
+    if accounts.all():
+        return
+    key = accounts.add("admin", "admin", 100_000)
+    flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+    with open(os.open(path, flags, 0o600), "w") as file:
+        file.write(f"{key}\n")
+    print(f"The first account is admin; its key lies in {path}:\n{key}")
+
+
+def change_account(accounts: Accounts, arguments: argparse.Namespace) -> None:
+    """Do ``what`` the arguments say: add, renew, close or list."""
+    name = arguments.name
+    if arguments.what == "list":
+        for row in accounts.all():
+            state = "closed" if row["closed"] else "open"
+            print(row["name"], row["role"], row["quota"], state)
+    elif not name:
+        raise ValueError("account: give its name")
+    elif arguments.what == "add":
+        print(accounts.add(name, arguments.role, arguments.quota))
+    elif arguments.what == "renew":
+        print(accounts.renew(name))
+    else:
+        accounts.close(name)
+
+
+def work_until_ended(close: Callable[[], None]) -> None:
+    """Wait, while other threads work, for a signal; then ``close`` and end at once."""
+    print("working", flush=True)
+    ended = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: ended.set())
+    ended.wait()
+    close()
+    os._exit(0)  # a job does not hold it up: it is taken up again

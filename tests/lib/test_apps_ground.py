@@ -38,7 +38,13 @@ from aigc_lib.apps.accounts import (
 )
 from aigc_lib.apps.backup import Spoiled, backup, restore
 from aigc_lib.apps.blobs import Blobs, Damaged
-from aigc_lib.apps.command import as_command, free_port, process
+from aigc_lib.apps.command import (
+    as_command,
+    change_account,
+    first_account,
+    free_port,
+    process,
+)
 from aigc_lib.apps.database import engine, first, now, rows, upgrade
 from aigc_lib.apps.jobs import Busy, Jobs
 from aigc_lib.apps.refused import Refused
@@ -715,3 +721,27 @@ def test_a_quota_is_a_number_that_a_row_can_hold(quota, tmp_path):
     upgrade(made)
     with pytest.raises(ValueError, match=r"^quota="):
         Accounts(made).add("somebody", quota=quota)
+
+
+def test_accounts_by_command(accounts, tmp_path, capsys):
+    def do(what, name=""):
+        words = argparse.Namespace(what=what, name=name, role="user", quota=5)
+        change_account(accounts, words)
+        return capsys.readouterr().out.strip()
+
+    first_account(accounts, tmp_path / "key.txt")
+    key = (tmp_path / "key.txt").read_text().strip()
+    assert accounts.by_key(key).role == "admin"
+    assert (tmp_path / "key.txt").stat().st_mode & 0o777 == 0o600
+    assert key in capsys.readouterr().out
+    first_account(accounts, tmp_path / "again.txt")
+    assert not (tmp_path / "again.txt").exists()
+
+    old = do("add", "ann")
+    new = do("renew", "ann")
+    assert accounts.by_key(new).name == "ann"
+    assert old != new
+    do("close", "ann")
+    assert do("list").splitlines() == ["admin admin 100000 open", "ann user 5 closed"]
+    with pytest.raises(ValueError, match="give its name"):
+        do("add")

@@ -33,7 +33,6 @@ from aigc_lib.apps.image_platform import store as stores
 from aigc_lib.apps.image_platform import studio as studios
 from aigc_lib.apps.image_platform.__main__ import parser
 from aigc_lib.apps.image_platform.feedback import written
-from aigc_lib.apps.image_platform.load import quantile
 from aigc_lib.apps.image_platform.platform import PROJECT, Platform
 from aigc_lib.apps.image_platform.service import service
 from aigc_lib.apps.image_platform.store import ALL
@@ -1180,13 +1179,6 @@ def test_health(app):
     assert told["status"] == "ok"
     pace = {"responses", "p95_ms"}
     assert set(told) == {"status", "waiting", "running", "pictures", "models", *pace}
-
-
-def test_quantiles():
-    assert quantile(list(range(1, 100)), 0.5) == 50
-    assert quantile(list(range(1, 101)), 0.95) == 95.95
-    assert quantile([3.0], 0.5) == 3.0
-    assert quantile([], 0.5) is None
 
 
 def test_the_arguments_of_the_command():

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
-import signal
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +13,16 @@ from ...data import cache_dir
 from ...runtime import settle_threads
 from ..accounts import QUOTA, ROLES
 from ..backup import backup, restore
-from ..command import as_command, folder_at, free_port, port, process
+from ..command import (
+    as_command,
+    change_account,
+    first_account,
+    folder_at,
+    free_port,
+    port,
+    process,
+    work_until_ended,
+)
 from ..database import in_file
 from ..web import serve
 from .feedback import written
@@ -51,9 +58,9 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument("--host", default=argparse.SUPPRESS)
     one.add_argument("--port", type=port, default=argparse.SUPPRESS)
     commands.add_parser("worker", help="only work, beside a server")
-    one = commands.add_parser("account", help="add, renew or close an account")
-    one.add_argument("what", choices=("add", "renew", "close"))
-    one.add_argument("name")
+    one = commands.add_parser("account", help="add, renew, close or list accounts")
+    one.add_argument("what", choices=("add", "renew", "close", "list"))
+    one.add_argument("name", nargs="?", default="")
     one.add_argument("--role", choices=ROLES, default="user")
     one.add_argument("--quota", type=int, default=QUOTA, help="pictures a day")
     one = commands.add_parser("model", help="publish a model from a file")
@@ -96,14 +103,7 @@ def _serve(platform: Platform, arguments: argparse.Namespace, folder: Path) -> N
     number = free_port(arguments.host, arguments.port)
     alone = not getattr(arguments, "accept_only", False)
     platform.start(WORK if alone else None)
-    if not platform.accounts.all():
-        key = platform.accounts.add("admin", "admin", 100_000)
-        path = folder / FIRST
-        with open(
-            os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600), "w"
-        ) as f:
-            f.write(f"{key}\n")
-        print(f"The first account is admin; its key lies in {path}:\n{key}")
+    first_account(platform.accounts, folder / FIRST)
     threading.Thread(target=platform.prepare, daemon=True).start()
     app = service(platform)
     print(f"http://{arguments.host}:{number}", flush=True)
@@ -112,23 +112,11 @@ def _serve(platform: Platform, arguments: argparse.Namespace, folder: Path) -> N
 
 def _worker(platform: Platform, arguments: argparse.Namespace, folder: Path) -> None:
     platform.start(WORK)
-    print("working", flush=True)
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    ended.wait()
-    platform.close()
-    os._exit(0)  # a training does not hold it up: it is taken up again
+    work_until_ended(platform.close)
 
 
 def _account(platform: Platform, arguments: argparse.Namespace, folder: Path) -> None:
-    accounts, name = platform.accounts, arguments.name
-    if arguments.what == "add":
-        print(accounts.add(name, arguments.role, arguments.quota))
-    elif arguments.what == "renew":
-        print(accounts.renew(name))
-    else:
-        accounts.close(name)
+    change_account(platform.accounts, arguments)
 
 
 def _model(platform: Platform, arguments: argparse.Namespace, folder: Path) -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import logging
-import os
-import signal
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +17,16 @@ from ...runtime import settle_threads
 from .. import database
 from ..accounts import QUOTA, Accounts
 from ..backup import backup, restore
-from ..command import as_command, folder_at, free_port, port, process
+from ..command import (
+    as_command,
+    change_account,
+    first_account,
+    folder_at,
+    free_port,
+    port,
+    process,
+    work_until_ended,
+)
 from ..jobs import Jobs
 from . import store as tables
 from .player import Player
@@ -131,8 +138,7 @@ def _serve(store: Store, arguments: argparse.Namespace) -> None:
     alone, tunes = not getattr(arguments, "accept_only", False), Tunes(pieces)
     jobs = Jobs(PROJECT, store.engine, studio.kinds(store))
     jobs.start(WORK if alone else None)
-    if not accounts.all():
-        _first(accounts, arguments.folder / FIRST)
+    first_account(accounts, arguments.folder / FIRST)
 
     def prepare() -> None:
         if alone:
@@ -153,13 +159,7 @@ def _worker(store: Store, arguments: argparse.Namespace) -> None:
     jobs = Jobs(PROJECT, store.engine, studio.kinds(store))
     jobs.start(WORK)
     studio.start()
-    print("working", flush=True)
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    ended.wait()
-    jobs.close()
-    os._exit(0)  # a job does not hold it up: it is taken up again
+    work_until_ended(jobs.close)
 
 
 def _learn(store: Store, arguments: argparse.Namespace) -> None:
@@ -178,17 +178,7 @@ def _learn(store: Store, arguments: argparse.Namespace) -> None:
 
 
 def _account(store: Store, arguments: argparse.Namespace) -> None:
-    accounts, name = Accounts(store.engine), arguments.name
-    if arguments.what == "add":
-        print(accounts.add(name, arguments.role, arguments.quota))
-    elif arguments.what == "renew":
-        print(accounts.renew(name))
-    elif arguments.what == "close":
-        accounts.close(name)
-    else:
-        for row in accounts.all():
-            state = "closed" if row["closed"] else "open"
-            print(row["name"], row["role"], row["quota"], state)
+    change_account(Accounts(store.engine), arguments)
 
 
 def _feedback(store: Store, arguments: argparse.Namespace) -> None:
@@ -209,15 +199,6 @@ def _restore(store: Store, arguments: argparse.Namespace) -> None:
     told = restore(arguments.file, PROJECT, store.engine, all_tables(), jobs=jobs)
     jobs.close()
     print(f"{told['rows']} rows from {arguments.file}")
-
-
-def _first(accounts: Accounts, path: Path) -> None:
-    """Make the first account and keep its key where only its owner reads it."""
-    key = accounts.add("admin", "admin", 100_000)
-    flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
-    with open(os.open(path, flags, 0o600), "w") as file:
-        file.write(f"{key}\n")
-    print(f"The first account is admin; its key lies in {path}:\n{key}")
 
 
 def _forget(store: Store) -> None:
