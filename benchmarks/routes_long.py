@@ -1,8 +1,8 @@
 """PyVRP with more patience on the problems that its authors report: the set X.
 
 The smaller problems of X, as ``benchmarks.routes`` takes them, with up to 400 times its
-steps: about 2 s a customer, where its authors take 2.4. Counted in steps and in seconds
-of one core, so that it may be measured on a busy machine.
+steps: about 1.5 s a customer, where its authors take 2.4 on a processor of theirs.
+Counted in steps and in seconds of one core, so that it may be measured on a busy one.
 """
 
 from __future__ import annotations
