@@ -436,7 +436,10 @@ def data(arguments: argparse.Namespace) -> None:
         needs = f"not here: python -m aigc_lib data {card.name}"
         print(line.format(card.name, size, " ".join(card.chapters), where or needs))
     print(f"AIGC_DATA_DIR: {os.environ.get('AIGC_DATA_DIR', 'not set')}")
-    print(f"cache: {cache_dir()}")
+    try:
+        print(f"cache: {cache_dir()}")
+    except OSError as error:  # the list is told all the same
+        print(f"cache: {error}")
 
 
 def doctor(arguments: argparse.Namespace) -> int:

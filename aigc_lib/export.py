@@ -89,7 +89,7 @@ def to_onnx(
                 f"{error:.1e}, more than {TOLERANCE}: does it draw random numbers, or "
                 "depend on values where it should depend on shapes?"
             )
-    size = Path(path).stat().st_size
+        size = temporary.stat().st_size
     return Export(Path(path), size, OPSET, *shapes, error)
 
 
@@ -184,7 +184,8 @@ def _compare(
     """
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    content = path.read_bytes()  # it opens no file whose name is no text
+    session = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
     rows, longer = len(next(iter(example.values()))), dict(example)
     source = torch.Generator().manual_seed(0)
     for name, value in example.items():

@@ -43,7 +43,8 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
     Raises:
         DiskFull: no room, also where the writer in the block has another word for it.
         ValueError: a folder, or something else that is not written to.
-        OSError: ``path`` is write-protected, or the folder cannot be written.
+        OSError: ``path`` is write-protected, the folder cannot be written, or nobody
+            reads the pipe.
     """
     target = _resolved(path, f"path={str(path)!r}")
     if _is_stream(target):
@@ -63,7 +64,10 @@ def replacing(path: str | os.PathLike) -> Iterator[Path]:
         with temporary.open("rb+") as written:  # Windows syncs no handle for reading
             os.fsync(written.fileno())
         temporary.chmod(stat.S_IMODE(mode))
-        os.replace(temporary, target)
+        try:
+            os.replace(temporary, target)
+        except OSError as error:  # as of a file that is mounted, or only grows
+            raise OSError(error.errno, error.strerror, str(target)) from None
 
 
 def check_writable(path: str | os.PathLike, argument: str) -> None:
@@ -120,9 +124,8 @@ def _pour(source: Path, stream: Path) -> None:
         handle = os.open(stream, os.O_WRONLY | getattr(os, "O_NONBLOCK", 0))
     except OSError as error:
         if error.errno == errno.ENXIO:
-            raise ValueError(
-                f"path={str(stream)!r}: nobody reads this pipe, choose a file"
-            ) from None
+            why = "nobody reads this pipe, choose a file"
+            raise OSError(error.errno, why, str(stream)) from None
         raise
     os.set_blocking(handle, True)
     with source.open("rb") as content, open(handle, "wb") as out:

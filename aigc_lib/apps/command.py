@@ -99,9 +99,10 @@ def first_account(accounts: Accounts, path: Path) -> None:
     """
     if accounts.all():
         return
-    key = accounts.add("admin", "admin", 100_000)
-    flags = os.O_CREAT | os.O_WRONLY | os.O_TRUNC
+    path.unlink(missing_ok=True)  # others may read an old one
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
     with open(os.open(path, flags, 0o600), "w") as file:
+        key = accounts.add("admin", "admin", 100_000)  # where it can be kept
         file.write(f"{key}\n")
     print(f"The first account is admin; its key lies in {path}:\n{key}")
 

@@ -250,7 +250,8 @@ def load_model(
         FileNotFoundError: no file at ``path``.
         PermissionError: it may not be read.
         ValueError: the file is no safetensors file (a pickle, say), is of an older
-            format, names no known model, or its weights do not fit its configuration.
+            format, names no known model, or its weights do not fit its configuration
+            or are not finite.
     """
     if not Path(path).is_file():
         there = "no plain file" if Path(path).exists() else "no such file"
@@ -287,6 +288,10 @@ def load_model(
         raise ValueError(
             f"path={str(path)!r}: its content does not fit {kind.__name__}: {error}"
         ) from error
+    if name := not_finite(model):  # save writes none; what it drew would look like art
+        raise ValueError(
+            f"path={str(path)!r}: {name} holds NaN or infinity: give another file"
+        )
     return model
 
 

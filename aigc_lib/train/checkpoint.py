@@ -58,6 +58,8 @@ def read(path: str | os.PathLike, run: dict[str, Any]) -> dict[str, Any] | None:
     if not Path(path).exists():
         return None
     try:
+        if not Path(path).is_file():  # of a pipe one would wait for ever
+            raise OSError
         state = torch.load(path, map_location="cpu", weights_only=True)
         saved = state["run"]
         written = state.get("format", 1)
@@ -97,8 +99,8 @@ def read(path: str | os.PathLike, run: dict[str, Any]) -> dict[str, Any] | None:
 
 def described(path: str | os.PathLike) -> str:
     """Say what the file at ``path`` is, for it is no checkpoint."""
-    if Path(path).is_dir():
-        return "a folder"
+    if not Path(path).is_file():
+        return "a folder" if Path(path).is_dir() else "no plain file"
     try:
         with Path(path).open("rb") as file:
             head = file.read(64)

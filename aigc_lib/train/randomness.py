@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 
 def seed_generators(seed: int, device: torch.device) -> None:
-    """Seed the generators of the CPU and of ``device``, as ``torch.manual_seed`` does.
+    """Seed what models and data may draw from: Python, NumPy, torch on ``device`` too.
 
-    That one also writes down the call stack for every kind of device that is not in
-    use; in a notebook this takes longer than a step of a small network.
+    ``torch.manual_seed`` would also write down the call stack for every kind of device
+    that is not in use; in a notebook this takes longer than a step of a small network.
     """
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
     torch.default_generator.manual_seed(seed)
     if device.type != "cpu":
         getattr(torch, device.type).manual_seed(seed)
@@ -24,8 +28,13 @@ def own_randomness(device: torch.device) -> Iterator[None]:
     """Leave the random generators outside as they were."""
     kind = "cuda" if device.type == "cpu" else device.type
     devices = [] if device.type == "cpu" else [device]
-    with torch.random.fork_rng(devices, device_type=kind):
-        yield
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices, device_type=kind):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 @contextmanager

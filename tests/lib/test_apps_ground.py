@@ -729,6 +729,11 @@ def test_accounts_by_command(accounts, tmp_path, capsys):
         change_account(accounts, words)
         return capsys.readouterr().out.strip()
 
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError, match="folder"):
+        first_account(accounts, tmp_path / "folder")
+    assert not accounts.all()  # nobody would ever see its key
+    (tmp_path / "key.txt").write_text("of an earlier project, for all to read")
     first_account(accounts, tmp_path / "key.txt")
     key = (tmp_path / "key.txt").read_text().strip()
     assert accounts.by_key(key).role == "admin"

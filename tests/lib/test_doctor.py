@@ -112,6 +112,8 @@ def test_no_home_folder(monkeypatch, capsys):
     assert "no home folder is known here" in text
     assert "-> set AIGC_CACHE_DIR" in text
     assert "\nbook\n" in text
+    assert run("data") == 0
+    assert "cache: no home folder is known here" in capsys.readouterr().out
 
 
 def test_folders_that_may_not_be_looked_into(monkeypatch, tmp_path):

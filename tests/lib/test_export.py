@@ -1,5 +1,6 @@
 """ONNX files compute what torch computes."""
 
+import os
 import sys
 from functools import partial
 
@@ -154,6 +155,13 @@ def test_a_plain_module_with_two_inputs(tmp_path):
     assert export.inputs == {"x": ["batch", 2], "t": ["batch"]}
     torch.testing.assert_close(run(export.path, x, t), net(x, t).detach())
     assert net.training
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+def test_a_name_that_is_no_text(tmp_path):
+    path = tmp_path / os.fsdecode(b"\xff.onnx")
+    export = to_onnx(nn.Linear(2, 2), path, inputs=(torch.zeros(2, 2),))
+    assert export.bytes == path.stat().st_size > 0
 
 
 def test_the_file_tells_nothing_of_this_machine(tmp_path, capfd, recwarn):

@@ -143,6 +143,20 @@ def test_a_write_protected_file_is_not_replaced(tmp_path, monkeypatch):
         check_writable(path, "--out")
 
 
+def test_what_cannot_be_replaced_is_told_by_its_name(tmp_path, monkeypatch):
+    """A file that a container mounts alone, or one that may only grow."""
+
+    def busy(source, target):
+        raise OSError(errno.EBUSY, "Device or resource busy", source, None, target)
+
+    (tmp_path / "model").write_bytes(b"old")
+    monkeypatch.setattr(os, "replace", busy)
+    with pytest.raises(OSError, match=r"busy: '[^>]*model'$"):
+        write(tmp_path / "model")
+    assert (tmp_path / "model").read_bytes() == b"old"
+    assert names(tmp_path) == {"model"}
+
+
 # ---- no plain file -------------------------------------------------------------------
 
 
@@ -200,7 +214,7 @@ def test_a_pipe_gets_the_content(tmp_path):
     while reader.is_alive() and not got:
         try:
             write(pipe, content)
-        except ValueError:  # the reader has not opened it yet
+        except OSError:  # the reader has not opened it yet
             assert time.monotonic() < until
             time.sleep(0.01)
         else:
@@ -212,7 +226,7 @@ def test_a_pipe_gets_the_content(tmp_path):
 @posix
 def test_a_pipe_without_a_reader_is_refused(tmp_path):
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ValueError, match="nobody reads this pipe"):
+    with pytest.raises(OSError, match="nobody reads this pipe"):  # so fit rescues
         write(tmp_path / "pipe")
 
 

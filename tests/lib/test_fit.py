@@ -2,6 +2,7 @@
 
 import math
 import os
+import random
 import signal
 import subprocess
 import sys
@@ -91,6 +92,40 @@ def test_same_seed_same_bits_and_the_world_outside_is_left_alone():
     other = tiny_dcgan()
     train(other, seed=4)
     assert not torch.equal(other.generator[0].weight, first.generator[0].weight)
+
+
+class Flipped:
+    """Points that NumPy scales and Python turns round, as those of a reader may be."""
+
+    def __len__(self):
+        return len(POINTS)
+
+    def __getitem__(self, rows):
+        return POINTS[rows] * random.choice([-1, 1]) * np.random.rand()
+
+
+class Jumping(aigc.models.MLPGAN):
+    def training_step(self, x, update):
+        super().training_step(x + np.random.rand() * random.random(), update)
+
+
+def test_randomness_of_numpy_and_python_is_the_runs_own(tmp_path):
+    def made(**options):
+        torch.manual_seed(0)
+        model = Jumping(hidden=8)
+        options = {"validate": Flipped(), "validate_at": [3, 6, 9]} | options
+        return model, aigc.fit(model, Flipped(), steps=9, seed=2**40, **options)
+
+    (whole, straight), before = made(), (random.getstate(), np.random.get_state()[1])
+    with pytest.raises(ZeroDivisionError):
+        made(
+            checkpoint=tmp_path / "c", save_every=2, watch_at=[5], watch=lambda m: 1 / 0
+        )
+    resumed, history = made(checkpoint=tmp_path / "c", save_every=2)
+    assert_same(resumed, whole)
+    assert history.validation == straight.validation
+    assert random.getstate() == before[0]
+    assert np.array_equal(np.random.get_state()[1], before[1])
 
 
 KILLED = """
@@ -190,6 +225,13 @@ def test_bad_checkpoint_is_refused_with_the_remedy(tmp_path, damage):
     }.get(damage, "damaged or foreign")
     with pytest.raises(ValueError, match=message):
         train(tiny_dcgan(), checkpoint=checkpoint, seed=seed)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="no pipes by name there")
+def test_a_pipe_is_no_checkpoint(tmp_path):
+    os.mkfifo(tmp_path / "pipe")  # to open it would mean to wait for a writer
+    with pytest.raises(ValueError, match=r"pipe' is no plain file: name a file"):
+        train(tiny_dcgan(), checkpoint=tmp_path / "pipe", steps=1)
 
 
 def test_failed_write_keeps_the_old_checkpoint(tmp_path, monkeypatch):

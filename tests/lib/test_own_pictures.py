@@ -341,6 +341,14 @@ def test_nothing_to_learn_from(tmp_path):
     assert "is not there" in refused("no-such-novel.txt")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="no such names there")
+def test_a_pipe_of_the_shell_is_there_and_is_no_file():
+    read, write = os.pipe()  # what <(...) and /dev/stdin are
+    assert "is neither a file nor a folder" in refused(f"/dev/fd/{read}")
+    os.close(read)
+    os.close(write)
+
+
 def test_files_of_another_kind(tmp_path):
     (tmp_path / "table.xlsx").write_text("PK")
     for name in (tmp_path, tmp_path / "table.xlsx"):

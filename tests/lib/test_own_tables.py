@@ -47,6 +47,9 @@ def test_parquet_is_read_as_it_is(tmp_path):
     assert data.frame["day"].dtype.kind == "M"
     (tmp_path / "t.parquet").write_bytes(b"PAR1 and no more")
     assert "no Parquet file" in refused(tmp_path / "t.parquet")
+    frame["x"] = [[k, k] for k in range(50)]
+    frame.to_parquet(tmp_path / "t.parquet")
+    assert "'x' holds lists or records" in refused(tmp_path / "t.parquet")
 
 
 def test_equal_rows_stay_on_one_side(tmp_path):

@@ -198,6 +198,15 @@ def test_weights_that_are_not_finite_are_not_saved(saved):
     assert saved.read_bytes() == before
 
 
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_weights_that_are_not_finite_are_not_loaded(saved, value):
+    tensors = load_file(saved)
+    tensors["generator.0.weight"][0, 0] = value
+    rewrite(saved, tensors)
+    with pytest.raises(ValueError, match=r"generator.0.weight holds NaN or infinity"):
+        aigc.models.load(saved)
+
+
 def test_running_statistics_that_are_no_numbers_are_not_saved(saved):
     before = saved.read_bytes()
     model = DCGAN(width=4)

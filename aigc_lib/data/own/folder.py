@@ -71,7 +71,8 @@ class Files:
             files.found.append(Found(root, "", readable(root.name)))
             return files
         if not root.is_dir():
-            what = "is neither a file nor a folder" if root.exists() else "is not there"
+            there = os.path.exists(os.path.expanduser(name))  # no path leads to a pipe
+            what = "is neither a file nor a folder" if there else "is not there"
             raise ValueError(
                 f"name={name!r} {what}: give the path of a folder or a file, or the "
                 "name of a data set"

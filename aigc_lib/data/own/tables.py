@@ -125,11 +125,18 @@ def _frame(files: Files, file: Found, raw: bytes) -> DataFrame:
 
 def _parquet(raw: bytes) -> DataFrame:
     pd = optional("pandas")
-    optional("pyarrow")
+    pa = optional("pyarrow")
+    from pyarrow.parquet import read_schema
+
     try:
+        schema = read_schema(io.BytesIO(raw))
         frame = pd.read_parquet(io.BytesIO(raw))
     except (ValueError, OSError) as error:  # pyarrow's errors are both
         raise LeftOut(f"no Parquet file ({error})", "不是 Parquet 文件") from None
+    for column in schema:
+        if pa.types.is_nested(column.type):
+            reason = f"no flat table: {column.name!r} holds lists or records"
+            raise LeftOut(reason, "单元格里是列表或记录")
     frame.columns = [str(name) for name in frame.columns]
     return frame.reset_index(drop=True)
 
