@@ -5,8 +5,8 @@
 The twins hold what checked cells print in the smoke profile; it holds in every profile.
 """
 
+import argparse
 import json
-import sys
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
@@ -68,7 +68,18 @@ def printed(notebook: Path) -> dict[str, list[str]]:
 
 def main() -> None:
     console.forgive()
-    executed = [Path(name) for name in sys.argv[1:]]
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.table",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("executed", nargs="*", type=Path, metavar="EXECUTED.ipynb")
+    executed = parser.parse_args().executed
+    for path in executed:
+        try:
+            table([path])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            parser.error(f"{path} is no notebook that tools.run executed ({error!r})")
     print(table(executed))
     if found := list(differences(executed)):
         print("\n".join(["", "Checked cells hold in every profile:", *found]))

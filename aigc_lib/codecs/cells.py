@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numbers
+import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 KINDS = ("number", "date", "category", "skip")
 FEW = 20  # distinct values of codes such as grades
 MOST_DECIMALS = 6
+COMMA = re.compile(r"\s*[-+]?\d[\d.]*,\d[\d,]*(\.\d+)?\s*")  # 1,5 or 1,234 or 1.234,5
+PLAIN = str.maketrans("０１２３４５６７８９．，－＋−", "0123456789.,-+-")
 DATE = r"\s*\d{4}([-/])\d{1,2}\1\d{1,2}([T ]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?\s*"
 
 
@@ -23,7 +26,8 @@ def inferred(name: str, cells: Series, most: int) -> tuple[str, str]:
     """Return the kind of a column and a note; ``most`` is a limit of categories.
 
     Raises:
-        ValueError: a column of numbers and words, or of something else.
+        ValueError: a column of numbers and words, of numbers with commas, or of
+            something else.
     """
     pd = optional("pandas")
     types = pd.api.types
@@ -45,10 +49,12 @@ def inferred(name: str, cells: Series, most: int) -> tuple[str, str]:
     texts = known.astype(str)
     if texts.str.fullmatch(DATE).all():
         return "date", ""
-    as_numbers = pd.to_numeric(texts, errors="coerce")
+    as_numbers = _numeric(texts)
     words = as_numbers.isna()
     if not words.any():
         return "number", "numbers written as texts"
+    if texts.nunique() > FEW and all(map(COMMA.fullmatch, texts[words])):
+        raise _with_commas(name, texts[words].iloc[0])
     if words.sum() <= len(words) / 2 and as_numbers.nunique() > FEW:
         row = words.idxmax()
         raise ValueError(
@@ -80,15 +86,38 @@ def _counts_rows(known: Series) -> bool:
     return known.nunique() == len(known) == known.max() - known.min() + 1
 
 
+def _numeric(cells: Series) -> Series:
+    """Read texts as numbers, also in full-width digits; NaN where they are none."""
+    pd = optional("pandas")
+    found = pd.to_numeric(cells, errors="coerce")
+    left = found.isna() & cells.notna()
+    if left.any():
+        plain = [str(text).translate(PLAIN) for text in cells[left]]
+        more = pd.to_numeric(pd.Series(plain, cells.index[left]), errors="coerce")
+        found = found.astype(float).where(~left, more)
+    return found
+
+
+def _with_commas(name: str, text: str) -> ValueError:
+    return ValueError(
+        f"{name!r} holds {text!r}, which may be a decimal comma or one of thousands: "
+        "write 1.5 for 1,5 and 1234 for 1,234 (pandas.read_csv(path, decimal=',') or "
+        f'thousands=\',\'), or say kinds={{"{name}": "category"}}'
+    )
+
+
 def as_number(name: str, cells: Series) -> np.ndarray:
     """Cells as float64, NaN where missing or no number.
 
     Raises:
-        ValueError: infinity.
+        ValueError: infinity, or numbers with commas.
     """
     pd = optional("pandas")
     if not pd.api.types.is_numeric_dtype(cells.dtype):
-        cells = pd.to_numeric(cells, errors="coerce")
+        texts, cells = cells, _numeric(cells)
+        for text in texts[cells.isna() & texts.notna()]:
+            if COMMA.fullmatch(str(text)):
+                raise _with_commas(name, text)
     values = cells.to_numpy(np.float64, na_value=np.nan)
     if (infinite := np.isinf(values)).any():
         raise ValueError(

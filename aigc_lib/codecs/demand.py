@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
@@ -12,6 +13,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..arguments import whole
+from ..arrays import array
 
 HOUR, DAY, WEEK = (np.timedelta64(n, "s") for n in (3_600, 86_400, 604_800))
 SEASONS = {HOUR: (24, 168), DAY: (7,), WEEK: ()}  # steps after which demand is alike
@@ -50,11 +52,13 @@ class Panel:
         is refused, as nobody can tell whether nothing was sold or nothing was written.
 
         Raises:
-            ValueError: demand below 0 or not finite, times that do not ascend, another
-                step, a longer hole, or columns that do not fit.
+            ValueError: demand below 0 or not finite, times that do not ascend or have a
+                time zone, another step, a longer hole, or columns that do not fit.
         """
-        times = np.asarray(times, "M8[s]")
-        values = np.asarray(values, np.float64)
+        times, values = _times(times), array("values", values, np.float64)
+        columns = tuple(columns)
+        if len(set(columns)) < len(columns):
+            raise ValueError(f"columns={columns}: give each name once")
         longest_gap = whole("longest_gap", longest_gap, 0)
         if times.ndim != 1 or values.shape != (len(times), len(columns)):
             raise ValueError(
@@ -117,6 +121,7 @@ class Panel:
         Raises:
             ValueError: they do not lie within the panel.
         """
+        start, stop = whole("start", start), whole("stop", stop)
         if not 0 <= start < stop <= len(self.times):
             raise ValueError(
                 f"start={start}, stop={stop}: give 0 <= start < stop <= "
@@ -133,6 +138,31 @@ class Panel:
 
     def __len__(self) -> int:
         return len(self.items)
+
+
+def _times(times: ArrayLike) -> np.ndarray:
+    """Return times to the second, as a clock on the wall showed them.
+
+    Raises:
+        ValueError: no dates, one that is missing, or a time zone: in it days of 23 and
+            25 hours would hide, and in UTC a day would begin at another hour.
+    """
+    zoned = f"times={times!r:.80}: give times without a zone, as tz_localize(None) does"
+    if getattr(getattr(times, "dt", times), "tz", None) is not None:
+        raise ValueError(zoned)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", UserWarning)  # NumPy's, of a zone in a text
+            found = np.asarray(times, "M8[s]")
+    except UserWarning:
+        raise ValueError(zoned) from None
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"times={times!r:.80}: give dates, such as 2024-01-31 ({error})"
+        ) from None
+    if np.isnat(found).any():
+        raise ValueError("times holds NaT, a date that is missing: drop those rows")
+    return found
 
 
 def _places(times: np.ndarray, longest_gap: int) -> np.ndarray:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import multiple_of, unknown, whole
+from ..arrays import array
 
 ORDERS = ("rows", "room")
 TILES = "# .$@"  # a box on a goal and a player on a goal are not written
@@ -50,7 +51,7 @@ class LevelCodec:
         self.powers = self.base ** np.arange(pack)
         self.places = self.base**pack  # tokens of places begin here
         self.first = self.places + (self.inner**2 if order == "room" else 0)
-        self.length = 1 + self.packs + (boxes + 1 if order == "room" else 0)
+        self.length = 1 + self.packs + (self.boxes + 1 if order == "room" else 0)
         tokens = np.arange(self.places)
         self.tiles = tokens[:, None] // self.powers % self.base  # (places, pack)
 
@@ -71,11 +72,22 @@ class LevelCodec:
 
         Raises:
             ValueError: grids of another size, boxes or goals of another number, an open
-                border, or a thing that stands on a goal.
+                border, or a thing that stands on a goal; kinds that are no classes,
+                homes where no box stands.
         """
         inner = self._tiles(np.asarray(grids))
+        kinds = np.full(len(inner), self.classes) if kinds is None else kinds
+        kinds = array("kinds", kinds)
+        if (
+            kinds.shape != inner.shape[:1]
+            or not np.isin(kinds, range(self.classes + 1)).all()
+        ):
+            raise ValueError(
+                f"kinds has shape {kinds.shape}: give one of 0 to {self.classes} for "
+                f"each of {len(inner)} grids"
+            )
         rows = np.empty((len(inner), self.length), dtype=np.int64)
-        rows[:, 0] = self.first + (self.classes if kinds is None else kinds)
+        rows[:, 0] = self.first + kinds
         room = np.where(inner > 2, 1, inner) if self.order == "room" else inner
         rows[:, 1 : 1 + self.packs] = (
             room.reshape(len(inner), self.packs, self.pack) @ self.powers
@@ -83,8 +95,13 @@ class LevelCodec:
         if self.order == "room":
             boxes = np.nonzero(inner == 3)[1].reshape(len(inner), self.boxes)
             if homes is not None:
-                y, x = np.divmod(homes, self.size)
-                boxes = (y - 1) * self.inner + x - 1
+                y, x = np.divmod(array("homes", homes), self.size)
+                wanted, boxes = boxes, (y - 1) * self.inner + x - 1
+                if boxes.shape != wanted.shape or (np.sort(boxes) != wanted).any():
+                    raise ValueError(
+                        f"homes has shape {boxes.shape}: give the squares of the "
+                        f"{self.boxes} boxes of each of {len(inner)} grids"
+                    )
             rows[:, 1 + self.packs : -1] = self.places + boxes
             rows[:, -1] = self.places + np.nonzero(inner == 4)[1]
         return torch.from_numpy(rows)
@@ -116,7 +133,7 @@ class LevelCodec:
         (N, 1 + packs or more) -> (N, inner ** 2); what is no pack is read as walls.
         """
         packs = tokens[:, 1 : 1 + self.packs].cpu().numpy()
-        inner = self.tiles[np.where(packs < self.places, packs, 0)]
+        inner = self.tiles[np.where((packs >= 0) & (packs < self.places), packs, 0)]
         return inner.reshape(len(packs), -1)
 
     def _tiles(self, grids: np.ndarray) -> np.ndarray:

@@ -11,6 +11,9 @@ from functools import cached_property
 
 import numpy as np
 
+from ..arguments import whole
+from .tokenizers import check_text
+
 SIGNS = "# .$@*+"
 
 
@@ -70,7 +73,7 @@ class SokobanLevel:
 
 def rows_of(text: str) -> tuple[str, ...]:
     """Split a grid into rows of one length, without empty lines around it."""
-    lines = text.strip("\n").split("\n")
+    lines = check_text("text", text).strip("\r\n").splitlines() or [""]
     longest = max(map(len, lines))
     return tuple(line.ljust(longest) for line in lines)
 
@@ -121,6 +124,7 @@ def turned(grids: np.ndarray, way: int) -> np.ndarray:
     Raises:
         ValueError: ``way`` is not from 0 to 7, or the grids are no squares.
     """
+    way = whole("way", way)
     if not 0 <= way < 8 or grids.ndim != 3 or grids.shape[1] != grids.shape[2]:
         raise ValueError(
             f"way={way}, grids {grids.shape}: give 0 to 7 and squares (N, S, S)"

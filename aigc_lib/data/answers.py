@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..arguments import finite, unknown, whole
+from ..arrays import array
 from .catalog import Card
 from .download import CorruptFile
 
@@ -324,7 +325,7 @@ def binary(right: ArrayLike) -> Tensor:
     Raises:
         ValueError: one that is not 0 or 1.
     """
-    values = torch.as_tensor(np.asarray(right, np.float64))
+    values = torch.from_numpy(array("right", right, np.float64))
     wrong = (values != 0) & (values != 1)
     if wrong.any():
         row = int(wrong.long().argmax())

@@ -17,6 +17,7 @@ from scipy.optimize import brentq
 from scipy.stats import norm
 
 from ..arguments import finite, whole
+from ..arrays import array
 
 NODES = 96  # of the quadrature of Page's equation: more than six digits
 
@@ -193,7 +194,7 @@ def delays(rings: ArrayLike, onset: int) -> np.ndarray:
     Raises:
         ValueError: not (R, T), or no value after ``onset``.
     """
-    found, onset = np.asarray(rings, bool), whole("onset", onset, 0)
+    found, onset = array("rings", rings, bool), whole("onset", onset, 0)
     if found.ndim != 2 or onset >= found.shape[1]:
         raise ValueError(
             f"rings has shape {found.shape}, onset={onset}: give (R, T), onset below T"
@@ -203,7 +204,7 @@ def delays(rings: ArrayLike, onset: int) -> np.ndarray:
 
 
 def _checked(streams: ArrayLike) -> np.ndarray:
-    z = np.asarray(streams, float)
+    z = array("streams", streams, float)
     if not z.ndim or not z.size:
         raise ValueError(f"streams has shape {z.shape}: give (..., T), T >= 1")
     if not np.isfinite(z).all():

@@ -114,6 +114,8 @@ class Character:
                 yield f"state {name!r}: end with an answer for everything else"
             taken: list[str] = []  # no words: whatever is heard, "" is in all of it
             for answer in row:
+                if isinstance(answer.words, str):  # each of its letters would count
+                    yield f"words {answer.words!r}: give several, such as ('好',)"
                 own = answer.words or ("",)
                 if all(any(word in one for word in taken) for one in own):
                     yield f"line {answer.line!r} is never said: put it before others"

@@ -89,6 +89,8 @@ class BlindForm:
         if not pairs:
             raise ValueError("pairs is empty: give at least one pair of pictures")
         for k, pair in enumerate(pairs):
+            if len(pair) != 2 or not all(isinstance(one, str) for one in pair):
+                raise ValueError(f"pairs[{k}]={pair!r:.60}: give two pictures as SVG")
             for picture in pair:
                 if not picture.startswith("<svg") or "<script" in picture.lower():
                     raise ValueError(

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arguments import finite, whole
+from ..arrays import array
 from ..codecs.demand import Panel
 from ..metrics.series import pinball
 from ..runtime import optional
@@ -37,6 +38,7 @@ def seasonal_naive(
         ValueError: fewer steps before ``start`` than that.
     """
     length = max(panel.seasons, default=1)
+    start, paths = whole("start", start), whole("paths", paths, 1)
     seasons, horizon = whole("seasons", seasons, 1), whole("horizon", horizon, 1)
     first = start - seasons * length
     if first < 0 or start > len(panel.times):
@@ -121,11 +123,15 @@ class Smoothing:
         """Draw paths (N, paths, horizon), errors drawn from those of the training.
 
         Raises:
-            ValueError: a ``start`` before the first season.
+            ValueError: a ``start`` before the first season, or behind the panel.
         """
-        m = self.season
-        if start < max(1, m):
-            raise ValueError(f"start={start}: no season lies before it")
+        m, start = self.season, whole("start", start)
+        horizon = whole("horizon", horizon, 1)
+        paths = whole("paths", paths, 1)
+        if not max(1, m) <= start <= len(panel.times):
+            raise ValueError(
+                f"start={start}: give at least a season before it, in the panel"
+            )
         level, season, errors, alpha, gamma = self._states(panel)
         n = len(level)
         now = np.repeat(level[:, start - 1, None], paths, 1)
@@ -169,7 +175,10 @@ class Boosting:
     ):
         from sklearn.ensemble import HistGradientBoostingRegressor
 
-        self.horizon, self.past, self.total = horizon, past, total
+        horizon = self.horizon = whole("horizon", horizon, 1)
+        past = self.past = whole("past", past, 1)
+        self.total = None if total is None else whole("total", total, 1)
+        rows, trees = whole("rows", rows, 1), whole("trees", trees, 1)
         self.levels = [finite("levels", x, above=0, below=1) for x in levels]
         if sorted(set(self.levels)) != self.levels:
             raise ValueError(f"levels={self.levels}: give them ascending, each once")
@@ -178,7 +187,7 @@ class Boosting:
             raise ValueError(f"train has {len(train.times)} steps: give past + horizon")
         generator = np.random.default_rng(whole("seed", seed, 0))
         starts = generator.integers(past, last + 1, rows)
-        ahead = generator.integers(1 if total else horizon, size=rows)
+        ahead = generator.integers(1 if self.total else horizon, size=rows)
         item = generator.integers(len(train), size=rows)
         x, scale, y = self._table(train, starts, ahead, item, True)
         kept = ~np.isnan(y)
@@ -196,6 +205,7 @@ class Boosting:
         Raises:
             ValueError: a ``start`` before the first whole past, or too late.
         """
+        start = whole("start", start)
         if not self.past <= start <= len(panel.times) - self.horizon:
             raise ValueError(f"start={start}: give {self.past} steps before it")
         steps = 1 if self.total else self.horizon
@@ -258,8 +268,9 @@ def judge(quantiles: np.ndarray, real: np.ndarray) -> Score:
     """Score quantiles (N, ..., L) at ``LEVELS`` against ``real`` (N, ...).
 
     Raises:
-        ValueError: shapes that do not fit.
+        ValueError: shapes that do not fit, or an item of which nothing was measured.
     """
+    quantiles, real = array("quantiles", quantiles), array("real", real, float)
     if quantiles.shape != (*real.shape, len(LEVELS)):
         raise ValueError(
             f"quantiles {quantiles.shape}, real {real.shape}: give {len(LEVELS)} "
@@ -270,7 +281,11 @@ def judge(quantiles: np.ndarray, real: np.ndarray) -> Score:
     loss = sum(2 * pinball(quantiles[..., k], y, q) for k, q in enumerate(LEVELS))
     within = (y >= quantiles[..., 0]) & (y <= quantiles[..., -1])
     axes = tuple(range(1, real.ndim))
-    count = np.maximum(told.sum(axes), 1)
+    count = told.sum(axes)
+    if not count.all():
+        raise ValueError(
+            f"real: of item {int(count.argmin())} nothing was measured, leave it out"
+        )
     return Score(
         (told * loss).sum(axes) / len(LEVELS) / count, (told * within).sum(axes) / count
     )

@@ -8,7 +8,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..arguments import finite, unknown
+from ..arguments import finite, unknown, whole
+from ..arrays import array
 from ..runtime import optional
 from .cpsat import solved
 from .jobshop import (
@@ -23,6 +24,8 @@ from .jobshop import (
     order_of,
     tardiness,
 )
+
+MOST_LOST = 0.1  # of all durations, by rounding them
 
 
 class Plan(NamedTuple):
@@ -53,20 +56,30 @@ def solve(
 
     Raises:
         ValueError: unknown ``objective``, tardiness without due times, an ``effort`` of
-            0 or less in which nothing is found, a bad ``down``.
+            0 or less in which nothing is found, a bad ``down``, durations so small that
+            rounding would change them by more than a tenth.
         ModuleNotFoundError: ortools is missing.
     """
     if objective not in ("makespan", "tardiness"):
         raise unknown("objective", objective, ("makespan", "tardiness"))
     if objective == "tardiness" and shop.due is None:
         raise ValueError("objective='tardiness' needs due times: shop.with_due()")
-    finite("effort", effort, above=0)
-    finite("now", now, least=0)
+    effort = finite("effort", effort, above=0)
+    now, seed = finite("now", now, least=0), whole("seed", seed, 0)
     down = checked(shop, down)
     cp = optional("ortools.sat.python.cp_model", install="ortools")
     jobs, count = shop.durations.shape
     lasts = np.round(shop.durations).astype(int)
-    begun = np.full(lasts.shape, np.nan) if begun is None else np.asarray(begun, float)
+    lost, work = np.abs(shop.durations - lasts).sum(), shop.durations.sum()
+    if lost > MOST_LOST * work:
+        raise ValueError(
+            f"durations add up to {work:g}, and rounding would change them by "
+            f"{lost:g}: give them in a smaller unit, such as minutes for hours"
+        )
+    begun = np.full(lasts.shape, np.nan) if begun is None else begun
+    begun = array("begun", begun, float)
+    if begun.shape != lasts.shape:
+        raise ValueError(f"begun is {begun.shape}: give {lasts.shape}, NaN elsewhere")
     horizon = int(np.ceil(now + lasts.sum() + (down.end if down else 0))) + jobs * count
     model, starts = cp.CpModel(), {}
     spans: list[list] = [[] for _ in range(count)]
@@ -130,7 +143,9 @@ def candidates(
     Raises:
         ValueError: as ``solve``.
     """
-    scenarios = lasting(shop, scenarios)
+    scenarios, single = lasting(shop, scenarios), whole("single", single, 0)
+    if scenarios.ndim != 3:
+        raise ValueError(f"scenarios has shape {scenarios.shape}: give (S, J, K)")
     wanted = {"mean": scenarios.mean(0)}
     wanted |= {f"{q:.0%}": np.quantile(scenarios, q, axis=0) for q in (0.7, 0.9)}
     wanted |= {f"scenario {s}": one for s, one in enumerate(scenarios[:single])}

@@ -14,7 +14,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arguments import finite, unknown
-from ..metrics.series import finite_array
+from ..arrays import array
+from ..codecs.tokenizers import check_text
+from ..metrics.series import alike, finite_array
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +74,7 @@ class JobShop:
         Raises:
             ValueError: text of another form, and what the class refuses.
         """
-        lines = [line for line in text.splitlines() if line.strip()]
+        lines = [x for x in check_text("text", text).splitlines() if x.strip()]
         try:
             n, m = map(int, lines[0].split())
             numbers = np.array([line.split() for line in lines[1:]], float)
@@ -92,7 +94,7 @@ class JobShop:
         Raises:
             ValueError: ``tightness`` of 0 or less.
         """
-        finite("tightness", tightness, above=0)
+        tightness = finite("tightness", tightness, above=0)
         return JobShop(self.machines, self.durations, tightness * self.durations.sum(1))
 
 
@@ -111,9 +113,9 @@ def tardiness(ends: ArrayLike, due: ArrayLike) -> np.ndarray:
     """Return how late the jobs are on average: ends (..., J) -> (...); early is 0.
 
     Raises:
-        ValueError: times that are not finite.
+        ValueError: times that are not finite, or shapes that do not fit.
     """
-    ends, due = finite_array("ends", ends), finite_array("due", due)
+    ends, due = alike(ends=ends, due=due)
     return np.maximum(ends - due, 0).mean(-1)
 
 
@@ -178,8 +180,12 @@ def dispatch(
 
 
 def order_of(shop: JobShop, starts: ArrayLike) -> np.ndarray:
-    """Return the jobs on each machine, the first first: starts (J, K) -> (K, J)."""
-    starts = finite_array("starts", starts)
+    """Return the jobs on each machine, the first first: starts (J, K) -> (K, J).
+
+    Raises:
+        ValueError: starts of another shape, or not finite.
+    """
+    starts = _starts(shop, starts)
     on = np.argsort(shop.machines, 1)  # the operation of a job on each machine
     rows = np.arange(len(starts))[:, None]
     at, lasts = starts[rows, on], shop.durations[rows, on]
@@ -202,7 +208,7 @@ def executed(
             for each other for ever; else as ``dispatch``.
     """
     real, down = lasting(shop, durations), checked(shop, down)
-    order = np.asarray(order)
+    order = array("order", order)
     jobs, count = shop.durations.shape
     if order.shape != (count, jobs) or (np.sort(order, 1) != np.arange(jobs)).any():
         raise ValueError(
@@ -240,9 +246,9 @@ def check(shop: JobShop, starts: ArrayLike) -> np.ndarray:
 
     Raises:
         ValueError: an operation before the last one of its job is done, or two at a
-            time on a machine.
+            time on a machine; starts of another shape.
     """
-    starts = finite_array("starts", starts)
+    starts = _starts(shop, starts)
     ends = starts + shop.durations
     if starts.min() < 0 or (starts[:, 1:] < ends[:, :-1] - 1e-6).any():
         raise ValueError("starts: an operation begins before the one before it is done")
@@ -263,11 +269,13 @@ def lots(shop: JobShop, quantity: ArrayLike, expected: ArrayLike, setup: float =
         ValueError: quantities below 0, an expected one of 0 or less, ``setup`` outside
             [0, 1].
     """
-    quantity, expected = (
-        finite_array("quantity", quantity),
-        finite_array("expected", expected),
-    )
-    finite("setup", setup, least=0, most=1)
+    quantity, expected = alike(quantity=quantity, expected=expected)
+    if quantity.shape[-1:] != shop.durations.shape[:1]:
+        raise ValueError(
+            f"quantity and expected make {quantity.shape}: give one number a job, "
+            f"(..., {len(shop.durations)})"
+        )
+    setup = finite("setup", setup, least=0, most=1)
     if (quantity < 0).any() or (expected <= 0).any():
         raise ValueError(
             f"quantity from {quantity.min():g}, expected from {expected.min():g}: give "
@@ -294,17 +302,31 @@ def checked(shop: JobShop, down: Sequence | None) -> Breakdown | None:
     """Return a breakdown that can happen in this shop, or None."""
     if down is None:
         return None
-    machine, start, end = down
+    try:
+        machine, start, end = down
+    except (TypeError, ValueError):
+        raise ValueError(f"down={down!r}: give machine, start and end") from None
+    start, end = finite("start", start), finite("end", end)
     if machine not in range(shop.durations.shape[1]):
         raise ValueError(
             f"down: machine {machine!r} is none of 0 to {shop.durations.shape[1] - 1}"
         )
-    if not 0 <= start < end < np.inf:
+    if not 0 <= start < end:
         raise ValueError(
             f"down from {start} to {end}: a breakdown begins at 0, the start of the "
             "work, or later, and ends after it begins"
         )
     return Breakdown(int(machine), float(start), float(end))
+
+
+def _starts(shop: JobShop, starts: ArrayLike) -> np.ndarray:
+    starts = finite_array("starts", starts)
+    if starts.shape != shop.durations.shape:
+        raise ValueError(
+            f"starts is {starts.shape}: give {shop.durations.shape}, a time for each "
+            "operation"
+        )
+    return starts
 
 
 def _not_down(begin, machine, down: Breakdown | None):

@@ -11,10 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arguments import finite, whole
+from ..codecs.tokenizers import check_text
 from ..metrics.series import finite_array
 from ..runtime import optional
 
-SCALE = 1_000  # PyVRP counts in whole numbers: of thousandths, where there are any
+SCALE = 1_000  # PyVRP counts in whole numbers: of thousandths, where not all are whole
 BUFFERS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7)  # shares of a truck that plans may fill
 
 # What is read of an instance, or tells nothing that counts
@@ -84,14 +85,21 @@ class Instance:
                     f"vehicles={vehicles} carry {vehicles * capacity:g}, the demand is "
                     f"{q.sum():g}: give more trucks"
                 )
+            object.__setattr__(self, "vehicles", vehicles)
+        if self.places is not None:
+            places = finite_array("places", self.places)
+            if places.shape != (n, 2):
+                raise ValueError(f"places has shape {places.shape}: give ({n}, 2)")
+            object.__setattr__(self, "places", places)
         if self.windows is not None:
             w = finite_array("windows", self.windows)
             service = 0 * q if self.service is None else self.service
             service = finite_array("service", service)
-            if w.shape != (n, 2) or (w[:, 1] < w[:, 0]).any() or service.shape != (n,):
+            fits = w.shape == (n, 2) and service.shape == (n,)
+            if not fits or (w[:, 1] < w[:, 0]).any() or min(w.min(), service.min()) < 0:
                 raise ValueError(
                     f"windows has shape {w.shape}, service {service.shape}: give "
-                    "(n, 2), none ending before it begins, and (n,)"
+                    "(n, 2), none ending before it begins, and (n,), none below 0"
                 )
             object.__setattr__(self, "windows", w)
             object.__setattr__(self, "service", service)
@@ -128,6 +136,7 @@ class Instance:
             ModuleNotFoundError: vrplib is missing.
         """
         parse = optional("vrplib.parse", install="pyvrp")
+        check_text("text", text)
         solomon = "CUST NO." in text
         try:
             found = (parse.parse_solomon if solomon else parse.parse_vrplib)(text)
@@ -188,13 +197,15 @@ def solve(
         ModuleNotFoundError: pyvrp is missing.
     """
     pyvrp, stop = optional("pyvrp"), optional("pyvrp.stop", install="pyvrp")
-    iterations, fill = (
-        whole("iterations", iterations, 1),
-        finite("fill", fill, above=0, most=1),
-    )
-    scaled = _whole(instance.distance)
-    sized = _whole(instance.demand, np.ceil)  # or a full truck would be too full
-    room = int(np.floor(instance.capacity * fill * sized.scale + 1e-9))
+    iterations, seed = whole("iterations", iterations, 1), whole("seed", seed, 0)
+    fill = finite("fill", fill, above=0, most=1)
+    measured = [instance.distance]
+    if instance.windows is not None:  # driving takes time, so one scale for both
+        measured += [instance.windows, instance.service]
+    scaled = _whole(instance.distance, scale=_scale(*measured))
+    # rounded up, or a full truck would be too full; 1000 x .069 is 69.00000000000001
+    sized = _whole(instance.demand, lambda x: np.ceil(x - 1e-6))
+    room = int(np.floor(instance.capacity * fill * sized.scale + 1e-6))
     if sized.values.max() > room:
         raise ValueError(f"fill={fill}: a customer does not fit into that share")
     model = pyvrp.Model()
@@ -204,9 +215,11 @@ def solve(
     spots = [model.add_location(float(x), float(y)) for x, y in xy]
     times = {}
     if instance.windows is not None:
+        early, late = (instance.windows * scaled.scale).T
+        early = np.ceil(early).astype(int)
         times = {
-            "tw_early": np.ceil(instance.windows[:, 0] * scaled.scale).astype(int),
-            "tw_late": np.floor(instance.windows[:, 1] * scaled.scale).astype(int),
+            "tw_early": early,
+            "tw_late": np.maximum(early, np.floor(late).astype(int)),
             "service_duration": np.ceil(instance.service * scaled.scale).astype(int),
         }
     hours = {k: int(v[0]) for k, v in times.items() if k != "service_duration"}
@@ -245,6 +258,7 @@ def check(instance: Instance, routes: Sequence[Sequence[int]]) -> float:
         ValueError: a customer who is not visited just once, a truck that is too full,
             too many trucks, or service that would begin after its window.
     """
+    routes = [[whole("routes", i) for i in route] for route in routes]
     visited = sorted(i for route in routes for i in route)
     if visited != list(range(1, len(instance.demand))):
         raise ValueError(f"routes visit {visited}: each customer once, nobody else")
@@ -362,7 +376,19 @@ class _Scaled(NamedTuple):
     scale: int
 
 
-def _whole(x: np.ndarray, to: Callable[[np.ndarray], np.ndarray] = np.round) -> _Scaled:
-    """Return whole numbers, of thousandths where ``x`` is not whole."""
-    scale = 1 if (x == np.round(x)).all() else SCALE
+def _whole(
+    x: np.ndarray,
+    to: Callable[[np.ndarray], np.ndarray] = np.round,
+    *,
+    scale: int | None = None,
+) -> _Scaled:
+    scale = scale or _scale(x)
     return _Scaled(to(x * scale).astype(int), scale)
+
+
+def _scale(*arrays: np.ndarray) -> int:
+    """Return 1 where all is whole, else a thousand: more where all is below 1."""
+    if all((x == np.round(x)).all() for x in arrays):
+        return 1
+    most = max(x.max() for x in arrays)
+    return SCALE * 10 ** max(0, int(np.ceil(-np.log10(most))))

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arguments import finite, whole
-from ..metrics.series import finite_array
+from ..arrays import array
+from ..metrics.series import alike, finite_array
 
 
 def newsvendor(samples: ArrayLike, shortage: float, excess: float) -> np.ndarray:
@@ -26,8 +27,8 @@ def newsvendor(samples: ArrayLike, shortage: float, excess: float) -> np.ndarray
         ValueError: not (N, M), demand below 0, or prices that are not above 0.
     """
     x = _demand("samples", samples, 2)
-    ratio = _price("shortage", shortage) / (shortage + _price("excess", excess))
-    return np.quantile(x, ratio, axis=1, method="inverted_cdf")
+    shortage, excess = _price("shortage", shortage), _price("excess", excess)
+    return np.quantile(x, shortage / (shortage + excess), axis=1, method="inverted_cdf")
 
 
 def newsvendor_cost(
@@ -36,9 +37,10 @@ def newsvendor_cost(
     """Return what pieces short and pieces left over cost, of the shape of both.
 
     Raises:
-        ValueError: demand below 0, or prices that are not above 0.
+        ValueError: demand below 0, shapes that do not fit, or prices that are not above
+            0.
     """
-    q, d = finite_array("order", order), _demand("demand", demand)
+    q, d = alike(order=order, demand=_demand("demand", demand))
     shortage, excess = _price("shortage", shortage), _price("excess", excess)
     return shortage * np.maximum(d - q, 0) + excess * np.maximum(q - d, 0)
 
@@ -66,8 +68,9 @@ class Run(NamedTuple):
 
     @property
     def fill_rate(self) -> float:
-        """The share of all demand that was served from stock."""
-        return float(self.filled.sum() / self.demand.sum())
+        """The share of all demand that was served from stock; of no demand 1."""
+        asked = self.demand.sum()
+        return float(self.filled.sum() / asked) if asked else 1.0
 
     def cost(
         self, days: int, *, holding: float, fixed: float, shortage: float
@@ -106,7 +109,7 @@ def run_policy(
             that do not fit, no review at all, ``lead`` < 1.
     """
     d = _demand("demand", demand, 2)
-    s, big = np.asarray(reorder, float), np.asarray(upto, float)
+    s, big = array("reorder", reorder, float), array("upto", upto, float)
     if s.shape != d.shape or big.shape != d.shape:
         raise ValueError(
             f"demand {d.shape}, reorder {s.shape}, upto {big.shape}: give one shape"
@@ -124,6 +127,8 @@ def run_policy(
     stock = (
         np.ceil(big[np.arange(n), first]) if start is None else _demand("start", start)
     )
+    if stock.shape not in ((), (1,), (n,)):
+        raise ValueError(f"start has shape {stock.shape}: give one number an item")
     stock = np.array(np.broadcast_to(stock, n), float)
     coming = np.zeros((n, days + lead + 1))
     way, filled, kept, orders = np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n)

@@ -69,7 +69,8 @@ def garch(
     historical simulation (Barone-Adesi et al. 1999).
 
     Raises:
-        ValueError: as ``historical``; ``start`` below 250; unknown ``tail``.
+        ValueError: as ``historical``; ``start`` below 250, or returns all alike before
+            it; unknown ``tail``.
         ModuleNotFoundError: arch is missing.
     """
     r, start = _checked(returns, start)
@@ -122,6 +123,10 @@ def garch_fits(
     if start < 250:
         raise ValueError(f"start={start}: a GARCH needs at least 250 days before it")
     unit = r[:start].std()
+    if not unit:
+        raise ValueError(
+            f"returns are all {r[0]:g} before start={start}: nothing moves"
+        )
     for first in range(start, len(r), refit):
         last = min(first + refit, len(r))
 

@@ -64,7 +64,9 @@ def timetable(
         ModuleNotFoundError: ortools is missing.
     """
     cp = optional("ortools.sat.python.cp_model", install="ortools")
-    shipments, departures = _checked(shipments, departures, docks, loading)
+    shipments, departures, docks, loading = _checked(
+        shipments, departures, docks, loading
+    )
     model, takes, starts, spans = cp.CpModel(), {}, [], []
     for i, s in enumerate(shipments):
         fits = _fits(s, departures, loading)
@@ -122,7 +124,9 @@ def greedy(
     Raises:
         ValueError: a shipment finds none; or as ``timetable``.
     """
-    shipments, departures = _checked(shipments, departures, docks, loading)
+    shipments, departures, docks, loading = _checked(
+        shipments, departures, docks, loading
+    )
     room = [d.capacity for d in departures]
     chosen, begun = [0] * len(shipments), [0] * len(shipments)
     done: list[int] = []
@@ -162,8 +166,21 @@ def check(
 
     Raises:
         ValueError: a shipment loaded too early or too late or that arrives too late, a
-            departure too full, or more loadings at a time than docks.
+            departure too full or that is not there, or more loadings at a time than
+            docks; or as ``timetable``.
     """
+    shipments, departures, docks, loading = _checked(
+        shipments, departures, docks, loading
+    )
+    if not len(found.departure) == len(found.loading) == len(shipments):
+        raise ValueError(
+            f"found has {len(found.departure)} departures and {len(found.loading)} "
+            f"times for {len(shipments)} shipments: give one of each"
+        )
+    if strange := set(found.departure) - set(range(len(departures))):
+        raise ValueError(
+            f"found has departure {min(strange)}: there are {len(departures)}, from 0"
+        )
     loads: dict[int, int] = {}
     for s, j, start in zip(shipments, found.departure, found.loading, strict=True):
         d = departures[j]
@@ -190,13 +207,12 @@ def _slot(
     done: list[int], first: int, last: int, docks: int, loading: int
 ) -> int | None:
     """Return the first time at which a dock is free for a whole loading, if any."""
-    for start in range(first, last + 1):
-        ends = start + loading
-        busy = [
-            sum(t <= moment < t + loading for t in done)
-            for moment in range(start, ends)
-        ]
-        if max(busy) < docks:
+    # a dock that is taken becomes free when a loading ends, and at no other time
+    for start in sorted({first, *(t + loading for t in done if t + loading > first)}):
+        near = [t for t in done if start - loading < t < start + loading]
+        moments = [start, *(t for t in near if t > start)]
+        busy = [sum(t <= moment < t + loading for t in near) for moment in moments]
+        if start <= last and max(busy) < docks:
             return start
     return None
 
@@ -218,15 +234,11 @@ def _fits(s: Shipment, departures: Sequence[Departure], loading: int) -> list[in
 
 
 def _checked(shipments, departures, docks, loading):
-    whole("docks", docks, 1)
-    whole("loading", loading, 1)
-    shipments = [Shipment(*s) for s in shipments]
-    departures = [Departure(*d) for d in departures]
+    docks, loading = whole("docks", docks, 1), whole("loading", loading, 1)
+    shipments = [_row(Shipment, s) for s in shipments]
+    departures = [_row(Departure, d) for d in departures]
     if not shipments or not departures:
         raise ValueError("shipments or departures are empty: give at least one of each")
-    for row in (*shipments, *departures):
-        for name, value in list(row._asdict().items())[1:]:  # CP-SAT takes whole ones
-            whole(name, value)
     for d in departures:
         if d.capacity <= 0 or d.arrives < d.departs or min(d.fixed, d.unit) < 0:
             raise ValueError(
@@ -238,4 +250,11 @@ def _checked(shipments, departures, docks, loading):
             raise ValueError(
                 f"shipment {s}: give a size above 0, and a due time not before ready"
             )
-    return shipments, departures
+    return shipments, departures, docks, loading
+
+
+def _row(kind, values):
+    """Return a row with Python's whole numbers, which are what CP-SAT takes."""
+    if len(values) != len(kind._fields):
+        raise ValueError(f"{kind.__name__} {values!r}: give {', '.join(kind._fields)}")
+    return kind(values[0], *map(whole, kind._fields[1:], values[1:]))

@@ -7,6 +7,7 @@ from torch import Tensor
 from torch.nn.functional import cross_entropy
 
 from ..arguments import whole
+from ..arrays import tensor
 
 
 def expected_calibration_error(
@@ -77,7 +78,7 @@ def rejection_threshold(inside: Tensor, outside: Tensor) -> float:
     Raises:
         ValueError: one of the two is empty, or a score is not finite.
     """
-    inside, outside = torch.as_tensor(inside), torch.as_tensor(outside)
+    inside, outside = tensor("inside", inside), tensor("outside", outside)
     for name, scores in {"inside": inside, "outside": outside}.items():
         if scores.dim() != 1 or not len(scores) or not scores.isfinite().all():
             raise ValueError(
@@ -93,7 +94,7 @@ def rejection_threshold(inside: Tensor, outside: Tensor) -> float:
 
 
 def _checked(scores: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    scores, y = torch.as_tensor(scores), torch.as_tensor(y)
+    scores, y = tensor("scores", scores), tensor("y", y)
     if scores.dim() != 2 or y.shape != scores.shape[:1] or not len(y):
         raise ValueError(
             f"{tuple(scores.shape)} scores for y {tuple(y.shape)}: give (N, K) and "

@@ -6,6 +6,8 @@ import torch
 from scipy.optimize import linear_sum_assignment
 from torch import Tensor
 
+from ..arrays import tensor
+
 
 def matched_accuracy(codes: Tensor, labels: Tensor) -> tuple[float, Tensor]:
     """Share of samples whose code is its class, under the best one-to-one matching.
@@ -19,7 +21,7 @@ def matched_accuracy(codes: Tensor, labels: Tensor) -> tuple[float, Tensor]:
     Raises:
         ValueError: not two (N,) tensors of whole numbers >= 0.
     """
-    codes, labels = torch.as_tensor(codes), torch.as_tensor(labels)
+    codes, labels = tensor("codes", codes), tensor("labels", labels)
     for name, value in {"codes": codes, "labels": labels}.items():
         if value.dim() != 1 or not len(value) or value.is_floating_point():
             raise ValueError(

@@ -8,7 +8,9 @@ from numpy.typing import ArrayLike
 from sklearn.metrics import roc_auc_score
 from torch import Tensor, nn
 
+from ..arrays import array
 from .calibration import expected_calibration_error
+from .fairness import named
 
 
 def scaled(x: Tensor, size: int = 28) -> Tensor:
@@ -51,15 +53,11 @@ def detection(
         ValueError: other shapes, probabilities outside [0, 1], labels other than 0 and
             1, or one class is absent, so that there is nothing to tell apart.
     """
-    p, y = np.asarray(p, dtype=float), np.asarray(y)
-    if p.ndim != 1 or p.shape != y.shape or not len(p):
-        raise ValueError(f"p {p.shape} and y {y.shape}: give two (N,)")
-    if not ((p >= 0) & (p <= 1)).all():
-        raise ValueError("p holds numbers outside [0, 1]: give probabilities")
-    if set(np.unique(y)) != {0, 1}:
+    p, y = _checked(p, y)
+    if len({*y.tolist()}) < 2:
         raise ValueError(
-            f"y holds {sorted(set(y.tolist()))}: give healthy (0) and ill (1) ones, "
-            "both; without one of them no AUC exists"
+            f"y holds {y[0]:g} only: give healthy (0) and ill (1) ones, both; without "
+            "one of them no AUC exists"
         )
     rows = torch.from_numpy(np.stack([1 - p, p], 1))
     found = {
@@ -68,7 +66,7 @@ def detection(
         "brier": float(np.mean((p - y) ** 2)),
     }
     if kinds is not None:
-        kinds = np.asarray(kinds)
+        kinds = array("kinds", kinds)
         if kinds.shape != y.shape:
             raise ValueError(f"kinds {kinds.shape}: give one of each, {y.shape}")
         for name in dict.fromkeys(kinds[y == 1].tolist()):
@@ -81,14 +79,26 @@ def within(p: ArrayLike, y: ArrayLike, groups: ArrayLike) -> dict[str, float | N
     """Return the AUC within each group (N,) of people; None where a class is absent.
 
     Raises:
-        ValueError: other shapes.
+        ValueError: as ``detection``, but that a class may be absent; other shapes, or
+            somebody whose group is missing.
     """
-    p, y, groups = np.asarray(p), np.asarray(y), np.asarray(groups)
-    if p.ndim != 1 or not p.shape == y.shape == groups.shape:
-        raise ValueError(f"p {p.shape}, y {y.shape}, groups {groups.shape}: give (N,)")
-    found = {}
+    (p, y), groups = _checked(p, y), array("groups", groups)
+    if groups.shape != y.shape:
+        raise ValueError(f"groups {groups.shape}: give one of each, {y.shape}")
+    groups, found = named(groups), {}
     for name in np.unique(groups):
         own = groups == name
         both = len(set(y[own].tolist())) == 2
         found[str(name)] = float(roc_auc_score(y[own], p[own])) if both else None
     return found
+
+
+def _checked(p: ArrayLike, y: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
+    p, y = array("p", p, float), array("y", y)
+    if p.ndim != 1 or p.shape != y.shape or not len(p):
+        raise ValueError(f"p {p.shape} and y {y.shape}: give two (N,)")
+    if not ((p >= 0) & (p <= 1)).all():
+        raise ValueError("p holds numbers outside [0, 1]: give probabilities")
+    if not np.isin(y, (0, 1)).all():
+        raise ValueError("y has other values than 0 and 1: give healthy (0), ill (1)")
+    return p, y.astype(int)

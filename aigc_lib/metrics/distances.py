@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 
 from ..arguments import at_least, whole
+from ..arrays import tensor
 
 ROWS = 400  # of a distance matrix at a time: 32 MB for 10,000 columns
 
@@ -195,7 +196,7 @@ def checked_pair(real: ArrayLike, fake: ArrayLike) -> tuple[Tensor, Tensor]:
 
 
 def _checked_rows(name: str, rows: ArrayLike) -> Tensor:
-    rows = torch.as_tensor(rows).detach().cpu().double()
+    rows = tensor(name, rows).detach().cpu().double()
     if rows.ndim != 2 or rows.shape[1] == 0:
         raise ValueError(
             f"{name} has shape {tuple(rows.shape)}: give one row of features per "

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
 from ..arguments import finite, whole
+from ..arrays import array
 
 
 def stability_index(expected: ArrayLike, observed: ArrayLike) -> float:
@@ -76,7 +77,7 @@ def stability_limit(bins: int, expected: int, observed: int, level: float) -> fl
 
 
 def _numbers(name: str, values: ArrayLike) -> np.ndarray:
-    values = np.asarray(values, float)
+    values = array(name, values, float)
     if values.ndim != 1 or not len(values):
         raise ValueError(f"{name} has shape {values.shape}: give (N,), N >= 1")
     if not np.isfinite(values).all():

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ..arrays import array
+
 RATES = ("selection_rate", "true_positive_rate", "false_positive_rate")
 
 
@@ -81,7 +83,8 @@ def _mean(values: np.ndarray) -> float | None:
 def _checked(
     chosen: ArrayLike, outcomes: ArrayLike, groups: ArrayLike
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    d, y, g = np.asarray(chosen), np.asarray(outcomes), np.asarray(groups)
+    d, y = array("chosen", chosen), array("outcomes", outcomes)
+    g = array("groups", groups)
     if d.ndim != 1 or not len(d) or d.shape != y.shape or d.shape != g.shape:
         raise ValueError(
             f"chosen {d.shape}, outcomes {y.shape}, groups {g.shape}: give three (N,)"
@@ -89,8 +92,16 @@ def _checked(
     for name, values in (("chosen", d), ("outcomes", y)):
         if not np.isin(values, (0, 1)).all():
             raise ValueError(f"{name} has other values than 0 and 1: threshold them")
-    if g.dtype.kind == "O" and any(one is None or one != one for one in g):
+    return d.astype(int), y.astype(int), named(g)
+
+
+def named(groups: np.ndarray) -> np.ndarray:
+    """Return the groups (N,) as names.
+
+    Raises:
+        ValueError: one is missing: None, NaN or pandas' NA.
+    """
+    # NaN equals nothing, and of NA nobody can say
+    if any(one is None or (one == one) is not True for one in groups.tolist()):
         raise ValueError("groups holds missing values: name that group, or drop it")
-    if g.dtype.kind == "f" and np.isnan(g).any():
-        raise ValueError("groups holds missing values: name that group, or drop it")
-    return d.astype(int), y.astype(int), g.astype(str)
+    return groups.astype(str)

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..arguments import finite, unknown, whole
+from ..arrays import array
 
 SIDES, ZONES, LOOKS = (
     ("右肺", "左肺"),
@@ -57,8 +58,8 @@ class Finding(NamedTuple):
         for name, words in (("side", SIDES), ("zone", ZONES), ("look", LOOKS)):
             if getattr(self, name) not in words:
                 raise unknown(name, getattr(self, name), words)
-        finite("share", self.share, least=1, most=100)
-        return self
+        share = whole("share", finite("share", self.share, least=1, most=100))
+        return self._replace(share=share)
 
 
 class Statement(NamedTuple):
@@ -94,7 +95,7 @@ def measured(mask: ArrayLike, lungs: ArrayLike, look: str) -> list[Finding]:
     Raises:
         ValueError: other shapes, an unknown look, or a half without a lung.
     """
-    mask, lungs = np.asarray(mask, bool), np.asarray(lungs, bool)
+    mask, lungs = array("mask", mask, bool), array("lungs", lungs, bool)
     if mask.ndim != 2 or mask.shape != lungs.shape:
         raise ValueError(f"mask {mask.shape} and lungs {lungs.shape}: give two (H, W)")
     found, middle = [], mask.shape[1] // 2
@@ -121,8 +122,9 @@ def report(findings: Sequence[Finding], *, seed: int = 0) -> list[Statement]:
         ValueError: a finding outside the vocabulary.
     """
     random, said = Random(whole("seed", seed, 0)), []
+    findings = [finding.checked() for finding in findings]
     for side in SIDES:
-        own = [i for i, f in enumerate(findings) if f.checked().side == side]
+        own = [i for i, f in enumerate(findings) if f.side == side]
         for i in own:
             text = random.choice(SEEN).format(**findings[i]._asdict())
             said.append(Statement(text, i))

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from ..arguments import at_least
+from ..arrays import tensor
 from .distances import (
     frechet_distance,
     kernel_distance,
@@ -67,7 +68,7 @@ def _batched(net: nn.Module, images: Tensor, batch_size: int) -> Tensor:
 
 
 def _checked_images(images: Tensor, batch_size: int) -> Tensor:
-    images = torch.as_tensor(images)
+    images = tensor("images", images)
     if images.ndim != 4 or images.shape[1:] != (1, 28, 28) or not len(images):
         raise ValueError(
             f"images has shape {tuple(images.shape)}: give (N, 1, 28, 28), N >= 1"

@@ -7,6 +7,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from ..arrays import tensor
 from .images import check_pixels
 
 
@@ -22,7 +23,7 @@ def inception_score(probabilities: ArrayLike) -> float:
     Raises:
         ValueError: no rows of probabilities, that is, not >= 0 or not of sum 1.
     """
-    p = torch.as_tensor(probabilities).detach().cpu().double()
+    p = tensor("probabilities", probabilities).detach().cpu().double()
     if p.ndim != 2 or not len(p):
         raise ValueError(
             f"probabilities has shape {tuple(p.shape)}: give one row per sample, (N, K)"

@@ -11,6 +11,7 @@ from scipy.ndimage import label
 from sklearn.metrics import roc_auc_score
 
 from ..arguments import finite
+from ..arrays import array
 from .series import finite_array
 
 EIGHT = np.ones((3, 3), int)  # pixels that touch at a corner belong together
@@ -41,7 +42,7 @@ def false_alarms(
         ValueError: as ``image_auroc``; ``recall`` outside (0, 1].
     """
     scores, defect = _judged(scores, defect)
-    finite("recall", recall, above=0, most=1)
+    recall = finite("recall", recall, above=0, most=1)
     found = np.sort(scores[defect])[::-1]
     threshold = found[int(np.ceil(recall * len(found) - 1e-9)) - 1]
     return float((scores[~defect] >= threshold).mean())
@@ -63,13 +64,13 @@ def aupro(maps: ArrayLike, masks: ArrayLike, *, limit: float = 0.3) -> float:
             but defects, or ``limit`` outside (0, 1].
     """
     maps = finite_array("maps", maps)
-    masks = np.asarray(masks)
+    masks = array("masks", masks)
     if maps.ndim != 3 or masks.shape != maps.shape or masks.dtype != bool:
         raise ValueError(
             f"maps is {maps.shape}, masks is {masks.shape} {masks.dtype}: give "
             "(N, H, W) and a bool of the same shape for each pixel"
         )
-    finite("limit", limit, above=0, most=1)
+    limit = finite("limit", limit, above=0, most=1)
     weight = np.zeros(maps.shape)  # of a pixel in the mean overlap of the regions
     regions = 0
     for k, mask in enumerate(masks):
@@ -96,7 +97,7 @@ def aupro(maps: ArrayLike, masks: ArrayLike, *, limit: float = 0.3) -> float:
 
 
 def _judged(scores: ArrayLike, defect: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    scores, defect = finite_array("scores", scores), np.asarray(defect)
+    scores, defect = finite_array("scores", scores), array("defect", defect)
     if scores.ndim != 1 or defect.shape != scores.shape or defect.dtype != bool:
         raise ValueError(
             f"scores is {scores.shape}, defect is {defect.shape} {defect.dtype}: give "

@@ -16,6 +16,7 @@ from scipy.stats import binomtest, t
 from torch import Tensor
 
 from ..arguments import at_least, finite, whole
+from ..arrays import tensor
 
 Statistic = Callable[[Tensor], float]
 
@@ -195,7 +196,7 @@ def proportion_interval(
 
 
 def _checked(rows: ArrayLike, level: float) -> Tensor:
-    rows = torch.as_tensor(rows).detach()
+    rows = tensor("rows", rows).detach()
     if rows.ndim == 0 or len(rows) < 2:
         raise ValueError(
             f"rows has shape {tuple(rows.shape)}: give one row per sample, at least 2"

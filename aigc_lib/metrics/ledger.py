@@ -61,7 +61,8 @@ class Ledger:
     """Numbers as they are written: ``cells`` maps (row, column) to a text.
 
     Raises:
-        ValueError: no cells, one that is no single number in digits, or a row with the
+        ValueError: no cells, one that is no single number in digits, a row or column
+            without a name, or a row with the
             name of a column.
     """
 
@@ -70,6 +71,8 @@ class Ledger:
         if not self.cells:
             raise ValueError("cells is empty: give at least one number")
         for cell, text in self.cells.items():
+            if not all(isinstance(name, str) and name for name in cell):
+                raise ValueError(f"cells[{cell}]: name rows and columns by texts")
             if not (found := NUMBER.fullmatch(text)) or not re.search(r"\d", found[0]):
                 raise ValueError(f"cells[{cell}]={text!r}: give one number in digits")
         self.rows = list(dict.fromkeys(row for row, _ in cells))
@@ -93,7 +96,13 @@ class Ledger:
                     raise ValueError(
                         f"formats has no {column!r}: give one, such as '.2%'"
                     )
-                cells[row, column] = format(value, formats[column])
+                try:
+                    cells[row, column] = format(value, formats[column])
+                except (TypeError, ValueError):
+                    raise ValueError(
+                        f"table[{row!r}][{column!r}]={value!r} is not to be written "
+                        f"as {formats[column]!r}: give a number"
+                    ) from None
         return cls(cells)
 
     def fill(self, template: str) -> tuple[str, list[Trace]]:
@@ -154,16 +163,23 @@ class Ledger:
 
     def _read(self, sentence: str) -> Iterator[tuple[str, re.Match]]:
         """Yield names and numbers in order; the longest name that fits is taken."""
-        names = sorted((*self.rows, *self.columns), key=len, reverse=True)
-        name = "|".join(map(re.escape, names))
-        for found in re.finditer(f"{name}|{NUMBER.pattern}", sentence):
+        for found in re.finditer(f"{self._names()}|{NUMBER.pattern}", sentence):
             kind = "row" if found[0] in self.rows else "column"
             known = found[0] in self.rows or found[0] in self.columns
             yield (kind if known else "number"), found
 
     def _nameless(self, text: str) -> str:
+        return re.sub(self._names(), "", text)
+
+    def _names(self) -> str:
+        """The pattern of all names, the longest first; 1 does not stand in 12."""
         names = sorted((*self.rows, *self.columns), key=len, reverse=True)
-        return re.sub("|".join(map(re.escape, names)), "", text)
+        return "|".join(
+            r"(?<![\d.])" * name[0].isdigit()
+            + re.escape(name)
+            + r"(?!\d|[.,]\d)" * name[-1].isdigit()
+            for name in names
+        )
 
 
 def plain(text: str) -> str:

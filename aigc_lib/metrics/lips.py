@@ -5,11 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..arguments import whole
+from ..arguments import finite, whole
+from ..arrays import tensor
 
 
 def opening_error(said: Tensor, wanted: Tensor) -> Tensor:
-    """Root mean square error of each speech's opening (N, F, 2) -> (N,)."""
+    """Root mean square error of each speech's opening (N, F, 2) -> (N,).
+
+    Raises:
+        ValueError: shapes that differ.
+    """
+    said, wanted = _checked(said, wanted)
     return (said - wanted)[..., 0].square().mean(1).sqrt()
 
 
@@ -17,17 +23,15 @@ def delay(said: Tensor, wanted: Tensor, frame: float, most: int = 25) -> Tensor:
     """How many ms each mouth comes too late (negative: too early), (N,).
 
     The shift of up to ``most`` frames of ``frame`` seconds at which the openings
-    (N, F, 2) correlate most, with a parabola between the frames.
+    (N, F, 2) correlate most, with a parabola between the frames. NaN where one of the
+    two does not move.
 
     Raises:
-        ValueError: shapes that differ, ``most`` below 1, too few frames for it.
+        ValueError: shapes that differ, ``most`` below 1, too few frames for it, a
+            ``frame`` of 0 or less.
     """
-    most = whole("most", most, 1)
-    if said.shape != wanted.shape or said.shape[1] < 4 * most:
-        raise ValueError(
-            f"said {tuple(said.shape)}, wanted {tuple(wanted.shape)}: give the same "
-            f"(N, F, 2), with F of {4 * most} or more"
-        )
+    most, frame = whole("most", most, 1), finite("frame", frame, above=0)
+    said, wanted = _checked(said, wanted, 4 * most)
     a, b = (part[..., 0].double() for part in (said, wanted))
     middle = b[:, most:-most]
     middle = middle - middle.mean(1, keepdim=True)
@@ -42,4 +46,16 @@ def delay(said: Tensor, wanted: Tensor, frame: float, most: int = 25) -> Tensor:
     low, top, high = (score.gather(1, best[:, None] + d)[:, 0] for d in (-1, 0, 1))
     bend = (low - 2 * top + high).clamp(max=-1e-12)
     finer = (0.5 * (low - high) / bend).clamp(-1, 1)
-    return 1_000 * frame * (best - most + finer)
+    still = score.abs().amax(1) == 0
+    return (1_000 * frame * (best - most + finer)).masked_fill(still, torch.nan)
+
+
+def _checked(said: Tensor, wanted: Tensor, frames: int = 1) -> tuple[Tensor, Tensor]:
+    said, wanted = tensor("said", said), tensor("wanted", wanted)
+    fits = said.dim() == 3 and said.shape[2] == 2 and said.shape[1] >= frames
+    if said.shape != wanted.shape or not fits:
+        raise ValueError(
+            f"said {tuple(said.shape)}, wanted {tuple(wanted.shape)}: give the same "
+            f"(N, F, 2), with F of {frames} or more"
+        )
+    return said, wanted

@@ -45,7 +45,8 @@ def parsed(smiles: str) -> Any | None:
     """
     if not isinstance(smiles, str):
         raise ValueError(f"smiles={smiles!r}: give a string, 'C' is methane")
-    if smiles.split() != [smiles]:  # what follows a space RDKit takes for a name
+    # what follows a space RDKit takes for a name
+    if smiles.split() != [smiles] or not smiles.isascii():
         return None
     chem = _rdkit()
     with chem.rdBase.BlockLogs():  # it explains every invalid string on stderr
@@ -183,6 +184,7 @@ def fingerprints(smiles: Iterable[str], *, bits: int = 1024) -> np.ndarray:
     Raises:
         ValueError: a string that is no molecule.
     """
+    bits = whole("bits", bits, 1)
     make = _rdkit().parts[0].GetMorganGenerator(radius=2, fpSize=bits)
     rows = [make.GetFingerprintAsNumPy(m) for m in _several(smiles)]
     return np.array(rows, dtype=np.float32).reshape(-1, bits)

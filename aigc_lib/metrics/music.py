@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ..arguments import whole
+from ..arrays import array
 from ..codecs.piece import NAMES, Piece, Sound, wide_scale
 
 # How well each step above the tonic fits a key, as listeners judged: Krumhansl and
@@ -69,7 +70,7 @@ def total_variation(a: Counter | np.ndarray, b: Counter | np.ndarray) -> float:
     if isinstance(a, Counter) and isinstance(b, Counter):
         keys = sorted({*a, *b})
         a, b = (np.array([float(c[key]) for key in keys]) for c in (a, b))
-    a, b = _shares(np.asarray(a, float), "a"), _shares(np.asarray(b, float), "b")
+    a, b = _shares(array("a", a, float), "a"), _shares(array("b", b, float), "b")
     if a.shape != b.shape:
         raise ValueError(f"shapes {a.shape} and {b.shape}: give one and the same")
     return float(np.abs(a - b).sum() / 2)

@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d, interpolate, normalize, one_hot
 
 from ..arguments import at_least, whole
+from ..arrays import tensor
 from .distances import frechet_distance, precision_recall
 from .memorisation import copying
 
@@ -39,13 +40,17 @@ def similar(query: Tensor, gallery: Tensor, k: int) -> tuple[Tensor, Tensor]:
     ``query`` (Q, D) and ``gallery`` (N, D) are features of one network.
 
     Raises:
-        ValueError: ``k`` below 1 or above N, features of different lengths.
+        ValueError: ``k`` below 1 or above N, features of different lengths or that are
+            not finite.
     """
+    query, gallery = tensor("query", query), tensor("gallery", gallery)
     if query.dim() != 2 or gallery.dim() != 2 or query.shape[1] != gallery.shape[1]:
         raise ValueError(
             f"query has shape {tuple(query.shape)}, gallery {tuple(gallery.shape)}: "
             "give (Q, D) and (N, D)"
         )
+    if not (query.isfinite().all() and gallery.isfinite().all()):
+        raise ValueError("query or gallery holds NaN or infinity: drop those rows")
     k = whole("k", k, 1)
     if k > len(gallery):
         raise ValueError(f"k={k}: the gallery holds {len(gallery)} pictures")
@@ -109,12 +114,21 @@ def resized(x: Tensor, size: int, channels: int = 3) -> Tensor:
     channels, colour its mean.
 
     Raises:
-        ValueError: not 1 or 3 channels, a ``size`` below 1.
+        ValueError: not 1 or 3 channels, a ``size`` below 1, whole numbers that are no
+            uint8, values outside [-1, 1], NaN.
     """
     at_least(1, size=size)
+    x = tensor("x", x)
     if x.dim() != 4 or x.shape[1] not in (1, 3) or channels not in (1, 3):
         raise ValueError(f"x has shape {tuple(x.shape)}: give (N, C, S, S), C 1 or 3")
-    x = x.float() / 127.5 - 1 if x.dtype == torch.uint8 else x.float()
+    if x.dtype == torch.uint8:
+        x = x.float() / 127.5 - 1
+    elif not x.is_floating_point() or not (x.detach().abs() <= 1.001).all():
+        raise ValueError(
+            f"x is {x.dtype} from {x.min():.4g} to {x.max():.4g}: give uint8, or "
+            "floating point in [-1, 1]"
+        )
+    x = x.float()
     if x.shape[1] != channels:
         x = x.mean(1, keepdim=True).expand(-1, channels, -1, -1)
     if x.shape[-1] != size:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import whole
+from ..arrays import tensor
 
 
 def best(scores: Tensor, k: int, seen: Tensor | None = None) -> Tensor:
@@ -21,7 +22,7 @@ def best(scores: Tensor, k: int, seen: Tensor | None = None) -> Tensor:
         ValueError: scores of another shape, NaN among them, marks of another shape, or
             more items than there are.
     """
-    scores, k = torch.as_tensor(scores), whole("k", k)
+    scores, k = tensor("scores", scores), whole("k", k)
     if scores.dim() != 2:
         raise ValueError(f"scores has shape {tuple(scores.shape)}: give (U, n)")
     n = scores.shape[1]
@@ -31,12 +32,13 @@ def best(scores: Tensor, k: int, seen: Tensor | None = None) -> Tensor:
     if not 1 <= k <= n:
         raise ValueError(f"k={k}: there are {n} items, give a number from 1 to {n}")
     if seen is not None:
-        seen = torch.as_tensor(seen)
+        seen = tensor("seen", seen)
         if seen.shape != scores.shape or seen.dtype != torch.bool:
             raise ValueError(
                 f"seen is {tuple(seen.shape)} {seen.dtype}: give bool of the shape of "
                 f"the scores, {tuple(scores.shape)}"
             )
+        scores = scores if scores.is_floating_point() else scores.double()
         scores = scores.masked_fill(seen, -torch.inf)
     values, ranked = scores.topk(k)
     return ranked.masked_fill(values == -torch.inf, -1)
@@ -48,7 +50,7 @@ def hits(ranked: Tensor, relevant: Tensor) -> Tensor:
     Raises:
         ValueError: shapes that do not fit, or a number that is no item.
     """
-    relevant = torch.as_tensor(relevant).bool()
+    relevant = tensor("relevant", relevant).bool()
     if relevant.dim() != 2 or len(relevant) != len(ranked):
         raise ValueError(
             f"relevant has shape {tuple(relevant.shape)}: give a row for each of "
@@ -110,7 +112,8 @@ def novelty(ranked: Tensor, popularity: Tensor, users: int) -> float:
     Source: Zhou et al. 2010; Vargas and Castells 2011.
 
     Raises:
-        ValueError: counts below 0 or above ``users``, NaN, or a number that is no item.
+        ValueError: counts below 0 or above ``users``, NaN, a number that is no item,
+            or no recommendation at all.
     """
     popularity, users = _popularity(popularity), whole("users", users, 1)
     ranked = _lists("ranked", ranked, len(popularity))
@@ -120,6 +123,8 @@ def novelty(ranked: Tensor, popularity: Tensor, users: int) -> float:
             "that"
         )
     share = popularity.clamp_min(0.5) / users
+    if not (ranked >= 0).any():
+        raise ValueError("ranked: nobody is recommended anything")
     return float(-share.log2()[ranked[ranked >= 0]].mean())
 
 
@@ -160,7 +165,7 @@ def _mean_popularity(lists: Tensor, popularity: Tensor) -> float:
 
 def _lists(name: str, lists: Tensor, items: int) -> Tensor:
     """Return lists (U, k) of numbers below ``items``, or refuse what is none."""
-    lists = torch.as_tensor(lists)
+    lists = tensor(name, lists)
     if lists.dim() != 2 or lists.is_floating_point() or lists.dtype == torch.bool:
         raise ValueError(
             f"{name} is {tuple(lists.shape)} {lists.dtype}: give (U, k) whole numbers"
@@ -171,8 +176,8 @@ def _lists(name: str, lists: Tensor, items: int) -> Tensor:
 
 
 def _counted(hit: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
-    hit, relevant = torch.as_tensor(hit), torch.as_tensor(relevant)
-    if hit.dim() != 2:
+    hit, relevant = tensor("hit", hit), tensor("relevant", relevant)
+    if hit.dim() != 2 or not hit.shape[1]:
         raise ValueError(f"hit has shape {tuple(hit.shape)}: give (U, k)")
     if relevant.shape != hit.shape[:1] or relevant.is_floating_point():
         raise ValueError(
@@ -188,7 +193,7 @@ def _counted(hit: Tensor, relevant: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def _popularity(counts: Tensor) -> Tensor:
-    counts = torch.as_tensor(counts).double()
+    counts = tensor("popularity", counts).double()
     if not len(counts) or not (counts >= 0).all():  # NaN is not either
         raise ValueError(
             "popularity holds NaN, a number below 0, or nothing: give counts of users"

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from ..arguments import whole
+from ..arrays import tensor
 from .intervals import bootstrap_interval
 
 
@@ -30,19 +31,21 @@ def places(scores: Tensor, right: Tensor | None = None) -> Tensor:
         ValueError: scores that are no table or hold NaN, or right answers that do not
             fit them.
     """
+    scores = tensor("scores", scores)
     if scores.dim() != 2 or not scores.numel():
         raise ValueError(f"scores has shape {tuple(scores.shape)}: give (Q, N)")
     if scores.isnan().any():
         row = int(scores.isnan().any(1).nonzero()[0])
         raise ValueError(f"scores holds NaN in row {row}: the model has diverged")
     queries, answers = scores.shape
-    right = torch.arange(queries) if right is None else right
-    if right.shape != (queries,) or not 0 <= right.min() <= right.max() < answers:
+    right = torch.arange(queries) if right is None else tensor("right", right)
+    fits = right.shape == (queries,) and not right.is_floating_point()
+    if not fits or not 0 <= right.min() <= right.max() < answers:
         raise ValueError(
-            f"right has shape {tuple(right.shape)}: give each of the {queries} queries "
-            f"the number of its answer, 0 to {answers - 1}"
+            f"right is {tuple(right.shape)} {right.dtype}: give each of the {queries} "
+            f"queries the number of its answer, 0 to {answers - 1}"
         )
-    own = scores.gather(1, right[:, None])
+    own = scores.gather(1, right.long()[:, None])
     better, equal = (scores > own).sum(1), (scores == own).sum(1) - 1
     return 1 + better + equal / 2
 
@@ -55,9 +58,9 @@ def recall_at(k: int, place: Tensor, groups: Tensor | None = None) -> Share:
     interval: it knows no more queries than there are groups.
 
     Raises:
-        ValueError: ``k`` below 1; as ``mean_over``.
+        ValueError: ``k`` below 1, a place below 1 or NaN; as ``mean_over``.
     """
-    return mean_over((place <= whole("k", k, 1)).double(), groups)
+    return mean_over((_places(place) <= whole("k", k, 1)).double(), groups)
 
 
 def mean_reciprocal_rank(place: Tensor, groups: Tensor | None = None) -> Share:
@@ -66,20 +69,22 @@ def mean_reciprocal_rank(place: Tensor, groups: Tensor | None = None) -> Share:
     Source: Voorhees 1999, section 3.
 
     Raises:
-        ValueError: as ``mean_over``.
+        ValueError: a place below 1 or NaN; as ``mean_over``.
     """
-    return mean_over(1 / place.double(), groups)
+    return mean_over(1 / _places(place), groups)
 
 
 def mean_over(worth: Tensor, groups: Tensor | None = None) -> Share:
     """The mean of (Q,) or (S, Q), with its bootstrap interval over groups of queries.
 
     Raises:
-        ValueError: groups of another number than queries, or fewer than 2 of them.
+        ValueError: groups of another number than queries, or fewer than 2 of them; NaN.
     """
-    worth = worth.double()
+    worth = tensor("worth", worth).double()
+    if worth.dim() not in (1, 2) or not worth.numel():
+        raise ValueError(f"worth has shape {tuple(worth.shape)}: give (Q,) or (S, Q)")
     each = worth.mean(0) if worth.dim() == 2 else worth
-    groups = torch.arange(len(each)) if groups is None else groups
+    groups = torch.arange(len(each)) if groups is None else tensor("groups", groups)
     if groups.shape != each.shape:
         raise ValueError(
             f"groups has shape {tuple(groups.shape)}: give one number for each of "
@@ -90,3 +95,10 @@ def mean_over(worth: Tensor, groups: Tensor | None = None) -> Share:
     sums.index_add_(0, numbers, torch.stack([each, torch.ones_like(each)], 1))
     low, high = bootstrap_interval(sums, lambda v: v[:, 0].sum() / v[:, 1].sum())
     return Share(each.mean().item(), low, high)
+
+
+def _places(place: Tensor) -> Tensor:
+    place = tensor("place", place).double()
+    if not (place >= 1).all():  # NaN is not either
+        raise ValueError("place holds NaN or a number below 1: the first is 1")
+    return place

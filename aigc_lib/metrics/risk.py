@@ -15,6 +15,7 @@ from scipy.special import xlog1py, xlogy
 from scipy.stats import chi2
 
 from ..arguments import finite, whole
+from ..arrays import array
 from .series import finite_array
 
 
@@ -170,7 +171,7 @@ def _level(level: float) -> float:
 
 
 def _hits(hits: ArrayLike) -> np.ndarray:
-    hit = np.asarray(hits)
+    hit = array("hits", hits)
     if hit.ndim != 1 or not len(hit) or not np.isin(hit, (0, 1)).all():
         raise ValueError(
             f"hits has shape {hit.shape}: give (T,) of True and False, such as "

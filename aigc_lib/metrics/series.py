@@ -12,6 +12,7 @@ from scipy.spatial.distance import pdist
 from scipy.stats import kurtosis, norm, skew
 
 from ..arguments import finite, whole
+from ..arrays import array
 
 
 def autocorrelation(x: ArrayLike, lags: int = 20) -> np.ndarray:
@@ -38,7 +39,7 @@ def leverage(returns: ArrayLike, lags: int = 20) -> np.ndarray:
         ValueError: as ``autocorrelation``.
     """
     r = _series("returns", returns, lags)
-    return _lagged(r, r**2, lags)
+    return _lagged(r, _series("returns**2", r**2, lags), lags)
 
 
 def stylised_facts(returns: ArrayLike, lags: int = 20) -> dict[str, float]:
@@ -75,7 +76,7 @@ def pinball(quantiles: ArrayLike, outcomes: ArrayLike, level: float) -> np.ndarr
         ValueError: shapes that do not fit, values not finite, ``level`` not in (0, 1).
     """
     level = finite("level", level, above=0, below=1)
-    q, y = _alike(quantiles=quantiles, outcomes=outcomes)
+    q, y = alike(quantiles=quantiles, outcomes=outcomes)
     return np.where(y >= q, level * (y - q), (1 - level) * (q - y))
 
 
@@ -106,7 +107,7 @@ def crps_normal(mean: ArrayLike, std: ArrayLike, outcomes: ArrayLike) -> np.ndar
     Raises:
         ValueError: shapes that do not fit, values not finite, ``std`` not above 0.
     """
-    m, s, y = _alike(mean=mean, std=std, outcomes=outcomes)
+    m, s, y = alike(mean=mean, std=std, outcomes=outcomes)
     if (s <= 0).any():
         raise ValueError(f"std has {s.min():.4g}: give deviations above 0")
     z = (y - m) / s
@@ -157,10 +158,7 @@ def finite_array(name: str, values: ArrayLike) -> np.ndarray:
     Raises:
         ValueError: empty, no numbers, NaN or infinity.
     """
-    try:
-        x = np.asarray(values, np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(f"{name}={values!r}: give numbers") from None
+    x = array(name, values, np.float64)
     if not x.size:
         raise ValueError(f"{name} is empty: give at least one value")
     if bad := int((~np.isfinite(x)).sum()):
@@ -171,7 +169,12 @@ def finite_array(name: str, values: ArrayLike) -> np.ndarray:
     return x
 
 
-def _alike(**arrays: ArrayLike) -> list[np.ndarray]:
+def alike(**arrays: ArrayLike) -> list[np.ndarray]:
+    """Return arrays of numbers in one shape, by NumPy's rules.
+
+    Raises:
+        ValueError: no such shape; as ``finite_array``.
+    """
     found = {name: finite_array(name, values) for name, values in arrays.items()}
     try:
         return list(np.broadcast_arrays(*found.values()))

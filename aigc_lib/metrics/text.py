@@ -16,6 +16,7 @@ def ngrams(text: str, n: int) -> list[str]:
         ValueError: ``n`` < 1.
     """
     at_least(1, n=n)
+    _text("text", text)
     return [text[i : i + n] for i in range(len(text) - n + 1)]
 
 
@@ -25,7 +26,7 @@ def distinct_lines(texts: Sequence[str]) -> float:
     Raises:
         ValueError: no texts, or one string instead of several.
     """
-    _check_several(texts)
+    texts = _several(texts)
     if not texts:
         raise ValueError("texts is empty: give at least one")
     return len(set(texts)) / len(texts)
@@ -40,7 +41,7 @@ def distinct(texts: Iterable[str], n: int = 2) -> float:
         ValueError: ``n`` < 1, no text holds a run of ``n``, or one string instead of
             several.
     """
-    _check_several(texts)
+    texts = _several(texts)
     at_least(1, n=n)
     grams = [gram for text in texts for gram in ngrams(text, n)]
     if not grams:
@@ -62,9 +63,9 @@ def nats_by_pairs(
         ValueError: no ``test``, ``size`` or ``trust`` not above 0, or one string
             instead of several.
     """
-    _check_several(train), _check_several(test)
+    train, test = _several(train), _several(test)
     at_least(1, size=size)
-    finite("trust", trust, above=0)
+    trust = finite("trust", trust, above=0)
     if not test:
         raise ValueError("test is empty: give at least one text")
     pairs, singles, firsts = Counter(), Counter(), Counter()
@@ -81,10 +82,20 @@ def nats_by_pairs(
     return sum(nats) / len(nats)
 
 
-def _check_several(texts: object) -> None:
+def _several(texts: Iterable[str]) -> list[str]:
     """Refuse one string, which would pass for many texts of one character."""
     if isinstance(texts, str):
         raise ValueError(f"texts={texts[:20]!r}: give a list of texts, such as [text]")
+    texts = list(texts)
+    for k, text in enumerate(texts):
+        _text(f"texts[{k}]", text)
+    return texts
+
+
+def _text(name: str, text: str) -> str:
+    if not isinstance(text, str):
+        raise ValueError(f"{name}={text!r:.40}: give a string")
+    return text
 
 
 def rouge(summary: str, reference: str) -> dict[str, float]:
@@ -101,7 +112,10 @@ def rouge(summary: str, reference: str) -> dict[str, float]:
         ValueError: a text without a single character that counts.
     """
     both = {"summary": summary, "reference": reference}
-    texts = ["".join(c for c in text if c.isalnum()) for text in both.values()]
+    texts = [
+        "".join(c for c in _text(name, text) if c.isalnum())
+        for name, text in both.items()
+    ]
     for name, text in zip(both, texts, strict=True):
         if not text:
             raise ValueError(f"{name}={both[name][:20]!r} is empty: give a text")

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 
 from ..arguments import at_least, finite, whole
+from ..arrays import array
 from .intervals import Gain
 
 
@@ -83,7 +84,7 @@ def _drawn(
     """
     finite("level", level, above=0, below=1)
     at_least(2, resamples=resamples)
-    names, owner = np.unique(np.asarray(learner), return_inverse=True)
+    names, owner = np.unique(array("learner", learner), return_inverse=True)
     if len(names) < 2:
         raise ValueError(f"learner has {len(names)} name: an interval needs two")
     rng = np.random.default_rng(whole("seed", seed, 0))
@@ -119,7 +120,7 @@ def _bounds(drawn: np.ndarray, level: float) -> tuple[float, float]:
 
 
 def _checked(right: ArrayLike, chances: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    y, x = np.asarray(right, float), np.asarray(chances, float)
+    y, x = array("right", right, float), array("chances", chances, float)
     if y.ndim != 1 or y.shape != x.shape:
         raise ValueError(
             f"right {y.shape}, chances {x.shape}: give one number for each answer"

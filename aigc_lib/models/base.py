@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from ..arguments import at_least, multiple_of, whole
+from ..arrays import tensor
 from ..files import replacing
 from .configuration import configuration, converted, rebuilt
 from .registry import class_named
@@ -406,6 +407,7 @@ def checked_pictures(x: Tensor, shape: tuple[int, ...], device: torch.device) ->
         ValueError: no picture, pictures of another shape, whole numbers that are no
             uint8, values outside [-1, 1], NaN.
     """
+    x = tensor("x", x)
     if x.shape[1:] != shape or not len(x):
         wanted = ", ".join(map(str, shape))
         raise ValueError(f"x has shape {tuple(x.shape)}: give (N, {wanted}), N >= 1")

@@ -82,7 +82,7 @@ class PixelPCA:
     """
 
     def __init__(self, normals: Tensor, share: float = 0.95):
-        finite("share", share, above=0, below=1)
+        share = finite("share", share, above=0, below=1)
         flat = as_floats(normals).flatten(1).numpy()
         if len(flat) < 2:
             raise ValueError(f"normals holds {len(flat)} picture: give 2 or more")
@@ -197,7 +197,8 @@ class PatchMemory:
         found = in_parts(self.describe, x).movedim(1, 3).flatten(0, 2)
         spread = found.std(0)
         self.scale = spread.clamp_min(0.1 * spread.mean())  # or a dead unit would shout
-        generator = torch.Generator().manual_seed(whole("seed", seed))
+        seed = whole("seed", seed)
+        generator = torch.Generator().manual_seed(seed)
         some = torch.randperm(len(found), generator=generator)[:DRAWN]
         some = found[some] / self.scale
         size = min(whole("size", size, 1), len(some))

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.optim import AdamW, Optimizer
 
 from ..arguments import at_least, finite
+from ..arrays import tensor
 from ..codecs.spectrum import HOP, N_FFT, log_mel
 from .base import Trainable, Update
 
@@ -24,6 +25,7 @@ def heard(x: Tensor) -> Tensor:
     Raises:
         ValueError: sounds shorter than 160 ms, or a silent one.
     """
+    x = tensor("x", x).float()
     if x.ndim != 2 or x.shape[1] < SHORTEST:
         raise ValueError(
             f"x has shape {tuple(x.shape)}: give sounds (N, T) of {SHORTEST} samples "
@@ -44,14 +46,20 @@ class MouthTable:
     it waits for half of these.
 
     Raises:
-        ValueError: sizes below 1, or what ``heard`` refuses.
+        ValueError: sizes below 1, other mouths than one a frame, or what ``heard``
+            refuses.
     """
 
     def __init__(
         self, x: Tensor, mouths: Tensor, *, entries: int = 64, smooth: int = 9
     ):
         at_least(1, entries=entries, smooth=smooth)
-        frames = heard(x)
+        frames, mouths = heard(x), tensor("mouths", mouths).float()
+        if mouths.shape != (*frames.shape[:2], 2):
+            raise ValueError(
+                f"mouths is {tuple(mouths.shape)}: give {(*frames.shape[:2], 2)}, one "
+                "a frame"
+            )
         rows = frames.flatten(0, 1)
         centres, which = kmeans2(rows.numpy(), entries, minit="++", seed=0, iter=20)
         self.centres, self.smooth = torch.from_numpy(centres), smooth
@@ -132,4 +140,4 @@ class LipSync(Trainable):
     def predict(self, x: Tensor) -> Tensor:
         """Return mouths (N, F, 2) of sounds (N, T), with the averaged weights."""
         with self.for_sampling("net") as net:
-            return self._said(net, x.to(self.device)).cpu()
+            return self._said(net, tensor("x", x).to(self.device)).cpu()

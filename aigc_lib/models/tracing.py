@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits, embedding, pad
 from torch.optim import AdamW, Optimizer
 
-from ..arguments import at_least, finite, unknown
+from ..arguments import at_least, finite, unknown, whole
 from ..data.answers import NOTHING, PAST, Answers, Item, skills
 from ..nets.attention import Block, initialize, rotations
 from .base import PART, Trainable, Update
@@ -172,8 +172,16 @@ class KnowledgeTracer(Trainable):
         everybody, where ``then`` gives its item, by number, and 0 or 1.
 
         Raises:
-            ValueError: an item that the model does not know.
+            ValueError: an item that the model does not know, in ``then`` too, or an
+            answer that is not 0 or 1.
         """
+        if then is not None:
+            item, right = (whole("then", part, 0) for part in then)
+            if item >= len(self.items) or right > 1:
+                raise ValueError(
+                    f"then={then}: give the number of one of {len(self.items)} items, "
+                    "and 0 or 1"
+                )
         data, found = self._known(data), []
         asked = torch.arange(len(self.items), device=self.device)
         with self.for_sampling("net") as net:

@@ -16,6 +16,7 @@ from aigc_lib.codecs.demand import DAY, HOUR, DemandCodec, Panel, Windows
 from aigc_lib.data import DataUnavailable
 from aigc_lib.data.readers.demand import uncancelled
 from aigc_lib.data.series import panel
+from aigc_lib.decisions import forecasts
 from aigc_lib.models import DeepAR
 from aigc_lib.models.recurrent import negative_binomial_nll
 from aigc_lib.simulators.demand import Shop
@@ -360,3 +361,37 @@ def test_the_shop_draws_what_it_says():
 def test_a_shop_that_cannot_be_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Shop(**wrong)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda days: days.tz_localize("Europe/Berlin"), "without a zone"),
+        (
+            lambda days: [f"{day:%Y-%m-%d}T00:00+08:00" for day in days],
+            "without a zone",
+        ),
+        (lambda days: ["2024/01/31"] * len(days), "give dates, such as"),
+        (lambda days: np.array([*days[1:], "NaT"], "M8[s]"), "NaT"),
+    ],
+)
+def test_times_that_are_no_days_of_one_clock_are_refused(change, message):
+    days = pandas.date_range("2024-03-28", periods=9)
+    sold = np.ones((9, 1))
+    assert len(Panel.of(days, sold, ("a",)).times) == 9
+    with pytest.raises(ValueError, match=message):
+        Panel.of(change(days), sold, ("a",))
+
+
+def test_names_of_items_are_different():
+    days = np.arange("2024-03-28", "2024-04-06", dtype="M8[D]")
+    with pytest.raises(ValueError, match="each name once"):
+        Panel.of(days, np.ones((9, 2)), ("a", "a"))
+
+
+def test_an_item_that_nobody_measured_has_no_score():
+    real = np.array([[1.0, np.nan], [np.nan, np.nan]])
+    made = np.ones((2, 2, 10))
+    assert forecasts.judge(made[:1], real[:1]).crps.tolist() == [0]
+    with pytest.raises(ValueError, match="of item 1 nothing was measured"):
+        forecasts.judge(made, real)

@@ -13,7 +13,7 @@ import aigc_lib
 LIBRARY = Path(aigc_lib.__file__).parent
 # Lowest first. A module belongs to the longest prefix that fits it.
 FLOORS = [
-    ("", "_moved", "runtime", "files", "arguments", "console"),
+    ("", "_moved", "runtime", "files", "arguments", "arrays", "console"),
     ("codecs", "metrics", "nets", "optim"),
     ("data", "simulators"),
     ("models", "decisions"),

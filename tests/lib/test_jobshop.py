@@ -259,3 +259,30 @@ def test_a_tail_is_a_share(tail):
 def test_times_that_are_not_known_have_no_tardiness():
     with pytest.raises(ValueError, match="ends holds NaN"):
         js.tardiness([1.0, float("nan")], [1, 2])
+
+
+def test_hours_are_not_rounded_away():
+    shop = JobShop([[0, 1], [1, 0]], [[0.3, 0.2], [0.2, 0.4]])
+    with pytest.raises(ValueError, match=r"smaller unit, such as minutes"):
+        jp.solve(shop)
+    minutes = JobShop(shop.machines, 60 * shop.durations)
+    assert jp.solve(minutes, effort=np.float64(0.1), seed=np.int64(1)).value == 42
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda shop: JobShop.read(b"2 2"), "text=b'2 2': give a string"),
+        (lambda shop: js.check(shop, [0, 1]), r"give \(2, 2\)"),
+        (lambda shop: js.order_of(shop, np.zeros((3, 2))), r"give \(2, 2\)"),
+        (lambda shop: js.tardiness([1, 2, 3], [1, 2]), "give arrays of one shape"),
+        (lambda shop: js.lots(shop, [[1, 2, 3]], [1, 2]), "give arrays of one shape"),
+        (lambda shop: js.lots(shop, [[1]], [1]), "give one number a job"),
+        (lambda shop: js.dispatch(shop, "spt", down=(0, 1)), "machine, start and end"),
+        (lambda shop: js.dispatch(shop, "spt", down=(0, None, 2)), "start=None"),
+        (lambda shop: jp.solve(shop, begun=[0, 1]), "begun is"),
+    ],
+)
+def test_what_does_not_fit_a_shop_is_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call(JobShop([[0, 1], [1, 0]], [[3, 2], [2, 4]]))

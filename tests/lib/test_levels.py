@@ -371,3 +371,44 @@ def test_real_levels_of_the_corpora_can_be_played():
     assert len(real) == 3
     assert all(farthest(text)[0] for text in real)
     assert all(solve(level(text)).solved for text in boxes.texts[:10])
+
+
+def test_line_ends_of_windows_are_no_squares():
+    assert SokobanLevel.read("\r\n#####\r\n#@$.#\r\n#####\r\n").width == 5
+    for nothing in ("", "\n\n", None, b"#"):
+        with pytest.raises(ValueError, match="give"):
+            SokobanLevel.read(nothing)
+
+
+def test_grids_that_cannot_be_compared_are_refused():
+    grids = np.full((2, 4, 4), 35)
+    for call, message in (
+        (lambda: nearest(grids[:0], grids), "made has shape"),
+        (lambda: nearest(grids, grids[:, :3, :3]), "give one size"),
+        (lambda: spread(grids[:1]), "N >= 2"),
+        (lambda: grids_of([["墙墙", "墙墙"]]), "'墙'"),
+        (lambda: turned(grids, 1.5), "way=1.5"),
+        (lambda: expressive_range([[1, np.nan]], [[1, 2]], [[0], [0]]), "NaN"),
+        (lambda: expressive_range([[1, 2, 3]], [[1, 2]], [[0], [0]]), "made has shape"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            call()
+
+
+def test_the_codec_takes_no_class_or_home_that_is_none():
+    codec = LevelCodec(np.int64(6), 1.0)
+    assert codec.length == 1 + codec.packs + 2
+    rows = ["######", "#@   #", "# $  #", "#  . #", "#    #", "######"]
+    grid = np.array([[list(row) for row in rows]])
+    assert codec.encode(grid, kinds=[2], homes=[[14]])[0, 0] == codec.first + 2
+    for more, message in (
+        ({"kinds": [9]}, "kinds"),
+        ({"kinds": [0, 0]}, "kinds"),
+        ({"homes": [[15]]}, "homes"),
+        ({"homes": [[14, 14]]}, "homes"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            codec.encode(grid, **more)
+    tokens = codec.encode(grid)
+    tokens[0, 1] = -1  # no pack: walls
+    assert codec.decode(tokens)[0][1] == "#@####"

@@ -37,6 +37,20 @@ def test_however_it_is_written(encoding, mark, tmp_path):
     assert "t/train" in repr(train) or "t.csv/train" in repr(train)
 
 
+def test_decimal_commas_between_semicolons_are_numbers(tmp_path):
+    rows = [f"{i},5;{i % 3}.{i:03},25;{i % 5},{i % 7},1;－{i}" for i in range(40)]
+    path = written(tmp_path / "t.csv", "\n".join(["a;b;codes;c", *rows]))
+    parts = [aigc.data.load(path, split=s).frame for s in ("train", "test")]
+    both = pd.concat(parts).sort_values("a")
+    assert both["a"].tolist() == [i + 0.5 for i in range(40)]
+    assert both["b"].tolist() == [1_000 * (i % 3) + i + 0.25 for i in range(40)]
+    assert both["codes"].iloc[8] == "3,1,1"  # three numbers are none
+    path = written(
+        tmp_path / "u.csv", "x;y\n" + "\n".join(f"1.5;{i},a" for i in range(40))
+    )
+    assert aigc.data.load(path).frame["x"].eq(1.5).all()
+
+
 def test_parquet_is_read_as_it_is(tmp_path):
     pytest.importorskip("pyarrow")
     frame = pd.DataFrame(

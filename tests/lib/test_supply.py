@@ -1,9 +1,12 @@
 """Orders, routes and timetables: closed forms, oracles by enumeration, bad input."""
 
 import itertools
+from decimal import Decimal
+from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import norm
@@ -417,3 +420,75 @@ def test_a_false_timetable_is_seen(chosen, begun, message):
     table = timetable.Timetable(chosen, begun, 0, 0)
     with pytest.raises(ValueError, match=message):
         timetable.check(table, goods, departures, docks=1)
+
+
+def test_fractions_are_counted_finely_enough():
+    """Thousandths of what is all below 1, of the windows too, and no more than full."""
+    xy = [[0, 0], [3, 0], [0, 1], [4, 0]]
+    small = Instance.at(np.array(xy) / 10_000, [0, 1, 1, 1], 3)
+    large = Instance.at(xy, [0, 1, 1, 1], 3)
+    assert (
+        routes.solve(small, iterations=50).routes
+        == routes.solve(large, iterations=50).routes
+    )
+    full = Instance.at(xy, [0, 0.069, 0.069, 0.069], 0.069)
+    assert len(routes.solve(full, iterations=50).routes) == 3
+    apart = np.ones((3, 3)) - np.eye(3)
+    times = {"windows": [[0, 10], [1.2, 1.8], [1 / 3, 10]], "service": [0, 0.5, 0.5]}
+    assert routes.solve(Instance(apart, [0, 1, 1], 5, **times), iterations=50).cost == 3
+
+
+def test_numbers_of_other_libraries_are_trucks_and_docks():
+    one = Instance.at([[0, 0], [1, 0]], [0, 1], torch.tensor(2), vehicles=np.float64(1))
+    assert one.vehicles == 1
+    assert type(one.vehicles) is int
+    assert routes.solve(one, iterations=np.int64(9), seed=np.int64(3)).cost == 2
+    goods = [("a", np.int64(2), 0.0, torch.tensor(10))]
+    leave = [("sea", np.float64(5), 8, 10, 3, 1)]
+    for way in (timetable.timetable, timetable.greedy):
+        assert way(goods, leave, docks=np.int64(1), loading=1.0).cost == 5
+    orders = stock.newsvendor([[1, 2, 3, 4]], Decimal(3), Fraction(1))
+    assert orders.tolist() == [3]
+
+
+def test_the_rule_of_thumb_does_not_count_every_second():
+    goods = [(f"s{k}", 1, 0, 10**9) for k in range(60)]
+    found = timetable.greedy(
+        goods, [("sea", 10**8, 10**8, 99, 1, 1)], docks=1, loading=3_600
+    )
+    assert found.loading == tuple(3_600 * k for k in range(60))
+
+
+def test_nothing_asked_for_is_served():
+    quiet = stock.run_policy([[0, 0]], [[1, 1]], [[2, 2]], lead=1)
+    assert quiet.fill_rate == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: Instance.read(None), "text=None: give a string"),
+        (lambda: Instance(np.ones((2, 2)), [0, 1], 1, np.ones((3, 2))), "places has"),
+        (
+            lambda: Instance.at([[0, 0], [1, 0]], [0, 1], 1, windows=[[-1, 2]] * 2),
+            "none below 0",
+        ),
+        (
+            lambda: timetable.timetable([("a", 1, 2)], [], docks=1),
+            "give name, size, ready, due",
+        ),
+        (
+            lambda: stock.newsvendor_cost([1, 2], [1, 2, 3], 1, 1),
+            "give arrays of one shape",
+        ),
+        (
+            lambda: stock.run_policy(
+                [[1, 1]], [[1, 1]], [[2, 2]], lead=1, start=[1, 2]
+            ),
+            "start has shape",
+        ),
+    ],
+)
+def test_shapes_and_rows_that_do_not_fit_are_refused(call, message):
+    with pytest.raises(ValueError, match=message):
+        call()

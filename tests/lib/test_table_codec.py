@@ -155,6 +155,27 @@ def test_dates_in_texts_and_with_hours():
     assert there_and_back(zoned)["at"][0] == pd.Timestamp("2024-01-01 05:45:10")
 
 
+def test_numbers_with_commas_are_no_categories():
+    frame = pd.DataFrame({"price": [f"{i},5" for i in range(60)], "x": 0.5})
+    for kinds in ({}, {"price": "number"}):
+        told = refused(TableCodec.fit, frame, kinds=kinds)
+        assert "'price' holds '0,5'" in told
+        assert "decimal=','" in told
+    codec = TableCodec.fit(frame, kinds={"price": "category"})
+    assert codec.columns[0].kind == "category"
+    few = frame.assign(price=[("1,2", "2", "1,3")[i % 3] for i in range(60)])
+    assert TableCodec.fit(few).columns[0].kind == "category"  # lists of codes
+
+
+def test_full_width_digits_are_numbers():
+    frame = pd.DataFrame({"x": [f"－{i}．５" for i in range(60)]})
+    codec = TableCodec.fit(frame)
+    assert codec.columns[0].kind == "number"
+    assert codec.columns[0].numbers(frame["x"]).tolist() == [
+        -i - 0.5 for i in range(60)
+    ]
+
+
 def test_kinds_can_be_corrected():
     frame = pd.DataFrame({"zip": [10115, 20095, 80331] * 20, "x": range(1, 61)})
     assert TableCodec.fit(frame).schema().loc["zip", "kind"] == "number"

@@ -1,9 +1,10 @@
 """What `make book` prints at its end."""
 
 import nbformat
+import pytest
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
-from tools.table import differences, table
+from tools.table import differences, main, table
 
 
 def notebook(path, *texts, checked=True):
@@ -53,3 +54,20 @@ def test_what_is_not_checked_may_differ(tmp_path):
     assert not list(differences([run], twins))  # no twin at all
     notebook(twins / run.name, "loss 2\n", checked=False)
     assert not list(differences([run], twins))
+
+
+def test_the_command_explains_itself(tmp_path, monkeypatch, capsys):
+    strange = tmp_path / "notes.txt"
+    strange.write_text("[1]")
+    for given, status in (("--help", 0), (str(strange), 2), (str(tmp_path / "no"), 2)):
+        monkeypatch.setattr("sys.argv", ["table", given])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == status
+    said = capsys.readouterr()
+    assert "EXECUTED.ipynb" in said.out
+    assert said.err.count("is no notebook") == 2
+    path = notebook(tmp_path / "a.ipynb", "1")
+    monkeypatch.setattr("sys.argv", ["table", str(path)])
+    main()
+    assert "sum" in capsys.readouterr().out

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 import warnings
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from .folder import BY_FOLDER, SPLITS, Files, Found, LeftOut, delimiter, divided
 from .texts import decoded
 
 if TYPE_CHECKING:
-    from pandas import DataFrame
+    from pandas import DataFrame, Series
 
+DECIMAL = re.compile(r"\s*[-+]?(\d+|\d{1,3}(\.\d{3})+)(,\d+)?\s*", re.ASCII)
 MOST_BYTES = 512 * 2**20  # of all files together
 BY_ROW = "按每行内容的散列值分成训练与测试，约九比一；相同的行总在同一边。"
 WHOLE = "文件名说明这是哪一部分，没有再分。"
@@ -33,9 +35,10 @@ def read(
 
     A first line has the names. Texts are written in UTF-8, with or without a mark, in
     UTF-16 with a mark, or else in GB18030; cells are divided by commas, semicolons or
-    tabs. Empty cells, "NA", "NaN", "null" and "?" are missing. Columns without a name
-    are left out: they are most often the row numbers of who wrote the file. A file
-    whose name ends with train or test is wholly that split.
+    tabs; between semicolons 1,5 is read as 1.5 where a whole column is written so.
+    Empty cells, "NA", "NaN", "null" and "?" are missing. Columns without a name are
+    left out: they are most often the row numbers of who wrote the file. A file whose
+    name ends with train or test is wholly that split.
 
     Raises:
         ValueError: nothing that can be used, more than ``MOST_BYTES`` in all, files
@@ -170,7 +173,20 @@ def _csv(text: str, tabs: bool) -> DataFrame:
     except (ValueError, pd.errors.ParserError) as error:
         reason = str(error).removeprefix("Error tokenizing data. C error: ").strip()
         raise LeftOut(f"no table (below the header: {reason})", "不是表格") from None
+    if mark == ";":
+        frame = frame.apply(_without_commas)
     return frame.rename(columns=lambda name: "" if name.startswith("\0") else name)
+
+
+def _without_commas(cells: Series) -> Series:
+    """Read 1,5 as 1.5 where every cell of a column is such a number."""
+    known = cells.dropna()
+    if not all(isinstance(cell, str) and DECIMAL.fullmatch(cell) for cell in known):
+        return cells
+    if not any("," in cell for cell in known):
+        return cells
+    plain = cells.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+    return optional("pandas").to_numeric(plain)
 
 
 def _header(lines: io.StringIO, mark: str) -> list[str]:

@@ -13,7 +13,7 @@ from torch.nn.utils.rnn import pad_sequence
 from torch.optim import AdamW, Optimizer
 
 from ...arguments import at_least, finite
-from ...codecs.tokenizers import Tokenizer, check_several, tokenizer_from
+from ...codecs.tokenizers import Tokenizer, check_several, check_text, tokenizer_from
 from ...metrics.pictures import GIST, gist
 from ..base import Trainable, Update, checked_pictures, in_parts
 from ..classifier import PictureNet
@@ -304,7 +304,7 @@ class CLIP(Trainable):
             ValueError: no texts, an empty one, or one string instead of several.
         """
         check_several(texts)
-        texts = list(texts)
+        texts = [check_text("text", text) for text in texts]
         empty = sum(not text.strip() for text in texts)
         if not texts or empty:
             raise ValueError(

@@ -195,7 +195,7 @@ class MaskedLM(_Reader):
         """
         total, count = 0.0, 0
         with self.for_sampling("net") as net, torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.manual_seed(whole("seed", seed))
             for i in range(0, len(data), batch_size):
                 rows = without_empty_columns(data[i : i + batch_size].cpu())
                 known = (net.vocab_size, net.mask, self.share, net.spared)
