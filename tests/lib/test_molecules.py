@@ -276,6 +276,17 @@ def test_the_vae_learns_a_few_strings_and_walks_between_them():
     assert model.sample(5, seed=1) == model.sample(5, seed=1)
 
 
+def test_losses_of_the_vae_in_validation_are_comparable():
+    told = []
+    for warm_up, hidden_share in ((10**6, 0.9), (1, 0.0)):
+        torch.manual_seed(0)
+        options = {"warm_up": warm_up, "hidden_share": hidden_share}
+        model = StringVAE(Atoms.train(SOME), 30, 4, 8, beta=5.0, **options).eval()
+        model.training_step(model.rows(SOME), lambda _, loss: told.append(loss.item()))
+        assert model.steps_done == 0
+    assert told[0] == told[1]
+
+
 def test_many_strings_are_read_and_written_as_few(monkeypatch):
     torch.manual_seed(0)
     model = StringVAE(Atoms.train(SOME), 30, 4, 8)

@@ -100,20 +100,27 @@ class StringVAE(GenerativeModel):
         return len(self.tokenizer)
 
     def training_step(self, batch: Tensor, update: Update) -> None:
-        """The negative bound of the strings (B, T), KL term weighted."""
+        """The negative bound of the strings (B, T), KL term weighted.
+
+        In validation it has its full weight and nothing is hidden: losses must be
+        comparable.
+        """
+        hidden_share, weight = 0.0, self.beta
+        if self.training:
+            hidden_share = self.hidden_share
+            self.steps_done += 1
+            weight *= (self.steps_done / self.warm_up).clamp(max=1)
         lengths = (batch != self.end).sum(1)  # and the end is there
         longest = int(lengths.max()) + 1
         batch = batch[:, :longest]
         mu, log_var = self.net.encode(batch, lengths)
         read = torch.cat([torch.full_like(batch[:, :1], self.end), batch[:, :-1]], 1)
-        hidden = torch.rand(read.shape, device=read.device) < self.hidden_share
+        hidden = torch.rand(read.shape, device=read.device) < hidden_share
         logits, _ = self.net.decode(read, reparameterize(mu, log_var), hidden=hidden)
         nats = cross_entropy(logits.mT, batch, reduction="none")  # (B, T)
         # the first end counts, what fills up does not
         counted = torch.arange(longest, device=batch.device) <= lengths[:, None]
         rate = kl_to_standard_normal(mu, log_var).mean()
-        self.steps_done += 1
-        weight = self.beta * (self.steps_done / self.warm_up).clamp(max=1)
         update("net", (nats * counted).sum(1).mean() + weight * rate)
 
     def encode(self, texts: Sequence[str]) -> Tensor:
