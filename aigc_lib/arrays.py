@@ -18,9 +18,12 @@ def array(name: str, values: Any, dtype: DTypeLike = None) -> np.ndarray:
     Tensors may want a gradient, be bfloat16, or lie on another device.
 
     Raises:
-        ValueError: what is no array, such as rows of different lengths; and where
-            numbers are asked for, words, dates or complex numbers.
+        ValueError: what is no array, such as rows of different lengths; masked values,
+            for the mask would be lost; and where numbers are asked for, words, dates or
+            complex numbers.
     """
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} holds masked values: fill or remove them")
     if isinstance(values, list | tuple):
         values = [array(name, x) if isinstance(x, Tensor) else x for x in values]
     if isinstance(values, Tensor):

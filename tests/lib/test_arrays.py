@@ -135,6 +135,14 @@ def test_what_holds_no_numbers_is_refused(values):
         tensor("x", values)
 
 
+def test_what_is_masked_is_not_counted():
+    masked = np.ma.masked_array([0.5, 99.0], [False, True])
+    for read in (array, tensor):
+        with pytest.raises(ValueError, match="x holds masked values: fill or remove"):
+            read("x", masked)
+    assert array("x", masked[:1]).tolist() == [0.5]
+
+
 def test_names_stay_names():
     names = array("x", pd.Series(["a", None]))
     assert names[0] == "a"
