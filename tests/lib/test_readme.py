@@ -1,5 +1,6 @@
 """What the entry pages tell a reader to type or to open exists."""
 
+import json
 import re
 from pathlib import Path
 
@@ -28,6 +29,26 @@ def test_make_targets_exist(page):
 def test_links_lead_somewhere(page):
     links = re.findall(r"\]\((?!http)([^)#\s]+)\)", text(page))
     assert [link for link in links if not (ROOT / link).exists()] == []
+
+
+def test_times_are_those_that_were_measured():
+    english, chinese = (" ".join(text(page).split()) for page in PAGES[:2])
+    record = json.loads(text("results/chapters.json"))
+    a, b, c, d = (
+        f"{end(row[profile] for row in record['rows']):.0f}"
+        for profile in ("seconds", "smoke_seconds")
+        for end in (min, max)
+    )
+    machine = record["hardware"].partition(" (")[0]
+    told = f"of an {machine}: {a} to {b} seconds a chapter, in the smoke profile {c} to"
+    assert f"{told} {d};" in english
+    assert f"两个 {machine} 核" in chinese
+    assert f"一章 {a} 到 {b} 秒，`smoke` 档 {c} 到 {d} 秒" in chinese
+
+    clothes = json.loads(text("results/clothing.json"))["training"]["clothing"]
+    assert 25 < clothes["seconds"] / 60 < 35
+    assert "about half an hour of training" in english
+    assert "训练了约半小时" in chinese
 
 
 @pytest.mark.parametrize("page", PAGES[:2])
