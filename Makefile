@@ -86,7 +86,7 @@ sync: $(READY)  ## write the .ipynb twin of every chapter that changed
 bench: $(READY)  ## measure the figures in results/ (ONLY=name, SEEDS=5)
 	@SEEDS=$(SEEDS) $(BIN)/python -m benchmarks $(ONLY)
 
-models: $(READY)  ## train the models that the image platform starts with (1 h 15 min)
+models: $(READY)  ## train the models that the image platform starts with (50 min)
 	@$(BIN)/python -m aigc_lib.pipeline.pictures
 
 chapter: $(READY)  ## begin a chapter from the template: NAME=13_retail
