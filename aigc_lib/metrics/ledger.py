@@ -62,8 +62,7 @@ class Ledger:
 
     Raises:
         ValueError: no cells, one that is no single number in digits, a row or column
-            without a name, or a row with the
-            name of a column.
+            without a name, or a row with the name of a column.
     """
 
     def __init__(self, cells: Mapping[Cell, str]):
